@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * memlockd - lock another process's whole address space in memory
+ *
+ * This is the contract between /dev/memlockd and its clients.  It can be used
+ * alone, from C and from C++, by 64-bit and by 32-bit callers.
+ */
+#ifndef _UAPI_LINUX_MEMLOCKD_H
+#define _UAPI_LINUX_MEMLOCKD_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/**
+ * DOC: General ioctl format
+ *
+ * Every ioctl takes a pointer to one structure, whose first field is @size: the
+ * caller sets it to the sizeof() the structure that it was compiled with.  The
+ * structures grow at their ends only:
+ *
+ * - a smaller @size than the driver's stands for zeros in the missing fields,
+ *   and the driver writes back no more than @size bytes;
+ * - a larger @size is accepted when the bytes that the driver does not know are
+ *   all zero, else the call fails with E2BIG;
+ * - a @size below that of the structure's first version fails with EINVAL.
+ *
+ * Unknown flags, unknown enum values and non-zero reserved fields fail with
+ * EINVAL.  Fields called out_* are written by the driver and ignored as input.
+ * They are written on success; MEMLOCKD_IOC_LOCK writes them on ENOMEM as well; a
+ * call that fails otherwise leaves them as they were or sets them to 0.  All
+ * sizes and addresses are in bytes.
+ *
+ * The ioctl numbers carry no size (_IO), because the structures can grow.
+ */
+
+/**
+ * DOC: Errors
+ *
+ * A call that fails changes nothing.
+ *
+ * - E2BIG: bytes behind the driver's structure are not zero: the caller wants
+ *   something that this driver does not have.
+ * - EACCES, EPERM from open(2): the device's mode (0600 by default).
+ * - EBADF: the target is a pidfd, and that is not an open file descriptor.
+ * - EFAULT: a pointer is bad.
+ * - EINTR: a fatal signal ended the call; what it had done has been undone.
+ * - EINVAL: @size too small, an unknown flag, state, target type, or reserved
+ *   field; neither MEMLOCKD_CURRENT nor MEMLOCKD_FUTURE; MEMLOCKD_MOVABLE with
+ *   MEMLOCKD_STATE_SUPERLOCKED; MEMLOCKD_STATE_SUPERLOCKED without both of
+ *   MEMLOCKD_CURRENT and MEMLOCKD_FUTURE; a file descriptor that is no pidfd.
+ * - ENOENT: MEMLOCKD_UNLOCK of a process that is not locked.
+ * - ENOMEM: a limit would be exceeded (&memlockd_lock.out_limit names it and
+ *   &memlockd_lock.out_needed says how much it would have to be), or memory ran
+ *   out (MEMLOCKD_LIMIT_MEMORY).
+ * - ENOTTY: no such ioctl.
+ * - EPERM: the caller lacks CAP_IPC_LOCK in the initial user namespace, or the
+ *   target belongs to another user and the caller lacks CAP_SYS_PTRACE over it.
+ * - ESRCH: no such process; or it has exited, exits or calls execve(2) now; or
+ *   it is a kernel thread.
+ */
+
+#define MEMLOCKD_IOC_MAGIC	0xB7
+
+enum {
+	MEMLOCKD_CMD_INFO = 0x40,
+	MEMLOCKD_CMD_LOCK,
+	MEMLOCKD_CMD_UNLOCK,
+	MEMLOCKD_CMD_STATUS,
+	MEMLOCKD_CMD_MAPPINGS,
+};
+
+/**
+ * enum memlockd_state - QNX Neutrino's three states of locked memory
+ * @MEMLOCKD_STATE_UNLOCKED: memory may be paged in and out.
+ * @MEMLOCKD_STATE_LOCKED: every page is present and is never paged out; a
+ *	reference may still fault (after fork(2), for instance).
+ * @MEMLOCKD_STATE_SUPERLOCKED: no page fault of any kind, for the whole address
+ *	space, now and in the future.
+ */
+enum memlockd_state {
+	MEMLOCKD_STATE_UNLOCKED = 0,
+	MEMLOCKD_STATE_LOCKED = 1,
+	MEMLOCKD_STATE_SUPERLOCKED = 2,
+};
+
+/**
+ * enum memlockd_target_type - how a call names its target
+ * @MEMLOCKD_TARGET_PID: a process ID in the caller's PID namespace; 0 is the
+ *	caller itself.
+ * @MEMLOCKD_TARGET_PIDFD: a file descriptor of pidfd_open(2) or clone(2).
+ */
+enum memlockd_target_type {
+	MEMLOCKD_TARGET_PID = 0,
+	MEMLOCKD_TARGET_PIDFD = 1,
+};
+
+/**
+ * enum memlockd_lock_flags - what a lock covers, and how
+ * @MEMLOCKD_CURRENT: the mappings that exist now (MCL_CURRENT).
+ * @MEMLOCKD_FUTURE: the mappings that appear later (MCL_FUTURE).
+ * @MEMLOCKD_MOVABLE: present is enough: pages are not pinned, so the kernel may
+ *	still migrate them, and the process may still fork without copying them.
+ *	With MEMLOCKD_STATE_LOCKED this is what mlockall(2) gives.
+ */
+enum memlockd_lock_flags {
+	MEMLOCKD_CURRENT = 1 << 0,
+	MEMLOCKD_FUTURE = 1 << 1,
+	MEMLOCKD_MOVABLE = 1 << 2,
+};
+
+/**
+ * enum memlockd_limit - the limit that made MEMLOCKD_LOCK fail with ENOMEM
+ * @MEMLOCKD_LIMIT_NONE: no limit was met.
+ * @MEMLOCKD_LIMIT_RLIMIT_MEMLOCK: the target's RLIMIT_MEMLOCK, which counts the
+ *	virtual size of what is locked.  It does not apply to a target that has
+ *	CAP_IPC_LOCK, as with mlock(2).
+ * @MEMLOCKD_LIMIT_RAM: the machine has less memory than the target has mapped.
+ * @MEMLOCKD_LIMIT_MEMORY: memory, or the target's memory cgroup, ran out.
+ */
+enum memlockd_limit {
+	MEMLOCKD_LIMIT_NONE = 0,
+	MEMLOCKD_LIMIT_RLIMIT_MEMLOCK = 1,
+	MEMLOCKD_LIMIT_RAM = 2,
+	MEMLOCKD_LIMIT_MEMORY = 3,
+};
+
+/**
+ * enum memlockd_reason - why a mapping has less than its process was promised
+ * @MEMLOCKD_REASON_NONE: it has all that was promised.
+ * @MEMLOCKD_REASON_NOT_COVERED: no lock covers it: it appeared after a lock
+ *	without MEMLOCKD_FUTURE, it was there before one without
+ *	MEMLOCKD_CURRENT, or the process is not locked at all.
+ * @MEMLOCKD_REASON_DROPPED: the process itself undid the lock (munlock(2),
+ *	munlockall(2), or MREMAP_DONTUNMAP).
+ * @MEMLOCKD_REASON_NO_ACCESS: PROT_NONE, as a guard or a reserve: no page of it
+ *	can be touched, so none is made present.  It is when that changes.
+ * @MEMLOCKD_REASON_DEVICE: device memory (VM_IO, VM_PFNMAP): there are no pages
+ *	to lock; whether an access faults is up to its driver.
+ * @MEMLOCKD_REASON_KERNEL: the kernel's own pages (vdso, vvar): always in
+ *	memory, so not pinned.  vdso is prefaulted; vvar, which only its own
+ *	process can fault in, when the process locks itself.
+ * @MEMLOCKD_REASON_DAX: a file in persistent memory, mapped directly.
+ * @MEMLOCKD_REASON_DROPPABLE: MAP_DROPPABLE memory, which is meant to be lost.
+ * @MEMLOCKD_REASON_USERFAULTFD: a userfaultfd(2) monitor decides when its pages
+ *	become present; a lock never waits for it.
+ * @MEMLOCKD_REASON_END_OF_FILE: part of it lies behind the end of its file: an
+ *	access there is a SIGBUS.
+ * @MEMLOCKD_REASON_WRITEBACK: a file mapped shared and writable: after each
+ *	writeback the file system makes the first write fault again.
+ * @MEMLOCKD_REASON_SHARED: shared memory or a file mapped shared: present and
+ *	never paged out, but not pinned, so that an access may have to wait for a
+ *	migration (see vm.compact_unevictable_allowed).  Only said of
+ *	MEMLOCKD_STATE_SUPERLOCKED.
+ * @MEMLOCKD_REASON_NOT_PRESENT: some page could not be made present, or has been
+ *	taken away since: an I/O error, poisoned memory, a truncated file.
+ * @MEMLOCKD_REASON_NOT_PINNED: present, but not or not wholly pinned: it has
+ *	changed since the lock; MEMLOCKD_LOCK again with the same arguments pins
+ *	it.
+ */
+enum memlockd_reason {
+	MEMLOCKD_REASON_NONE = 0,
+	MEMLOCKD_REASON_NOT_COVERED = 1,
+	MEMLOCKD_REASON_DROPPED = 2,
+	MEMLOCKD_REASON_NO_ACCESS = 3,
+	MEMLOCKD_REASON_DEVICE = 4,
+	MEMLOCKD_REASON_KERNEL = 5,
+	MEMLOCKD_REASON_DAX = 6,
+	MEMLOCKD_REASON_DROPPABLE = 7,
+	MEMLOCKD_REASON_USERFAULTFD = 8,
+	MEMLOCKD_REASON_END_OF_FILE = 9,
+	MEMLOCKD_REASON_WRITEBACK = 10,
+	MEMLOCKD_REASON_SHARED = 11,
+	MEMLOCKD_REASON_NOT_PRESENT = 12,
+	MEMLOCKD_REASON_NOT_PINNED = 13,
+};
+
+/**
+ * enum memlockd_kind - what a mapping is made of
+ * @MEMLOCKD_KIND_ANON: private memory without a file: heap, stack, malloc.
+ * @MEMLOCKD_KIND_FILE_PRIVATE: a file mapped privately: text, libraries, data.
+ * @MEMLOCKD_KIND_FILE_SHARED: a file mapped shared.
+ * @MEMLOCKD_KIND_SHMEM: shared memory: tmpfs, memfd, System V, MAP_SHARED
+ *	without a file.
+ * @MEMLOCKD_KIND_HUGETLB: hugetlbfs pages, private or shared.
+ * @MEMLOCKD_KIND_SECRETMEM: memfd_secret(2).
+ * @MEMLOCKD_KIND_SPECIAL: device memory, vdso, vvar and the like.
+ */
+enum memlockd_kind {
+	MEMLOCKD_KIND_ANON = 0,
+	MEMLOCKD_KIND_FILE_PRIVATE = 1,
+	MEMLOCKD_KIND_FILE_SHARED = 2,
+	MEMLOCKD_KIND_SHMEM = 3,
+	MEMLOCKD_KIND_HUGETLB = 4,
+	MEMLOCKD_KIND_SECRETMEM = 5,
+	MEMLOCKD_KIND_SPECIAL = 6,
+};
+
+/**
+ * struct memlockd_info - ioctl(MEMLOCKD_IOC_INFO)
+ * @size: sizeof(struct memlockd_info).
+ * @flags: must be 0.
+ * @out_version: version of the module, major << 16 | minor << 8 | patch.
+ * @out_page_size: bytes in a base page.
+ * @out_lock_flags: the &enum memlockd_lock_flags that this driver knows.
+ * @out_locked_processes: address spaces that are locked now, system-wide.  The
+ *	module cannot be unloaded while this is not 0.
+ * @out_pinned: bytes pinned now, system-wide.
+ *
+ * What the driver can do, and how much of it is in use.  Needs no privilege but
+ * the open device.
+ */
+struct memlockd_info {
+	__u32 size;
+	__u32 flags;
+	__u32 out_version;
+	__u32 out_page_size;
+	__u32 out_lock_flags;
+	__u32 out_locked_processes;
+	__aligned_u64 out_pinned;
+};
+
+#define MEMLOCKD_IOC_INFO _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_INFO)
+
+/**
+ * struct memlockd_lock - ioctl(MEMLOCKD_IOC_LOCK)
+ * @size: sizeof(struct memlockd_lock).
+ * @flags: &enum memlockd_lock_flags; at least one of MEMLOCKD_CURRENT and
+ *	MEMLOCKD_FUTURE.
+ * @target_type: &enum memlockd_target_type.
+ * @target: the process, as @target_type says.
+ * @state: MEMLOCKD_STATE_LOCKED or MEMLOCKD_STATE_SUPERLOCKED; the latter needs
+ *	both MEMLOCKD_CURRENT and MEMLOCKD_FUTURE, without MEMLOCKD_MOVABLE.
+ * @reserved: must be 0.
+ * @out_limit: with ENOMEM: &enum memlockd_limit, the limit that was met.
+ * @out_mappings: mappings that the process has.
+ * @out_incomplete: mappings among them that have less than was asked for;
+ *	MEMLOCKD_IOC_MAPPINGS says which, and why.
+ * @out_reserved: 0.
+ * @out_needed: with ENOMEM: bytes that @out_limit would have to allow; 0 when
+ *	that is not known.
+ * @out_allowed: with ENOMEM: bytes that @out_limit allows.
+ * @out_locked: bytes locked of the process, by us and by itself (VmLck).
+ * @out_pinned: bytes pinned by this driver (part of VmPin).
+ *
+ * Locks the target's address space.  The call returns when all of it is present
+ * and pinned as @state promises; if it fails, nothing has changed.
+ *
+ * A lock belongs to the address space: it ends with MEMLOCKD_IOC_UNLOCK, with
+ * execve(2) or with the end of the process, is not inherited by fork(2), and
+ * does not end with the caller.  It does not nest: locking again moves the
+ * target to exactly the new state and flags, and one unlock undoes it.
+ */
+struct memlockd_lock {
+	__u32 size;
+	__u32 flags;
+	__u32 target_type;
+	__s32 target;
+	__u32 state;
+	__u32 reserved;
+	__u32 out_limit;
+	__u32 out_mappings;
+	__u32 out_incomplete;
+	__u32 out_reserved;
+	__aligned_u64 out_needed;
+	__aligned_u64 out_allowed;
+	__aligned_u64 out_locked;
+	__aligned_u64 out_pinned;
+};
+
+#define MEMLOCKD_IOC_LOCK _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_LOCK)
+
+/**
+ * struct memlockd_unlock - ioctl(MEMLOCKD_IOC_UNLOCK)
+ * @size: sizeof(struct memlockd_unlock).
+ * @flags: must be 0.
+ * @target_type: &enum memlockd_target_type.
+ * @target: the process, as @target_type says.
+ *
+ * Undoes MEMLOCKD_IOC_LOCK, whole.  What the process has locked itself with
+ * mlock(2) or mlockall(2) before stays locked.
+ */
+struct memlockd_unlock {
+	__u32 size;
+	__u32 flags;
+	__u32 target_type;
+	__s32 target;
+};
+
+#define MEMLOCKD_IOC_UNLOCK _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_UNLOCK)
+
+/**
+ * struct memlockd_status - ioctl(MEMLOCKD_IOC_STATUS)
+ * @size: sizeof(struct memlockd_status).
+ * @flags: must be 0.
+ * @target_type: &enum memlockd_target_type.
+ * @target: the process, as @target_type says.
+ * @out_state: &enum memlockd_state.  The out_ fields from @out_lock_flags to
+ *	@out_lock_major_faults are 0 when this is MEMLOCKD_STATE_UNLOCKED.
+ * @out_lock_flags: &enum memlockd_lock_flags of the lock.
+ * @out_locker_pid: process that locked it last, in the caller's PID namespace;
+ *	0 when that process is gone or not visible from there.
+ * @out_locker_uid: real user ID of the locker, in the caller's user namespace.
+ * @out_lock_time_ns: CLOCK_BOOTTIME, in nanoseconds, when the lock was complete.
+ * @out_lock_duration_ns: nanoseconds that the locking call took.
+ * @out_lock_minor_faults: minor page faults of the process since then.
+ * @out_lock_major_faults: major page faults of the process since then.
+ * @out_locked: bytes locked, by us and by the process itself (VmLck).
+ * @out_memlock_limit: the process's RLIMIT_MEMLOCK; ~0 is no limit.
+ * @out_pinned: bytes pinned by this driver.
+ * @out_bookkeeping: bytes of kernel memory that remember the pins.
+ *
+ * Cheap: walks no page tables.
+ */
+struct memlockd_status {
+	__u32 size;
+	__u32 flags;
+	__u32 target_type;
+	__s32 target;
+	__u32 out_state;
+	__u32 out_lock_flags;
+	__s32 out_locker_pid;
+	__u32 out_locker_uid;
+	__aligned_u64 out_lock_time_ns;
+	__aligned_u64 out_lock_duration_ns;
+	__aligned_u64 out_lock_minor_faults;
+	__aligned_u64 out_lock_major_faults;
+	__aligned_u64 out_locked;
+	__aligned_u64 out_memlock_limit;
+	__aligned_u64 out_pinned;
+	__aligned_u64 out_bookkeeping;
+};
+
+#define MEMLOCKD_IOC_STATUS _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_STATUS)
+
+/**
+ * struct memlockd_mapping - one row of MEMLOCKD_IOC_MAPPINGS
+ * @start: first address.
+ * @end: address behind the last.
+ * @resident: bytes of it that the page tables map now.
+ * @pinned: bytes of it that this driver has pinned.
+ * @kind: &enum memlockd_kind.
+ * @prot: PROT_READ, PROT_WRITE, PROT_EXEC of mmap(2).
+ * @state: &enum memlockd_state that holds for this mapping now.
+ * @reason: &enum memlockd_reason why that is less than the process was promised;
+ *	the first that applies, in the order of the enum.
+ */
+struct memlockd_mapping {
+	__aligned_u64 start;
+	__aligned_u64 end;
+	__aligned_u64 resident;
+	__aligned_u64 pinned;
+	__u32 kind;
+	__u32 prot;
+	__u32 state;
+	__u32 reason;
+};
+
+/**
+ * struct memlockd_mappings - ioctl(MEMLOCKD_IOC_MAPPINGS)
+ * @size: sizeof(struct memlockd_mappings).
+ * @flags: must be 0.
+ * @target_type: &enum memlockd_target_type.
+ * @target: the process, as @target_type says.
+ * @start: address to begin at; a mapping that contains it is reported whole.
+ * @rows: address of an array of &struct memlockd_mapping; may be 0 when
+ *	@nr_rows is.
+ * @nr_rows: number of rows that @rows has place for.
+ * @row_size: sizeof(struct memlockd_mapping); rows lie that far apart.  When the
+ *	caller's row is larger than the driver's, the rest is written as zeros.
+ * @out_rows: rows written.
+ * @out_reserved: 0.
+ * @out_next: @start for the next call; 0 when there are no more mappings.
+ *
+ * The address space, mapping by mapping, as it is now: a walk of the page
+ * tables.  The process runs meanwhile, so that two calls may not fit together.
+ */
+struct memlockd_mappings {
+	__u32 size;
+	__u32 flags;
+	__u32 target_type;
+	__s32 target;
+	__aligned_u64 start;
+	__aligned_u64 rows;
+	__u32 nr_rows;
+	__u32 row_size;
+	__u32 out_rows;
+	__u32 out_reserved;
+	__aligned_u64 out_next;
+};
+
+#define MEMLOCKD_IOC_MAPPINGS _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_MAPPINGS)
+
+#endif /* _UAPI_LINUX_MEMLOCKD_H */
