@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What differs between the kernels that memlockd builds for.  No other file
+ * tests a kernel's version: they are written for the newest interface, and this
+ * one makes older kernels look like it.
+ */
+#ifndef _MEMLOCKD_COMPAT_H
+#define _MEMLOCKD_COMPAT_H
+
+#include <linux/mm.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "memlockd needs Linux 6.1 or newer"
+#endif
+
+#ifndef CONFIG_MMU_NOTIFIER
+#error "memlockd needs a kernel with CONFIG_MMU_NOTIFIER"
+#endif
+
+#ifndef CONFIG_HMM_MIRROR
+#error "memlockd needs a kernel with CONFIG_HMM_MIRROR, for hmm_range_fault()"
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	mmap_assert_write_locked(vma->vm_mm);
+	vma->vm_flags |= flags;
+}
+
+static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	mmap_assert_write_locked(vma->vm_mm);
+	vma->vm_flags &= ~flags;
+}
+#endif
+
+/*
+ * The remote GUP calls.  None of our callers wants the VMAs.
+ *
+ * Before 6.5 a long-term pin must not drop mmap_lock.  Ours never do on any
+ * kernel: they find what is there (FOLL_NOFAULT), and faulting is done apart.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+static inline long mlkd_pin_remote(struct mm_struct *mm, unsigned long start,
+				   unsigned long nr, unsigned int gup_flags,
+				   struct page **pages)
+{
+	return pin_user_pages_remote(mm, start, nr, gup_flags, pages, NULL, NULL);
+}
+
+static inline long mlkd_gup_remote(struct mm_struct *mm, unsigned long start,
+				   unsigned long nr, unsigned int gup_flags,
+				   struct page **pages, int *locked)
+{
+	return get_user_pages_remote(mm, start, nr, gup_flags, pages, NULL, locked);
+}
+#else
+static inline long mlkd_pin_remote(struct mm_struct *mm, unsigned long start,
+				   unsigned long nr, unsigned int gup_flags,
+				   struct page **pages)
+{
+	return pin_user_pages_remote(mm, start, nr, gup_flags, pages, NULL);
+}
+
+static inline long mlkd_gup_remote(struct mm_struct *mm, unsigned long start,
+				   unsigned long nr, unsigned int gup_flags,
+				   struct page **pages, int *locked)
+{
+	return get_user_pages_remote(mm, start, nr, gup_flags, pages, locked);
+}
+#endif
+
+#endif /* _MEMLOCKD_COMPAT_H */

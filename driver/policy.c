@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What each state asks of each kind of mapping.
+ *
+ *		LOCKED|MOVABLE	LOCKED			SUPERLOCKED
+ * private, w	VM_LOCKED	VM_LOCKED + pin		VM_LOCKED + pin
+ * private, r/o	VM_LOCKED	VM_LOCKED		VM_LOCKED + own copy, pin
+ * shared	VM_LOCKED	VM_LOCKED		VM_LOCKED
+ * hugetlb	present		present, private w: pin	present + pin
+ * PROT_NONE	VM_LOCKED, nothing made present, in every state
+ * vdso		present, in every state; vvar when the process locks itself
+ * device	nothing (no pages), or present as after mlockall(2)
+ *
+ * VM_LOCKED alone keeps reclaim away from a page and from its page-table entry;
+ * a pin alone does not (a shared page is unmapped before the pin is looked at).
+ * A pin keeps a private page where it is and out of copy-on-write.  On a shared
+ * page it does harm: compaction unmaps it, fails to move it, and comes back.
+ */
+#include <linux/dax.h>
+#include <linux/fs.h>
+#include <linux/hugetlb.h>
+#include <linux/magic.h>
+#include <linux/mm.h>
+#include <linux/shmem_fs.h>
+
+#include "compat.h"
+#include "policy.h"
+
+/* Written to by its process, a page of it becomes that process's own. */
+bool mlkd_vma_private(struct vm_area_struct *vma)
+{
+	return !(vma->vm_flags & (VM_SHARED | VM_MAYSHARE));
+}
+
+static bool special_named(struct vm_area_struct *vma, const char *prefix)
+{
+	const char *name;
+
+	if (vma->vm_file || !vma->vm_ops || !vma->vm_ops->name)
+		return false;
+	name = vma->vm_ops->name(vma);
+	return name && !strncmp(name, prefix, strlen(prefix));
+}
+
+/* [vdso] and [vvar], which the kernel itself puts into each process. */
+bool mlkd_vma_kernel(struct vm_area_struct *vma)
+{
+	return special_named(vma, "[vdso") || special_named(vma, "[vvar");
+}
+
+/* vma_is_secretmem() is not exported. */
+static bool vma_secretmem(struct vm_area_struct *vma)
+{
+	return vma->vm_file &&
+	       file_inode(vma->vm_file)->i_sb->s_magic == SECRETMEM_MAGIC;
+}
+
+bool mlkd_vma_droppable(struct vm_area_struct *vma)
+{
+#ifdef VM_DROPPABLE
+	return vma->vm_flags & VM_DROPPABLE;
+#else
+	return false;
+#endif
+}
+
+enum memlockd_kind mlkd_kind(struct vm_area_struct *vma)
+{
+	if (is_vm_hugetlb_page(vma))
+		return MEMLOCKD_KIND_HUGETLB;
+	if (vma->vm_flags & VM_SPECIAL)
+		return MEMLOCKD_KIND_SPECIAL;
+	if (vma_secretmem(vma))
+		return MEMLOCKD_KIND_SECRETMEM;
+	if (!vma->vm_file)
+		return MEMLOCKD_KIND_ANON;
+	if (mlkd_vma_private(vma))
+		return MEMLOCKD_KIND_FILE_PRIVATE;
+	if (file_inode(vma->vm_file)->i_sb->s_magic == TMPFS_MAGIC)
+		return MEMLOCKD_KIND_SHMEM;
+	return MEMLOCKD_KIND_FILE_SHARED;
+}
+
+/* Where the file behind @vma ends: there is nothing to make present there. */
+unsigned long mlkd_vma_file_end(struct vm_area_struct *vma)
+{
+	unsigned long pages;
+
+	if (!vma->vm_file || (vma->vm_flags & VM_SPECIAL))
+		return vma->vm_end;
+
+	pages = DIV_ROUND_UP_ULL(i_size_read(file_inode(vma->vm_file)), PAGE_SIZE);
+	if (pages <= vma->vm_pgoff)
+		return vma->vm_start;
+	pages -= vma->vm_pgoff;
+	if (pages >= vma_pages(vma))
+		return vma->vm_end;
+	return vma->vm_start + (pages << PAGE_SHIFT);
+}
+
+/**
+ * mlkd_want - what @mode asks of @vma
+ * @vma: the mapping; mmap_lock is held
+ * @mode: the mode
+ *
+ * The only place that knows; whoever raises, lowers, undoes or reports asks
+ * here.  The filter for VM_LOCKED is that of mlock_fixup().
+ */
+struct mlkd_want mlkd_want(struct vm_area_struct *vma, struct mlkd_mode mode)
+{
+	enum memlockd_kind kind = mlkd_kind(vma);
+	bool write = vma->vm_flags & VM_WRITE;
+	bool private = mlkd_vma_private(vma);
+	struct mlkd_want want = {};
+
+	if (mode.state == MEMLOCKD_STATE_UNLOCKED)
+		return want;
+
+	switch (kind) {
+	case MEMLOCKD_KIND_SPECIAL:
+		/*
+		 * vvar depends on the time namespace of who faults, and warns
+		 * when that is not its own process.
+		 */
+		want.kernel = special_named(vma, "[vvar");
+		if (want.kernel)
+			want.present = vma->vm_mm == current->mm;
+		else	/* What pages a device has, as mlockall(2) does. */
+			want.present = vma_is_accessible(vma) &&
+				       !(vma->vm_flags & (VM_IO | VM_PFNMAP));
+		return want;
+	case MEMLOCKD_KIND_SECRETMEM:
+		/* Locked from birth by the kernel; only not yet present. */
+		want.kernel = true;
+		want.present = vma_is_accessible(vma);
+		return want;
+	default:
+		break;
+	}
+	if (vma_is_dax(vma) || mlkd_vma_droppable(vma))
+		return want;
+
+	want.locked = kind != MEMLOCKD_KIND_HUGETLB;
+	if (!vma_is_accessible(vma))
+		return want;
+
+	want.present = true;
+	if (mode.state == MEMLOCKD_STATE_SUPERLOCKED)
+		want.pinned = private || kind == MEMLOCKD_KIND_HUGETLB;
+	else if (!(mode.flags & MEMLOCKD_MOVABLE))
+		want.pinned = private && write;
+
+	if (private && write)
+		want.gup_flags = FOLL_WRITE;
+	else if (want.pinned && private && kind != MEMLOCKD_KIND_HUGETLB)
+		/* A private copy instead of the page cache's page. */
+		want.gup_flags = FOLL_WRITE | FOLL_FORCE;
+	else if (!(vma->vm_flags & VM_READ))
+		want.gup_flags = FOLL_FORCE;
+	return want;
+}

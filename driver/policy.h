@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What each state asks of each kind of mapping.
+ */
+#ifndef _MEMLOCKD_POLICY_H
+#define _MEMLOCKD_POLICY_H
+
+#include <linux/mm_types.h>
+#include <linux/memlockd.h>
+
+/**
+ * struct mlkd_mode - what a client asks for, or what a process has
+ * @state: &enum memlockd_state
+ * @flags: &enum memlockd_lock_flags
+ */
+struct mlkd_mode {
+	u32 state;
+	u32 flags;
+};
+
+/**
+ * struct mlkd_want - what a mode asks of one mapping
+ * @locked: VM_LOCKED, and so counted against RLIMIT_MEMLOCK
+ * @present: its pages are faulted in
+ * @pinned: and pinned
+ * @kernel: its pages come from a kernel fault handler that GUP cannot use
+ * @gup_flags: how to fault them in, and to pin them
+ */
+struct mlkd_want {
+	bool locked;
+	bool present;
+	bool pinned;
+	bool kernel;
+	unsigned int gup_flags;
+};
+
+struct mlkd_want mlkd_want(struct vm_area_struct *vma, struct mlkd_mode mode);
+
+enum memlockd_kind mlkd_kind(struct vm_area_struct *vma);
+bool mlkd_vma_private(struct vm_area_struct *vma);
+bool mlkd_vma_kernel(struct vm_area_struct *vma);
+bool mlkd_vma_droppable(struct vm_area_struct *vma);
+unsigned long mlkd_vma_file_end(struct vm_area_struct *vma);
+
+#endif /* _MEMLOCKD_POLICY_H */
