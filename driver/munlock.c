@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Giving pages back to reclaim.
+ *
+ * Clearing VM_LOCKED is not enough: a page that has been faulted in, or met by
+ * reclaim, under VM_LOCKED is marked PG_mlocked and lies on the unevictable
+ * list, where nobody would look for it again.
+ *
+ * Another process may have mlocked the same page.  The kernel counts that
+ * (mlock_count), but only under a lock that modules cannot take, so that its
+ * mark goes too.  Its VM_LOCKED stays, and protects it: reclaim finds that, and
+ * marks the page again.  Until then nr_mlock is too small.
+ */
+#include <linux/mm.h>
+#include <linux/pagevec.h>
+#include <linux/swap.h>
+#include <linux/vmstat.h>
+
+#include "compat.h"
+#include "munlock.h"
+#include "pgtable.h"
+#include "pin.h"
+
+/* The caller holds a reference to each of @pages. */
+void mlkd_munlock_pages(struct page **pages, unsigned int nr)
+{
+	struct folio *last = NULL;
+	struct folio_batch batch;
+	unsigned int i;
+
+	folio_batch_init(&batch);
+	for (i = 0; i < nr; i++) {
+		struct folio *folio = page_folio(pages[i]);
+
+		if (folio == last)
+			continue;
+		last = folio;
+		if (!folio_test_clear_mlocked(folio))
+			continue;
+		zone_stat_mod_folio(folio, NR_MLOCK, -folio_nr_pages(folio));
+		if (!folio_batch_add(&batch, folio)) {
+			check_move_unevictable_folios(&batch);
+			folio_batch_init(&batch);
+		}
+	}
+	if (folio_batch_count(&batch))
+		check_move_unevictable_folios(&batch);
+}
+
+/**
+ * mlkd_munlock_range - munlock the pages of a part of a mapping
+ * @pins: the pins of the address space.  Pinned pages are left alone: who drops
+ *	the pin munlocks them, without looking for them.
+ * @vma: the mapping, not VM_LOCKED any more; mmap_lock is held
+ * @start: first address
+ * @end: address behind the last; in the same chunk
+ * @scratch: room for MLKD_CHUNK_PAGES page pointers
+ *
+ * Return: the address to go on at, @end or, over a hole in the page tables,
+ * beyond it.
+ */
+unsigned long mlkd_munlock_range(struct mlkd_pins *pins,
+				 struct vm_area_struct *vma, unsigned long start,
+				 unsigned long end, struct page **scratch)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	unsigned long gap_end, next;
+
+	/* As far as a missing page table reaches there is nothing. */
+	if (mlkd_pgtable_level(mm, start, &next) == MLKD_PGTABLE_NONE)
+		return min(next, vma->vm_end);
+
+	for (;;) {
+		start = mlkd_pins_next_gap(pins, start, end, &gap_end);
+		if (start >= end)
+			return end;
+		while (start < gap_end) {
+			long nr = mlkd_gup_remote(mm, start,
+						  (gap_end - start) >> PAGE_SHIFT,
+						  FOLL_NOFAULT | FOLL_FORCE,
+						  scratch, NULL);
+
+			if (nr <= 0) {
+				start += PAGE_SIZE;	/* a hole */
+				continue;
+			}
+			mlkd_munlock_pages(scratch, nr);
+			release_pages(scratch, nr);
+			start += nr << PAGE_SHIFT;
+		}
+	}
+}

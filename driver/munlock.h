@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Giving pages back to reclaim.
+ */
+#ifndef _MEMLOCKD_MUNLOCK_H
+#define _MEMLOCKD_MUNLOCK_H
+
+#include <linux/mm_types.h>
+
+struct mlkd_pins;
+
+void mlkd_munlock_pages(struct page **pages, unsigned int nr);
+unsigned long mlkd_munlock_range(struct mlkd_pins *pins,
+				 struct vm_area_struct *vma, unsigned long start,
+				 unsigned long end, struct page **scratch);
+
+#endif /* _MEMLOCKD_MUNLOCK_H */

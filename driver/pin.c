@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The pins that are held on one address space.
+ *
+ * The store mirrors the page tables: an xarray of chunks, each for the range of
+ * one page table (2 MiB with 4 KiB pages).  A chunk knows its pages in one of
+ * two ways, or in both when a part of a huge page has been unmapped and mapped
+ * anew:
+ *
+ * - @pages, an array of page pointers: one pin each, 8 bytes a page;
+ * - @huge, one pin that stands for a whole huge page, with a bitmap of the base
+ *   pages of it that are still mapped here.  The pin goes with the last of them.
+ *
+ * A page is in at most one of the two.  What is added where something is
+ * already known replaces it, so that adding again repairs a record that went
+ * stale (a uprobe put another page there, say): the store never needs to ask
+ * whether a page table has changed.
+ *
+ * Memory: a little over 8 bytes a base page, below 100 a huge page.  It is
+ * charged to the memory cgroup of who asked for the lock.
+ */
+#include <linux/bitmap.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "munlock.h"
+#include "pin.h"
+
+struct chunk {
+	struct page **pages;
+	struct page *huge;
+	DECLARE_BITMAP(huge_map, MLKD_CHUNK_PAGES);
+	unsigned int nr_pages;		/* entries of @pages that are set */
+};
+
+static struct kmem_cache *chunk_cache;
+static atomic_long_t pinned_total;
+
+int __init mlkd_pins_init(void)
+{
+	chunk_cache = kmem_cache_create("memlockd_chunk", sizeof(struct chunk), 0,
+					SLAB_ACCOUNT, NULL);
+	return chunk_cache ? 0 : -ENOMEM;
+}
+
+void mlkd_pins_exit(void)
+{
+	kmem_cache_destroy(chunk_cache);
+}
+
+/* Base pages pinned by this driver, system-wide. */
+long mlkd_pins_total(void)
+{
+	return atomic_long_read(&pinned_total);
+}
+
+void mlkd_pins_setup(struct mlkd_pins *pins, struct mm_struct *mm)
+{
+	pins->mm = mm;
+	xa_init_flags(&pins->chunks, XA_FLAGS_ACCOUNT);
+}
+
+/* Every pin has been dropped: nothing is left to free. */
+void mlkd_pins_destroy(struct mlkd_pins *pins)
+{
+	WARN_ON_ONCE(!xa_empty(&pins->chunks));
+	xa_destroy(&pins->chunks);
+}
+
+static void account(struct mlkd_pins *pins, long nr)
+{
+	if (!nr)
+		return;
+	atomic_long_add(nr, &pins->nr_pages);
+	atomic_long_add(nr, &pinned_total);
+	atomic64_add(nr, &pins->mm->pinned_vm);		/* VmPin */
+}
+
+static unsigned long chunk_index(unsigned long addr)
+{
+	return addr / MLKD_CHUNK_SIZE;
+}
+
+static unsigned int chunk_slot(unsigned long addr)
+{
+	return (addr % MLKD_CHUNK_SIZE) >> PAGE_SHIFT;
+}
+
+static bool chunk_empty(struct chunk *c)
+{
+	return !c->nr_pages && !c->huge;
+}
+
+static void chunk_free(struct mlkd_pins *pins, struct chunk *c)
+{
+	if (!c)
+		return;
+	atomic_long_dec(&pins->nr_chunks);
+	if (c->pages)
+		atomic_long_dec(&pins->nr_arrays);
+	kfree(c->pages);
+	kmem_cache_free(chunk_cache, c);
+}
+
+/*
+ * Finds or makes the chunk of @addr, with an array if @array.  Returns it, or
+ * NULL for want of memory, with the xarray locked.
+ */
+static struct chunk *chunk_lock(struct mlkd_pins *pins, unsigned long addr,
+				bool array)
+	__acquires(&pins->chunks.xa_lock)
+{
+	struct chunk *c, *new = NULL;
+	struct page **pages = NULL;
+	bool nomem = false;
+
+	xa_lock(&pins->chunks);
+	for (;;) {
+		c = xa_load(&pins->chunks, chunk_index(addr));
+		if (!c && new) {
+			/* May unlock for a moment, to allocate. */
+			c = __xa_cmpxchg(&pins->chunks, chunk_index(addr), NULL,
+					 new, GFP_KERNEL_ACCOUNT);
+			if (xa_is_err(c)) {
+				c = NULL;
+				nomem = true;
+			} else if (!c) {
+				swap(c, new);
+				atomic_long_inc(&pins->nr_chunks);
+			}
+		}
+		if (c && array && !c->pages && pages) {
+			swap(c->pages, pages);
+			atomic_long_inc(&pins->nr_arrays);
+		}
+		if (nomem || (c && (!array || c->pages)))
+			break;
+
+		xa_unlock(&pins->chunks);
+		if (!c && !new)
+			new = kmem_cache_zalloc(chunk_cache, GFP_KERNEL);
+		if (array && !pages)
+			pages = kcalloc(MLKD_CHUNK_PAGES, sizeof(*pages),
+					GFP_KERNEL_ACCOUNT);
+		nomem = (!c && !new) || (array && !pages);
+		xa_lock(&pins->chunks);
+		if (nomem) {
+			c = NULL;
+			break;
+		}
+	}
+	/* What another has made meanwhile: seldom, and freeing never sleeps. */
+	kfree(pages);
+	if (new)
+		kmem_cache_free(chunk_cache, new);
+	return c;
+}
+
+/* Takes base page @slot off the huge page; returns that once nothing is left. */
+static struct page *huge_clear(struct chunk *c, unsigned int slot)
+{
+	struct page *huge = c->huge;
+
+	__clear_bit(slot, c->huge_map);
+	if (!bitmap_empty(c->huge_map, MLKD_CHUNK_PAGES))
+		return NULL;
+	c->huge = NULL;
+	return huge;
+}
+
+/**
+ * mlkd_pins_add - remember pins
+ * @pins: the pins of the address space
+ * @start: address of the first page
+ * @pages: the pages, pinned once each for this call, which takes the pins over
+ *	whatever it returns; used as scratch space
+ * @nr: how many; they do not reach beyond the chunk of @start
+ *
+ * The caller holds mmap_lock, so that the range cannot be unmapped meanwhile.
+ *
+ * Return: 0, or -ENOMEM with all of @pages unpinned.
+ */
+int mlkd_pins_add(struct mlkd_pins *pins, unsigned long start,
+		  struct page **pages, unsigned int nr)
+{
+	unsigned int slot = chunk_slot(start), i, nr_surplus = 0;
+	struct page *huge = NULL;
+	struct chunk *c;
+	long added = 0;
+
+	mmap_assert_locked(pins->mm);
+	if (WARN_ON_ONCE(slot + nr > MLKD_CHUNK_PAGES))
+		nr = MLKD_CHUNK_PAGES - slot;
+
+	c = chunk_lock(pins, start, true);
+	if (!c) {
+		xa_unlock(&pins->chunks);
+		unpin_user_pages(pages, nr);
+		return -ENOMEM;
+	}
+	for (i = 0; i < nr; i++, slot++) {
+		struct page *page = pages[i], *old = c->pages[slot];
+
+		if (c->huge && test_bit(slot, c->huge_map)) {
+			if (nth_page(c->huge, slot) == page) {
+				pages[nr_surplus++] = page;
+				continue;
+			}
+			huge = huge_clear(c, slot) ?: huge;
+			added--;
+		}
+		c->pages[slot] = page;
+		if (old) {
+			pages[nr_surplus++] = old;
+		} else {
+			c->nr_pages++;
+			added++;
+		}
+	}
+	xa_unlock(&pins->chunks);
+
+	account(pins, added);
+	unpin_user_pages(pages, nr_surplus);
+	if (huge)
+		unpin_user_page(huge);
+	return 0;
+}
+
+/**
+ * mlkd_pins_add_huge - remember one pin for a whole chunk
+ * @pins: the pins of the address space
+ * @start: address of the chunk
+ * @page: its first page, pinned once for this call, which takes the pin over;
+ *	the rest of the chunk lies behind it in the same huge page
+ *
+ * The caller holds mmap_lock.
+ *
+ * Return: 0, or -ENOMEM with @page unpinned.
+ */
+int mlkd_pins_add_huge(struct mlkd_pins *pins, unsigned long start,
+		       struct page *page)
+{
+	struct page *huge, **pages = NULL;
+	unsigned int had, i, n = 0;
+	struct chunk *c;
+
+	mmap_assert_locked(pins->mm);
+	c = chunk_lock(pins, start, false);
+	if (!c) {
+		xa_unlock(&pins->chunks);
+		unpin_user_page(page);
+		return -ENOMEM;
+	}
+	had = c->nr_pages + bitmap_weight(c->huge_map, MLKD_CHUNK_PAGES);
+	huge = c->huge;
+	c->huge = page;
+	bitmap_fill(c->huge_map, MLKD_CHUNK_PAGES);
+	swap(pages, c->pages);
+	c->nr_pages = 0;
+	xa_unlock(&pins->chunks);
+
+	account(pins, (long)MLKD_CHUNK_PAGES - had);
+	if (huge)
+		unpin_user_page(huge);
+	if (pages) {
+		for (i = 0; i < MLKD_CHUNK_PAGES; i++)
+			if (pages[i])
+				pages[n++] = pages[i];
+		unpin_user_pages(pages, n);
+		atomic_long_dec(&pins->nr_arrays);
+		kfree(pages);
+	}
+	return 0;
+}
+
+static void release(struct page **pages, unsigned int nr, bool munlock)
+{
+	if (munlock)
+		mlkd_munlock_pages(pages, nr);
+	unpin_user_pages(pages, nr);
+}
+
+/* Takes up to @max pages of @c, in [*slot, end), out of it. */
+static unsigned int chunk_take(struct chunk *c, unsigned int *slot,
+			       unsigned int end, struct page **pages,
+			       unsigned int max, struct page **huge,
+			       long *dropped)
+{
+	unsigned int n = 0;
+
+	for (; *slot < end && n < max; (*slot)++) {
+		if (c->huge && test_bit(*slot, c->huge_map)) {
+			*huge = huge_clear(c, *slot) ?: *huge;
+			++*dropped;
+		} else if (c->pages && c->pages[*slot]) {
+			struct page *page = c->pages[*slot];
+
+			/* @pages may be c->pages itself, filled from its start. */
+			c->pages[*slot] = NULL;
+			c->nr_pages--;
+			pages[n++] = page;
+			++*dropped;
+		}
+	}
+	return n;
+}
+
+/* A whole chunk, which nobody can find any more. */
+static void chunk_release(struct mlkd_pins *pins, struct chunk *c, bool munlock)
+{
+	unsigned int slot = 0, n;
+	struct page *huge = NULL;
+	long dropped = 0;
+
+	n = chunk_take(c, &slot, MLKD_CHUNK_PAGES, c->pages, MLKD_CHUNK_PAGES,
+		       &huge, &dropped);
+	if (n)
+		release(c->pages, n, munlock);
+	if (huge)
+		release(&huge, 1, munlock);
+	account(pins, -dropped);
+	chunk_free(pins, c);
+}
+
+/**
+ * mlkd_pins_drop - give pins back
+ * @pins: the pins of the address space
+ * @start: first address
+ * @end: address behind the last
+ * @munlock: the pages are not mlocked any more, either
+ *
+ * Called from mmu notifiers as well: takes only the leaf lock, allocates
+ * nothing.  When that is for a part of a huge page, the pin stays until the
+ * rest goes.
+ */
+void mlkd_pins_drop(struct mlkd_pins *pins, unsigned long start,
+		    unsigned long end, bool munlock)
+{
+	unsigned long index, last;
+	struct chunk *c;
+
+	if (start >= end)
+		return;
+
+	index = chunk_index(start);
+	last = chunk_index(end - 1);
+	while (index <= last) {
+		unsigned int slot, slot_end, n;
+		unsigned long chunk_start;
+		struct page *pages[32];
+		struct page *huge = NULL;
+		struct chunk *empty = NULL;
+		long dropped = 0;
+
+		xa_lock(&pins->chunks);
+		c = xa_find(&pins->chunks, &index, last, XA_PRESENT);
+		if (!c) {
+			xa_unlock(&pins->chunks);
+			break;
+		}
+		chunk_start = index * MLKD_CHUNK_SIZE;
+		slot = chunk_start < start ? chunk_slot(start) : 0;
+		slot_end = index < last ? MLKD_CHUNK_PAGES : chunk_slot(end - 1) + 1;
+		if (slot == 0 && slot_end == MLKD_CHUNK_PAGES) {
+			__xa_erase(&pins->chunks, index);
+			xa_unlock(&pins->chunks);
+			chunk_release(pins, c, munlock);
+			index++;
+			cond_resched();
+			continue;
+		}
+		n = chunk_take(c, &slot, slot_end, pages, ARRAY_SIZE(pages),
+			       &huge, &dropped);
+		if (chunk_empty(c))
+			empty = __xa_erase(&pins->chunks, index);
+		xa_unlock(&pins->chunks);
+
+		release(pages, n, munlock);
+		if (huge)
+			release(&huge, 1, munlock);
+		account(pins, -dropped);
+		chunk_free(pins, empty);
+		/* Else the chunk has more in the range: find it again. */
+		if (slot == slot_end || empty)
+			index++;
+	}
+}
+
+/* How many base pages in [@start, @end) are pinned. */
+unsigned long mlkd_pins_count(struct mlkd_pins *pins, unsigned long start,
+			      unsigned long end)
+{
+	unsigned long index, last, count = 0;
+	struct chunk *c;
+
+	if (start >= end)
+		return 0;
+
+	index = chunk_index(start);
+	last = chunk_index(end - 1);
+	for (; index <= last; index++) {
+		unsigned int slot, slot_end;
+
+		xa_lock(&pins->chunks);
+		c = xa_find(&pins->chunks, &index, last, XA_PRESENT);
+		if (!c) {
+			xa_unlock(&pins->chunks);
+			break;
+		}
+		slot = index == chunk_index(start) ? chunk_slot(start) : 0;
+		slot_end = index < last ? MLKD_CHUNK_PAGES : chunk_slot(end - 1) + 1;
+		for (; slot < slot_end; slot++)
+			count += (c->huge && test_bit(slot, c->huge_map)) ||
+				 (c->pages && c->pages[slot]);
+		xa_unlock(&pins->chunks);
+	}
+	return count;
+}
+
+/**
+ * mlkd_pins_next_gap - find what is not pinned
+ * @pins: the pins of the address space
+ * @start: first address to look at
+ * @end: address behind the last; in the same chunk
+ * @gap_end: set to the end of the gap
+ *
+ * Return: where the first gap starts; @end if there is none.
+ */
+unsigned long mlkd_pins_next_gap(struct mlkd_pins *pins, unsigned long start,
+				 unsigned long end, unsigned long *gap_end)
+{
+	unsigned long addr, gap = end;
+	struct chunk *c;
+
+	xa_lock(&pins->chunks);
+	c = xa_load(&pins->chunks, chunk_index(start));
+	for (addr = start; c && addr < end; addr += PAGE_SIZE) {
+		unsigned int slot = chunk_slot(addr);
+		bool pinned = (c->huge && test_bit(slot, c->huge_map)) ||
+			      (c->pages && c->pages[slot]);
+
+		if (!pinned && gap == end)
+			gap = addr;
+		else if (pinned && gap != end)
+			break;
+	}
+	xa_unlock(&pins->chunks);
+
+	if (!c) {
+		gap = start;
+		addr = end;
+	}
+	*gap_end = addr;
+	return gap;
+}
+
+/* Kernel memory that the store takes, but for the xarray's own nodes. */
+size_t mlkd_pins_bytes(struct mlkd_pins *pins)
+{
+	return atomic_long_read(&pins->nr_chunks) * sizeof(struct chunk) +
+	       atomic_long_read(&pins->nr_arrays) *
+		       MLKD_CHUNK_PAGES * sizeof(struct page *);
+}

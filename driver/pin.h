@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The pins that are held on one address space.
+ */
+#ifndef _MEMLOCKD_PIN_H
+#define _MEMLOCKD_PIN_H
+
+#include <linux/mm_types.h>
+#include <linux/xarray.h>
+
+/* Pins are kept in chunks of what one page table maps. */
+#define MLKD_CHUNK_PAGES	PTRS_PER_PTE
+#define MLKD_CHUNK_SIZE		(PAGE_SIZE * MLKD_CHUNK_PAGES)
+
+/**
+ * struct mlkd_pins - the pins that are held on one address space
+ * @mm: the address space; not owned
+ * @chunks: address / MLKD_CHUNK_SIZE -> struct chunk (private to pin.c)
+ * @nr_pages: pages pinned; a huge page counts as the base pages mapped of it
+ * @nr_chunks: chunks there are
+ * @nr_arrays: chunks that have an array of pages
+ *
+ * The lock of @chunks protects the chunks as well.  It is a leaf: taken with
+ * mmap_lock held or not, from mmu notifiers, never held over anything that
+ * sleeps, unpins, or frees a page.
+ */
+struct mlkd_pins {
+	struct mm_struct *mm;
+	struct xarray chunks;
+	atomic_long_t nr_pages;
+	atomic_long_t nr_chunks;
+	atomic_long_t nr_arrays;
+};
+
+int mlkd_pins_init(void);
+void mlkd_pins_exit(void);
+long mlkd_pins_total(void);
+
+void mlkd_pins_setup(struct mlkd_pins *pins, struct mm_struct *mm);
+void mlkd_pins_destroy(struct mlkd_pins *pins);
+
+int mlkd_pins_add(struct mlkd_pins *pins, unsigned long start,
+		  struct page **pages, unsigned int nr);
+int mlkd_pins_add_huge(struct mlkd_pins *pins, unsigned long start,
+		       struct page *page);
+void mlkd_pins_drop(struct mlkd_pins *pins, unsigned long start,
+		    unsigned long end, bool munlock);
+unsigned long mlkd_pins_count(struct mlkd_pins *pins, unsigned long start,
+			      unsigned long end);
+unsigned long mlkd_pins_next_gap(struct mlkd_pins *pins, unsigned long start,
+				 unsigned long end, unsigned long *gap_end);
+size_t mlkd_pins_bytes(struct mlkd_pins *pins);
+
+#endif /* _MEMLOCKD_PIN_H */
