@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Whose a VM_LOCKED is: ours, or the process's own.
+ *
+ * The flag has no owner, but a lock must undo only what it did: what the process
+ * has locked with mlock(2) stays locked after our unlock.  So at each lock
+ * request every mapping is noted: locked already and not by us, or by us.  Then
+ *
+ * - after a lock with FUTURE, what appears later is locked through def_flags,
+ *   and is ours, unless the process had asked for MCL_FUTURE itself;
+ * - after one without, what is VM_LOCKED later is the process's doing.
+ *
+ * @future holds that rule, and the tree only what differs from it or what the
+ * running request did: usually the tree is empty.  A range that is unmapped is
+ * forgotten, and falls back to the rule.
+ *
+ * A mapping that belongs to both of us in parts counts as not ours: there is no
+ * way to split it from here, and a lock too many is better than one too few.
+ */
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+
+#include "compat.h"
+#include "owner.h"
+
+/* Entries are values: 0 for the process itself, else the number of a request. */
+#define OTHER		xa_mk_value(0)
+
+void mlkd_owners_setup(struct mlkd_owners *owners)
+{
+	mt_init(&owners->tree);
+	owners->future = 0;
+}
+
+void mlkd_owners_destroy(struct mlkd_owners *owners)
+{
+	mtree_destroy(&owners->tree);
+}
+
+/* @vma is about to be locked, by request number @request. */
+int mlkd_owners_set_ours(struct mlkd_owners *owners, struct vm_area_struct *vma,
+			 unsigned long request)
+{
+	return mtree_store_range(&owners->tree, vma->vm_start, vma->vm_end - 1,
+				 xa_mk_value(request), GFP_KERNEL_ACCOUNT);
+}
+
+/* @vma is not ours, and does not become ours. */
+int mlkd_owners_set_other(struct mlkd_owners *owners, struct vm_area_struct *vma)
+{
+	return mtree_store_range(&owners->tree, vma->vm_start, vma->vm_end - 1,
+				 OTHER, GFP_KERNEL_ACCOUNT);
+}
+
+/**
+ * mlkd_owners_forget - the range is unmapped, or back under the rule
+ * @owners: the owners
+ * @start: first address
+ * @end: address behind the last
+ * @gfp: GFP_NOWAIT from notifiers.  Where that fails, the old entry stays, and a
+ *	later mapping in its place may count as the wrong owner's.
+ */
+void mlkd_owners_forget(struct mlkd_owners *owners, unsigned long start,
+			unsigned long end, gfp_t gfp)
+{
+	unsigned long index = start;
+
+	if (start >= end || !mt_find(&owners->tree, &index, end - 1))
+		return;
+	mtree_store_range(&owners->tree, start, end - 1, NULL, gfp | __GFP_NOWARN);
+}
+
+/* Is each part of @vma ours, locked by request @request or a later one? */
+bool mlkd_owners_ours_since(struct mlkd_owners *owners,
+			    struct vm_area_struct *vma, unsigned long request)
+{
+	MA_STATE(mas, &owners->tree, vma->vm_start, vma->vm_start);
+	bool ruled = owners->future >= request;
+	unsigned long next = vma->vm_start;
+	bool ours = true;
+	void *entry;
+
+	mtree_lock(&owners->tree);
+	mas_for_each(&mas, entry, vma->vm_end - 1) {
+		if (mas.index > next && !ruled)
+			ours = false;
+		if (xa_to_value(entry) < request)
+			ours = false;
+		next = mas.last + 1;
+	}
+	mtree_unlock(&owners->tree);
+
+	return ours && (next >= vma->vm_end || ruled);
+}
+
+/* Is the VM_LOCKED of @vma, wholly, ours? */
+bool mlkd_owners_ours(struct mlkd_owners *owners, struct vm_area_struct *vma)
+{
+	return mlkd_owners_ours_since(owners, vma, MLKD_FIRST_REQUEST);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Whose a VM_LOCKED is: ours, or the process's own.
+ */
+#ifndef _MEMLOCKD_OWNER_H
+#define _MEMLOCKD_OWNER_H
+
+#include <linux/maple_tree.h>
+#include <linux/mm_types.h>
+
+/**
+ * struct mlkd_owners - whose VM_LOCKED is, in one address space
+ * @tree: address ranges -> who; what is not there is as @future says
+ * @future: not 0 when a VM_LOCKED that appears in a range not in @tree is ours;
+ *	the number of the request that made it so
+ *
+ * The tree's own lock is a leaf, taken in mmu notifiers too.  @future changes
+ * under mmap_lock held for writing.
+ */
+struct mlkd_owners {
+	struct maple_tree tree;
+	unsigned long future;
+};
+
+/* Requests are numbered from here on. */
+#define MLKD_FIRST_REQUEST	1
+
+void mlkd_owners_setup(struct mlkd_owners *owners);
+void mlkd_owners_destroy(struct mlkd_owners *owners);
+
+int mlkd_owners_set_ours(struct mlkd_owners *owners, struct vm_area_struct *vma,
+			 unsigned long request);
+int mlkd_owners_set_other(struct mlkd_owners *owners, struct vm_area_struct *vma);
+void mlkd_owners_forget(struct mlkd_owners *owners, unsigned long start,
+			unsigned long end, gfp_t gfp);
+bool mlkd_owners_ours(struct mlkd_owners *owners, struct vm_area_struct *vma);
+bool mlkd_owners_ours_since(struct mlkd_owners *owners,
+			    struct vm_area_struct *vma, unsigned long request);
+
+#endif /* _MEMLOCKD_OWNER_H */
