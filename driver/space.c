@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A locked address space, and its life.
+ */
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "space.h"
+#include "target.h"
+
+static DEFINE_HASHTABLE(spaces, 8);
+static DEFINE_SPINLOCK(spaces_lock);
+static unsigned int nr_spaces;
+static struct workqueue_struct *reaper;
+
+int __init mlkd_spaces_init(void)
+{
+	reaper = alloc_workqueue("memlockd", WQ_UNBOUND, 0);
+	return reaper ? 0 : -ENOMEM;
+}
+
+/* Nothing is locked, or the module would be in use; the last may be on its way. */
+void mlkd_spaces_exit(void)
+{
+	destroy_workqueue(reaper);
+}
+
+unsigned int mlkd_spaces_count(void)
+{
+	return READ_ONCE(nr_spaces);
+}
+
+struct mlkd_mode mlkd_space_mode(struct mlkd_space *space)
+{
+	struct mlkd_mode mode;
+
+	spin_lock(&space->lock);
+	mode = space->mode;
+	spin_unlock(&space->lock);
+	return mode;
+}
+
+static struct mlkd_space *lookup(struct mm_struct *mm)
+{
+	struct mlkd_space *space;
+
+	lockdep_assert_held(&spaces_lock);
+	hash_for_each_possible(spaces, space, node, (unsigned long)mm)
+		if (space->mm == mm)
+			return space;
+	return NULL;
+}
+
+/* Takes the space out of the table. Returns false when that has been done. */
+static bool leave(struct mlkd_space *space)
+{
+	bool was_there;
+
+	spin_lock(&spaces_lock);
+	was_there = !space->gone;
+	if (was_there) {
+		space->gone = true;
+		hash_del(&space->node);
+		nr_spaces--;
+	}
+	spin_unlock(&spaces_lock);
+	return was_there;
+}
+
+void mlkd_space_put(struct mlkd_space *space)
+{
+	if (!refcount_dec_and_test(&space->ref))
+		return;
+	mlkd_pins_destroy(&space->pins);
+	mlkd_owners_destroy(&space->owners);
+	put_pid(space->locker);
+	kfree(space);
+	module_put(THIS_MODULE);
+}
+
+/* The address space has ended, and its notifier with it. */
+static void reap(struct work_struct *work)
+{
+	struct mlkd_space *space = container_of(work, struct mlkd_space, reap);
+
+	mmu_notifier_unregister(&space->notifier, space->mm);
+	mlkd_space_put(space);
+}
+
+/*
+ * The last user of the address space has gone, and its pages are about to be
+ * freed.  Runs in whatever dropped the last reference, be it our own mmput().
+ */
+static void notifier_release(struct mmu_notifier *notifier, struct mm_struct *mm)
+{
+	struct mlkd_space *space = container_of(notifier, struct mlkd_space, notifier);
+
+	if (!leave(space))
+		return;		/* unregistered by its unlock */
+	mlkd_pins_drop(&space->pins, 0, ULONG_MAX, false);
+	queue_work(reaper, &space->reap);
+}
+
+/*
+ * Only an unmapped range is gone for good.  Reclaim, migration and KSM send
+ * MMU_NOTIFY_CLEAR by the million, for pages that they then leave in place.
+ */
+static void notifier_end(struct mmu_notifier *notifier,
+			 const struct mmu_notifier_range *range)
+{
+	struct mlkd_space *space = container_of(notifier, struct mlkd_space, notifier);
+
+	/* The OOM reaper may not wait; ->release follows soon. */
+	if (range->event != MMU_NOTIFY_UNMAP || !mmu_notifier_range_blockable(range))
+		return;
+	mlkd_pins_drop(&space->pins, range->start, range->end, false);
+	mlkd_owners_forget(&space->owners, range->start, range->end, GFP_NOWAIT);
+}
+
+static const struct mmu_notifier_ops notifier_ops = {
+	.release = notifier_release,
+	.invalidate_range_end = notifier_end,
+};
+
+static struct mlkd_space *alloc_space(struct mm_struct *mm)
+{
+	struct mlkd_space *space = kzalloc(sizeof(*space), GFP_KERNEL_ACCOUNT);
+
+	if (!space)
+		return NULL;
+	__module_get(THIS_MODULE);
+	space->notifier.ops = &notifier_ops;
+	space->mm = mm;
+	space->busy = true;
+	refcount_set(&space->ref, 2);
+	init_waitqueue_head(&space->wait);
+	INIT_WORK(&space->reap, reap);
+	spin_lock_init(&space->lock);
+	mlkd_owners_setup(&space->owners);
+	mlkd_pins_setup(&space->pins, mm);
+	return space;
+}
+
+/* Ends a space that holds no lock; its claim is ours. */
+static void end_space(struct mlkd_space *space, bool registered)
+{
+	leave(space);
+	wake_up_all(&space->wait);
+	if (registered)
+		mmu_notifier_unregister(&space->notifier, space->mm);
+	mlkd_space_put(space);		/* the table's */
+	mlkd_space_put(space);		/* the claim's */
+}
+
+/*
+ * Returns the space of @mm with a reference, and claimed if it was not busy;
+ * ERR_PTR(-ENOENT) if there is none and none was to be made.
+ */
+static struct mlkd_space *try_claim(struct mm_struct *mm, bool create, bool *claimed)
+{
+	struct mlkd_space *space, *new = NULL;
+	int err;
+
+	if (create) {
+		new = alloc_space(mm);
+		if (!new)
+			return ERR_PTR(-ENOMEM);
+	}
+
+	spin_lock(&spaces_lock);
+	space = lookup(mm);
+	if (space) {
+		refcount_inc(&space->ref);
+		*claimed = !space->busy;
+		space->busy = true;
+	} else if (new) {
+		hash_add(spaces, &new->node, (unsigned long)mm);
+		nr_spaces++;
+	}
+	spin_unlock(&spaces_lock);
+
+	if (space || !new) {
+		if (new) {
+			refcount_set(&new->ref, 1);
+			mlkd_space_put(new);
+		}
+		return space ?: ERR_PTR(-ENOENT);
+	}
+
+	err = mmu_notifier_register(&new->notifier, mm);
+	if (err) {
+		end_space(new, false);
+		/* Any signal makes it give up; nothing has happened yet. */
+		return ERR_PTR(err == -EINTR ? -ERESTARTNOINTR : err);
+	}
+	*claimed = true;
+	return new;
+}
+
+/**
+ * mlkd_space_claim - claim a process's address space, to change its lock
+ * @task: leader of the process
+ * @create: make a space if there is none
+ *
+ * Return: the space, with a user of its mm held, to be given to
+ * mlkd_space_release(); or an ERR_PTR(): -ESRCH when the process has ended,
+ * -ENOENT when it is not locked, -ENOMEM, -EINTR.
+ */
+struct mlkd_space *mlkd_space_claim(struct task_struct *task, bool create)
+{
+	for (;;) {
+		struct mm_struct *mm = mlkd_target_mm(task);
+		struct mlkd_space *space;
+		bool claimed = false;
+		int err;
+
+		if (!mm)
+			return ERR_PTR(-ESRCH);
+		space = try_claim(mm, create, &claimed);
+		if (claimed)
+			return space;
+		mmput(mm);
+		if (IS_ERR(space))
+			return space;
+
+		err = wait_event_killable(space->wait,
+					  !READ_ONCE(space->busy) ||
+					  READ_ONCE(space->gone));
+		mlkd_space_put(space);
+		if (err)
+			return ERR_PTR(-EINTR);
+	}
+}
+
+/**
+ * mlkd_space_release - end a claim, and the space if it is not locked now
+ * @space: what mlkd_space_claim() returned
+ */
+void mlkd_space_release(struct mlkd_space *space)
+{
+	struct mm_struct *mm = space->mm;
+
+	if (space->mode.state == MEMLOCKD_STATE_UNLOCKED) {
+		end_space(space, true);
+	} else {
+		spin_lock(&spaces_lock);
+		space->busy = false;
+		spin_unlock(&spaces_lock);
+		wake_up_all(&space->wait);
+		mlkd_space_put(space);
+	}
+	mmput(mm);
+}
+
+/**
+ * mlkd_space_find - look at a space, without changing it
+ * @mm: the address space
+ *
+ * Return: the space with a reference, to be given to mlkd_space_put(), or NULL.
+ */
+struct mlkd_space *mlkd_space_find(struct mm_struct *mm)
+{
+	struct mlkd_space *space;
+
+	spin_lock(&spaces_lock);
+	space = lookup(mm);
+	if (space)
+		refcount_inc(&space->ref);
+	spin_unlock(&spaces_lock);
+	return space;
+}

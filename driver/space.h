@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A locked address space, and its life.
+ */
+#ifndef _MEMLOCKD_SPACE_H
+#define _MEMLOCKD_SPACE_H
+
+#include <linux/hashtable.h>
+#include <linux/mmu_notifier.h>
+#include <linux/pid.h>
+#include <linux/refcount.h>
+#include <linux/uidgid.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "owner.h"
+#include "pin.h"
+#include "policy.h"
+
+/**
+ * struct mlkd_space - a locked address space
+ * @notifier: holds @mm's mm_count, never its mm_users
+ * @mm: the address space
+ * @node: in the table of spaces, until @gone
+ * @ref: one for the table, one for each call that uses it
+ * @busy: a call has claimed it, to change it
+ * @gone: unlocked, or its address space has ended; not in the table any more
+ * @wait: woken when @busy ends or @gone begins
+ * @reap: takes a space whose address space has ended apart
+ * @lock: protects @mode to @major_faults, which every call may read
+ * @mode: what the space has
+ * @locker: who asked for it
+ * @locker_uid: and its real user ID
+ * @locked_at: CLOCK_BOOTTIME, ns
+ * @duration: of the locking call, ns
+ * @minor_faults: of the process when it was locked
+ * @major_faults: likewise
+ * @owners: whose VM_LOCKED is
+ * @pins: the pins
+ * @request: number of the last lock request; changed by who has claimed it
+ * @own_future: def_flags had VM_LOCKED before we set it
+ * @saved_numa_scan: @mm's numa_next_scan, while it is put off
+ *
+ * Lifetime.  A space exists from the first lock request on until it is unlocked
+ * or the last user of @mm goes (exit, exec); then ->release drops the pins, and
+ * @reap the rest.  Each space holds a reference to the module.
+ *
+ * Claims.  Whoever changes a space claims it; others wait for that, killable.
+ * A claim is no lock: GUP and mmput() run under it, as nothing that they may
+ * wait for (a userfaultfd or FUSE server, ->release) waits for a claim without
+ * being killable, or at all.  Who holds a claim holds a user of @mm, so that
+ * ->release cannot run; who waits holds none.
+ *
+ * Lock order: mmap_lock, then one of the leaves: the table's lock, @lock,
+ * @pins.chunks, @owners.tree.
+ */
+struct mlkd_space {
+	struct mmu_notifier notifier;
+	struct mm_struct *mm;
+	struct hlist_node node;
+	refcount_t ref;
+	bool busy;
+	bool gone;
+	wait_queue_head_t wait;
+	struct work_struct reap;
+
+	spinlock_t lock;	/* @mode to @major_faults */
+	struct mlkd_mode mode;
+	struct pid *locker;
+	kuid_t locker_uid;
+	u64 locked_at;
+	u64 duration;
+	u64 minor_faults;
+	u64 major_faults;
+
+	struct mlkd_owners owners;
+	struct mlkd_pins pins;
+	unsigned long request;
+	bool own_future;
+	unsigned long saved_numa_scan;
+};
+
+int mlkd_spaces_init(void);
+void mlkd_spaces_exit(void);
+unsigned int mlkd_spaces_count(void);
+
+struct mlkd_space *mlkd_space_claim(struct task_struct *task, bool create);
+void mlkd_space_release(struct mlkd_space *space);
+
+struct mlkd_space *mlkd_space_find(struct mm_struct *mm);
+void mlkd_space_put(struct mlkd_space *space);
+struct mlkd_mode mlkd_space_mode(struct mlkd_space *space);
+
+#endif /* _MEMLOCKD_SPACE_H */
