@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Raising, lowering and undoing locks.
+ *
+ * A lock request has three phases:
+ *
+ * 1. raise(), under mmap_lock held for writing: the limits are checked, and
+ *    VM_LOCKED is set on all mappings at once, and on those of the future.  From
+ *    here on reclaim leaves them alone, and the core kernel keeps the accounts.
+ * 2. mlkd_populate(), step by step under mmap_lock held for reading: everything
+ *    is made present, and pinned.  This is what takes time, and what fails.
+ * 3. finish(): what the old lock had and the new one has not is given up.
+ *
+ * Nothing is given up before the last thing that can fail has succeeded.  So
+ * undoing a request is giving up what *it* has done: the mappings that it has
+ * flagged (owner.c remembers the number of the request) and the pins that the
+ * old mode does not ask for.  undo() of the first request of all is unlocking.
+ */
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "lock.h"
+#include "munlock.h"
+#include "populate.h"
+#include "space.h"
+#include "target.h"
+
+static bool lockable(struct vm_area_struct *vma)
+{
+	struct mlkd_mode mode = { .state = MEMLOCKD_STATE_LOCKED };
+
+	return mlkd_want(vma, mode).locked;
+}
+
+static bool locked(struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_LOCKED;
+}
+
+static int check_limits(struct mlkd_space *space, struct task_struct *task,
+			struct mlkd_mode mode, struct mlkd_limit *limit)
+{
+	unsigned long rlimit = mlkd_target_memlock_limit(task);
+	unsigned long total = space->mm->locked_vm;
+	unsigned long new = 0, private = 0;
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	vma_iter_init(&vmi, space->mm, 0);
+	if (!(mode.flags & MEMLOCKD_CURRENT))
+		return 0;
+
+	for_each_vma(vmi, vma) {
+		struct mlkd_want want = mlkd_want(vma, mode);
+
+		if (want.locked && !locked(vma))
+			new += vma_pages(vma);
+		if (want.present && mlkd_vma_private(vma) &&
+		    (vma->vm_flags & VM_WRITE))
+			private += vma_pages(vma);
+	}
+
+	total += new;
+	if (new && total > rlimit >> PAGE_SHIFT && !mlkd_target_unlimited(task)) {
+		limit->which = MEMLOCKD_LIMIT_RLIMIT_MEMLOCK;
+		limit->needed = (u64)total << PAGE_SHIFT;
+		limit->allowed = rlimit;
+		return -ENOMEM;
+	}
+	/* Each of these needs a page of its own. */
+	if (private > totalram_pages()) {
+		limit->which = MEMLOCKD_LIMIT_RAM;
+		limit->needed = (u64)private << PAGE_SHIFT;
+		limit->allowed = (u64)totalram_pages() << PAGE_SHIFT;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/*
+ * The rule for mappings that are not noted is about to change: note those that
+ * are locked now.
+ */
+static int note_locked(struct mlkd_space *space)
+{
+	struct mlkd_owners *owners = &space->owners;
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+	int err = 0;
+
+	vma_iter_init(&vmi, space->mm, 0);
+	for_each_vma(vmi, vma) {
+		if (!locked(vma))
+			continue;
+		if (mlkd_owners_ours_since(owners, vma, space->request))
+			err = mlkd_owners_set_ours(owners, vma, space->request);
+		else if (mlkd_owners_ours(owners, vma))
+			err = mlkd_owners_set_ours(owners, vma, MLKD_FIRST_REQUEST);
+		else
+			err = mlkd_owners_set_other(owners, vma);
+		if (err)
+			break;
+		cond_resched();
+	}
+	return err;
+}
+
+/* Notes who will have locked which mapping after this request. */
+static int note_owners(struct mlkd_space *space, struct mlkd_mode mode, bool future)
+{
+	bool fresh = space->mode.state == MEMLOCKD_STATE_UNLOCKED;
+	struct mlkd_owners *owners = &space->owners;
+	bool new_rule = future && !owners->future;
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+	int err = 0;
+
+	vma_iter_init(&vmi, space->mm, 0);
+	if (new_rule)
+		err = note_locked(space);
+	for_each_vma(vmi, vma) {
+		if (err)
+			break;
+		if (locked(vma) || !lockable(vma))
+			continue;
+		if (!(mode.flags & MEMLOCKD_CURRENT))
+			err = new_rule ? mlkd_owners_set_other(owners, vma) : 0;
+		else if (!fresh || !future)
+			err = mlkd_owners_set_ours(owners, vma, space->request);
+		cond_resched();
+	}
+	return err;
+}
+
+/* The notes that request number @request and later ones have made. */
+static void forget_owners(struct mlkd_space *space, unsigned long request)
+{
+	struct mlkd_owners *owners = &space->owners;
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	vma_iter_init(&vmi, space->mm, 0);
+	for_each_vma(vmi, vma)
+		if (mlkd_owners_ours_since(owners, vma, request))
+			mlkd_owners_forget(owners, vma->vm_start, vma->vm_end,
+					   GFP_KERNEL_ACCOUNT);
+	if (owners->future >= request)
+		owners->future = 0;
+}
+
+#ifdef CONFIG_NUMA_BALANCING
+/* Hinting faults: the next scan is put off for ever. */
+static void numa_scan_stop(struct mlkd_space *space)
+{
+	if (!space->saved_numa_scan)
+		space->saved_numa_scan = READ_ONCE(space->mm->numa_next_scan) ?: 1;
+	WRITE_ONCE(space->mm->numa_next_scan, jiffies + LONG_MAX / 2);
+}
+
+static void numa_scan_resume(struct mlkd_space *space)
+{
+	if (space->saved_numa_scan)
+		WRITE_ONCE(space->mm->numa_next_scan, space->saved_numa_scan);
+	space->saved_numa_scan = 0;
+}
+#else
+static void numa_scan_stop(struct mlkd_space *space) {}
+static void numa_scan_resume(struct mlkd_space *space) {}
+#endif
+
+/* Flags the mappings. When it fails, it has changed nothing. */
+static int raise(struct mlkd_space *space, struct task_struct *task,
+		 struct mlkd_mode mode, struct mlkd_limit *limit)
+{
+	struct mm_struct *mm = space->mm;
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+	bool future;
+	int err;
+
+	vma_iter_init(&vmi, mm, 0);
+	if (mmap_write_lock_killable(mm))
+		return -EINTR;
+
+	err = mlkd_target_gone(task, mm) ? -ESRCH : 0;
+	if (!err)
+		err = check_limits(space, task, mode, limit);
+	if (err)
+		goto out;
+
+	if (space->mode.state == MEMLOCKD_STATE_UNLOCKED)
+		space->own_future = mm->def_flags & VM_LOCKED;
+	future = (mode.flags & MEMLOCKD_FUTURE) && !space->own_future;
+	err = note_owners(space, mode, future);
+	if (err) {
+		forget_owners(space, space->request);
+		goto out;
+	}
+
+	/* Nothing fails from here on. */
+	if (future && !space->owners.future) {
+		space->owners.future = space->request;
+		mm->def_flags |= VM_LOCKED;
+	}
+	if (mode.flags & MEMLOCKD_CURRENT) {
+		for_each_vma(vmi, vma) {
+			if (locked(vma) || !mlkd_want(vma, mode).locked)
+				continue;
+			vm_flags_set(vma, VM_LOCKED);
+			mm->locked_vm += vma_pages(vma);
+			cond_resched();
+		}
+	}
+	if (mode.state == MEMLOCKD_STATE_SUPERLOCKED)
+		numa_scan_stop(space);
+out:
+	mmap_write_unlock(mm);
+	return err;
+}
+
+/* Gives the pins back that walk->mode does not ask for. */
+static int trim_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
+		     unsigned long start, unsigned long end, unsigned long *next)
+{
+	if (!mlkd_want(vma, walk->mode).pinned)
+		mlkd_pins_drop(&walk->space->pins, vma->vm_start, vma->vm_end,
+			       false);
+	*next = vma->vm_end;
+	return 0;
+}
+
+/* Gives back what the request has locked, and trims the rest. */
+static int undo_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
+		     unsigned long start, unsigned long end, unsigned long *next)
+{
+	struct mlkd_pins *pins = &walk->space->pins;
+
+	if (locked(vma) || !lockable(vma) ||
+	    !mlkd_owners_ours_since(&walk->space->owners, vma, walk->request))
+		return trim_step(walk, vma, start, end, next);
+
+	*next = mlkd_munlock_range(pins, vma, start, end, walk->pages);
+	mlkd_pins_drop(pins, start, *next, true);
+	return 0;
+}
+
+/* Undoes request number @request and what came after it. */
+static void undo(struct mlkd_space *space, unsigned long request)
+{
+	struct mlkd_owners *owners = &space->owners;
+	struct mm_struct *mm = space->mm;
+	struct mlkd_walk walk = {
+		.space = space,
+		.mode = space->mode,
+		.request = request,
+	};
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	vma_iter_init(&vmi, mm, 0);
+	mmap_write_lock(mm);
+	if (owners->future >= request)
+		mm->def_flags &= ~VM_LOCKED;
+	for_each_vma(vmi, vma) {
+		if (!locked(vma) || !lockable(vma) ||
+		    !mlkd_owners_ours_since(owners, vma, request))
+			continue;
+		vm_flags_clear(vma, VM_LOCKED);
+		mm->locked_vm -= vma_pages(vma);
+		cond_resched();
+	}
+	if (space->mode.state != MEMLOCKD_STATE_SUPERLOCKED)
+		numa_scan_resume(space);
+	mmap_write_unlock(mm);
+
+	/* One page; there is no way to fail from here. */
+	walk.pages = kcalloc(MLKD_CHUNK_PAGES, sizeof(*walk.pages),
+			     GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+	mlkd_walk(&walk, undo_step);
+	kfree(walk.pages);
+
+	if (space->mode.state == MEMLOCKD_STATE_UNLOCKED) {
+		/* What the target has moved about while we walked. */
+		mlkd_pins_drop(&space->pins, 0, ULONG_MAX, true);
+		return;
+	}
+	mmap_write_lock(mm);
+	forget_owners(space, request);
+	mmap_write_unlock(mm);
+}
+
+/* Gives up what @mode, which is there now, does not ask for. */
+static int finish(struct mlkd_space *space, struct mlkd_mode mode)
+{
+	struct mm_struct *mm = space->mm;
+	struct mlkd_walk walk = { .space = space, .mode = mode };
+	int err = 0;
+
+	if (space->mode.state == MEMLOCKD_STATE_UNLOCKED)
+		return 0;
+
+	mmap_write_lock(mm);
+	if (space->owners.future && !(mode.flags & MEMLOCKD_FUTURE)) {
+		err = note_locked(space);
+		if (!err) {
+			mm->def_flags &= ~VM_LOCKED;
+			space->owners.future = 0;
+		}
+	}
+	if (!err && mode.state != MEMLOCKD_STATE_SUPERLOCKED)
+		numa_scan_resume(space);
+	mmap_write_unlock(mm);
+	if (err)
+		return err;
+
+	mlkd_walk(&walk, trim_step);
+	return 0;
+}
+
+/**
+ * mlkd_lock - bring an address space to exactly @mode
+ * @space: the space; its claim is held
+ * @task: the process
+ * @mode: the mode; its state is not MEMLOCKD_STATE_UNLOCKED
+ * @limit: set when a limit is met
+ *
+ * Return: 0; or -ENOMEM, -EINTR, -ESRCH, and nothing has changed.
+ */
+int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
+	      struct mlkd_mode mode, struct mlkd_limit *limit)
+{
+	int err;
+
+	space->request++;
+	err = raise(space, task, mode, limit);
+	if (err)
+		goto out;
+	if (mode.flags & MEMLOCKD_CURRENT)
+		err = mlkd_populate(space, task, mode);
+	if (!err)
+		err = finish(space, mode);
+	if (err) {
+		undo(space, space->request);
+		goto out;
+	}
+
+	/* FUTURE alone leaves alone what is locked already, as mlockall(2) does. */
+	mode.flags |= space->mode.flags & MEMLOCKD_CURRENT;
+	spin_lock(&space->lock);
+	space->mode = mode;
+	spin_unlock(&space->lock);
+out:
+	if (err == -ENOMEM && !limit->which)
+		limit->which = MEMLOCKD_LIMIT_MEMORY;
+	return err;
+}
+
+/**
+ * mlkd_unlock - undo a lock, whole
+ * @space: the space; its claim is held
+ *
+ * Return: 0, or -ENOENT when nothing is locked.
+ */
+int mlkd_unlock(struct mlkd_space *space)
+{
+	if (space->mode.state == MEMLOCKD_STATE_UNLOCKED)
+		return -ENOENT;
+
+	spin_lock(&space->lock);
+	space->mode = (struct mlkd_mode){};
+	spin_unlock(&space->lock);
+	undo(space, MLKD_FIRST_REQUEST);
+	return 0;
+}

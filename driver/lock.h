@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Raising, lowering and undoing locks.
+ */
+#ifndef _MEMLOCKD_LOCK_H
+#define _MEMLOCKD_LOCK_H
+
+#include "policy.h"
+
+struct mlkd_space;
+
+/**
+ * struct mlkd_limit - the limit that a lock has met
+ * @which: &enum memlockd_limit
+ * @needed: bytes that it would have to allow
+ * @allowed: bytes that it allows
+ */
+struct mlkd_limit {
+	u32 which;
+	u64 needed;
+	u64 allowed;
+};
+
+int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
+	      struct mlkd_mode mode, struct mlkd_limit *limit);
+int mlkd_unlock(struct mlkd_space *space);
+
+#endif /* _MEMLOCKD_LOCK_H */

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Walking an address space in steps, and making it present and pinned.
+ */
+#ifndef _MEMLOCKD_POPULATE_H
+#define _MEMLOCKD_POPULATE_H
+
+#include <linux/mm_types.h>
+
+#include "policy.h"
+
+struct mlkd_space;
+
+/**
+ * struct mlkd_walk - one walk over an address space
+ * @space: what is walked; its claim is held
+ * @task: the process; NULL for a walk that undoes and must not stop
+ * @mode: what the walk works towards
+ * @request: for a walk that undoes: the request to undo
+ * @locked: mmap_lock is held for reading
+ * @pages: room for MLKD_CHUNK_PAGES page pointers
+ * @stuck: address that could not be pinned last time
+ * @tries: how often
+ */
+struct mlkd_walk {
+	struct mlkd_space *space;
+	struct task_struct *task;
+	struct mlkd_mode mode;
+	unsigned long request;
+	int locked;
+	struct page **pages;
+	unsigned long stuck;
+	unsigned int tries;
+};
+
+/*
+ * Handles [start, end) of @vma, which lies in one chunk, and sets *next to the
+ * address to go on at.  If it clears walk->locked, @vma may be gone.
+ */
+typedef int (*mlkd_step_fn)(struct mlkd_walk *walk, struct vm_area_struct *vma,
+			    unsigned long start, unsigned long end,
+			    unsigned long *next);
+
+int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step);
+int mlkd_populate(struct mlkd_space *space, struct task_struct *task,
+		  struct mlkd_mode mode);
+
+#endif /* _MEMLOCKD_POPULATE_H */
