@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a lock has come to, mapping by mapping.
+ *
+ * Nothing is remembered for this: the page tables are read, by
+ * hmm_range_fault(), which sees what an access would find.  So it is the state
+ * as it is now, whatever has happened to the process since the lock.
+ */
+#include <linux/dax.h>
+#include <linux/hmm.h>
+#include <linux/hugetlb.h>
+#include <linux/memlockd.h>
+#include <linux/mman.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/userfaultfd_k.h>
+
+#include "compat.h"
+#include "report.h"
+#include "space.h"
+#include "target.h"
+
+/* Pages looked at in one go, and how many times that under one mmap_lock. */
+#define SNAPSHOT_PAGES	8192UL
+#define SNAPSHOT_STEPS	8
+
+/**
+ * struct mlkd_report - a report in the making
+ * @mm: the address space; a user of it is held
+ * @space: its space; NULL if it is not locked
+ * @mode: what it has been promised
+ * @notifier: for hmm_range_fault(), which only wants to know @mm from it, and
+ *	whether a sequence number has moved.  It is never registered: the answer
+ *	may be old as soon as it is given, and nobody acts on the pages.
+ * @pfns: SNAPSHOT_PAGES of output
+ */
+struct mlkd_report {
+	struct mm_struct *mm;
+	struct mlkd_space *space;
+	struct mlkd_mode mode;
+	struct mmu_interval_notifier notifier;
+	unsigned long *pfns;
+};
+
+/**
+ * mlkd_report_begin - begin a report of a process
+ * @task: leader of the process
+ *
+ * Return: the report, or ERR_PTR(): -ESRCH, -ENOMEM.
+ */
+struct mlkd_report *mlkd_report_begin(struct task_struct *task)
+{
+	struct mlkd_report *report = kzalloc(sizeof(*report), GFP_KERNEL_ACCOUNT);
+	int err = -ENOMEM;
+
+	if (!report)
+		return ERR_PTR(err);
+	report->pfns = kvmalloc_array(SNAPSHOT_PAGES, sizeof(*report->pfns),
+				      GFP_KERNEL_ACCOUNT);
+	if (!report->pfns)
+		goto free_report;
+	err = -ESRCH;
+	report->mm = mlkd_target_mm(task);
+	if (!report->mm)
+		goto free_pfns;
+
+	report->notifier.mm = report->mm;
+	report->space = mlkd_space_find(report->mm);
+	if (report->space)
+		report->mode = mlkd_space_mode(report->space);
+	return report;
+
+free_pfns:
+	kvfree(report->pfns);
+free_report:
+	kfree(report);
+	return ERR_PTR(err);
+}
+
+void mlkd_report_end(struct mlkd_report *report)
+{
+	if (report->space)
+		mlkd_space_put(report->space);
+	mmput(report->mm);
+	kvfree(report->pfns);
+	kfree(report);
+}
+
+/* How many pages in [start, end) the page tables map. */
+static long count_readable(struct mlkd_report *report, unsigned long start,
+			   unsigned long end)
+{
+	struct hmm_range range = {
+		.notifier = &report->notifier,
+		.notifier_seq = report->notifier.invalidate_seq,
+		.start = start,
+		.end = end,
+		.hmm_pfns = report->pfns,
+	};
+	unsigned long i, nr = (end - start) >> PAGE_SHIFT;
+	long count = 0;
+	int err;
+
+	memset(report->pfns, 0, nr * sizeof(*report->pfns));
+	err = hmm_range_fault(&range);
+	if (err)
+		return err;
+	for (i = 0; i < nr; i++)
+		count += (report->pfns[i] & (HMM_PFN_VALID | HMM_PFN_ERROR)) ==
+			 HMM_PFN_VALID;
+	return count;
+}
+
+/* hmm_range_fault() refuses mappings without PROT_READ. */
+static long count_unreadable(struct mlkd_report *report, unsigned long start,
+			     unsigned long end)
+{
+	long count = 0;
+
+	for (; start < end; start += PAGE_SIZE) {
+		struct page *page;
+
+		if (mlkd_gup_remote(report->mm, start, 1,
+				    FOLL_FORCE | FOLL_NOFAULT, &page, NULL) == 1) {
+			put_page(page);
+			count++;
+		}
+		cond_resched();
+	}
+	return count;
+}
+
+/* What there is to be known of a mapping without its page tables. */
+struct facts {
+	struct mlkd_want want;
+	enum memlockd_reason reason;	/* that the kind of mapping brings */
+	unsigned long file_end;
+	bool covered;
+};
+
+static enum memlockd_reason kind_reason(struct mlkd_report *report,
+					struct vm_area_struct *vma)
+{
+	bool superlocked = report->mode.state == MEMLOCKD_STATE_SUPERLOCKED;
+
+	if (mlkd_vma_kernel(vma))
+		return MEMLOCKD_REASON_KERNEL;
+	if (!vma_is_accessible(vma))
+		return MEMLOCKD_REASON_NO_ACCESS;
+	if (mlkd_kind(vma) == MEMLOCKD_KIND_SPECIAL)
+		return MEMLOCKD_REASON_DEVICE;
+	if (vma_is_dax(vma))
+		return MEMLOCKD_REASON_DAX;
+	if (mlkd_vma_droppable(vma))
+		return MEMLOCKD_REASON_DROPPABLE;
+	if (!superlocked || mlkd_vma_private(vma) || is_vm_hugetlb_page(vma) ||
+	    mlkd_kind(vma) == MEMLOCKD_KIND_SECRETMEM)
+		return MEMLOCKD_REASON_NONE;
+	if ((vma->vm_flags & VM_WRITE) && vma->vm_ops && vma->vm_ops->page_mkwrite)
+		return MEMLOCKD_REASON_WRITEBACK;
+	return MEMLOCKD_REASON_SHARED;
+}
+
+static void gather_facts(struct mlkd_report *report, struct vm_area_struct *vma,
+			 struct facts *facts)
+{
+	facts->want = mlkd_want(vma, report->mode);
+	facts->file_end = mlkd_vma_file_end(vma);
+	facts->reason = kind_reason(report, vma);
+	facts->covered = report->mode.state != MEMLOCKD_STATE_UNLOCKED;
+
+	if (!facts->covered) {
+		facts->reason = MEMLOCKD_REASON_NOT_COVERED;
+	} else if (facts->want.locked && !(vma->vm_flags & VM_LOCKED)) {
+		facts->covered = false;
+		facts->reason = mlkd_owners_ours(&report->space->owners, vma) ?
+				MEMLOCKD_REASON_DROPPED :
+				MEMLOCKD_REASON_NOT_COVERED;
+	}
+}
+
+/* Fills in state and reason, once the counts are there. */
+static void judge(struct mlkd_report *report, const struct facts *facts,
+		  bool armed, struct memlockd_mapping *row)
+{
+	u64 size = row->end - row->start;
+	u64 inside = facts->file_end - row->start;
+
+	row->reason = facts->reason;
+	if (!facts->covered) {
+		row->state = MEMLOCKD_STATE_UNLOCKED;
+		return;
+	}
+
+	switch (facts->reason) {
+	case MEMLOCKD_REASON_DEVICE:
+	case MEMLOCKD_REASON_DAX:
+	case MEMLOCKD_REASON_DROPPABLE:
+		row->state = MEMLOCKD_STATE_UNLOCKED;
+		return;
+	case MEMLOCKD_REASON_KERNEL:
+	case MEMLOCKD_REASON_NO_ACCESS:
+		row->state = MEMLOCKD_STATE_LOCKED;
+		return;
+	default:
+		break;
+	}
+
+	/* The first reason that applies, in the order of the enum. */
+	if (armed && row->resident < size)
+		row->reason = MEMLOCKD_REASON_USERFAULTFD;
+	else if (inside < size)
+		row->reason = MEMLOCKD_REASON_END_OF_FILE;
+	else if (row->reason != MEMLOCKD_REASON_NONE)
+		;	/* WRITEBACK, SHARED */
+	else if (row->resident < inside)
+		row->reason = MEMLOCKD_REASON_NOT_PRESENT;
+	else if (facts->want.pinned && row->pinned < inside)
+		row->reason = MEMLOCKD_REASON_NOT_PINNED;
+
+	if (row->resident < inside)
+		row->state = MEMLOCKD_STATE_UNLOCKED;
+	else if (report->mode.state == MEMLOCKD_STATE_SUPERLOCKED &&
+		 (!facts->want.pinned || row->pinned < inside))
+		row->state = MEMLOCKD_STATE_LOCKED;
+	else
+		row->state = report->mode.state;
+}
+
+/**
+ * mlkd_report_next - report the next mapping
+ * @report: the report
+ * @addr: where to look
+ * @row: the mapping that contains @addr, or the next behind it
+ *
+ * Return: 1; 0 when there is no further mapping; -EINTR when the caller is being
+ * killed.
+ */
+int mlkd_report_next(struct mlkd_report *report, unsigned long addr,
+		     struct memlockd_mapping *row)
+{
+	struct mm_struct *mm = report->mm;
+	struct vm_area_struct *vma;
+	struct facts facts;
+	bool armed;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	vma = find_vma(mm, addr);
+	if (!vma) {
+		mmap_read_unlock(mm);
+		return 0;
+	}
+	gather_facts(report, vma, &facts);
+	armed = userfaultfd_armed(vma);
+	*row = (struct memlockd_mapping) {
+		.start = vma->vm_start,
+		.end = vma->vm_end,
+		.kind = mlkd_kind(vma),
+		.prot = (vma->vm_flags & VM_READ ? PROT_READ : 0) |
+			(vma->vm_flags & VM_WRITE ? PROT_WRITE : 0) |
+			(vma->vm_flags & VM_EXEC ? PROT_EXEC : 0),
+	};
+	if (report->space)
+		row->pinned = mlkd_pins_count(&report->space->pins, vma->vm_start,
+					      vma->vm_end) << PAGE_SHIFT;
+
+	/* Nothing is mapped there, or nothing that an access would find. */
+	if (!vma_is_accessible(vma) || (vma->vm_flags & (VM_IO | VM_PFNMAP)))
+		goto out;
+
+	for (addr = vma->vm_start; addr < row->end; ) {
+		int step;
+
+		for (step = 0; step < SNAPSHOT_STEPS && addr < row->end; step++) {
+			unsigned long end = min_t(unsigned long, row->end - addr,
+						  SNAPSHOT_PAGES * PAGE_SIZE) + addr;
+			long count = (row->prot & PROT_READ) ?
+				     count_readable(report, addr, end) :
+				     count_unreadable(report, addr, end);
+
+			/* A mapping that has changed meanwhile: what is left of it. */
+			if (count > 0)
+				row->resident += (u64)count << PAGE_SHIFT;
+			addr = end;
+		}
+		if (addr >= row->end)
+			break;
+		mmap_read_unlock(mm);
+		cond_resched();
+		if (fatal_signal_pending(current) || mmap_read_lock_killable(mm))
+			return -EINTR;
+	}
+out:
+	mmap_read_unlock(mm);
+	judge(report, &facts, armed, row);
+	return 1;
+}
+
+/* Has the mapping less than was asked for, in a way that could matter? */
+bool mlkd_report_incomplete(const struct memlockd_mapping *row)
+{
+	switch (row->reason) {
+	case MEMLOCKD_REASON_NONE:
+	case MEMLOCKD_REASON_NO_ACCESS:
+	case MEMLOCKD_REASON_KERNEL:
+		return false;
+	default:
+		return true;
+	}
+}
