@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * memlockd - lock another process's whole address space in memory
+ */
+#include <linux/fs.h>
+#include <linux/init.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+
+#include "ioctl.h"
+#include "pin.h"
+#include "space.h"
+
+static const struct file_operations fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = mlkd_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "memlockd",
+	.fops = &fops,
+	.mode = 0600,
+};
+
+static int __init memlockd_init(void)
+{
+	int err;
+
+	err = mlkd_pins_init();
+	if (err)
+		return err;
+	err = mlkd_spaces_init();
+	if (err)
+		goto out_pins;
+	err = misc_register(&device);
+	if (err)
+		goto out_spaces;
+	return 0;
+
+out_spaces:
+	mlkd_spaces_exit();
+out_pins:
+	mlkd_pins_exit();
+	return err;
+}
+
+static void __exit memlockd_exit(void)
+{
+	misc_deregister(&device);
+	mlkd_spaces_exit();
+	mlkd_pins_exit();
+}
+
+module_init(memlockd_init);
+module_exit(memlockd_exit);
+
+MODULE_DESCRIPTION("Lock another process's whole address space in memory");
+MODULE_AUTHOR("The memlockd developers");
+MODULE_LICENSE("GPL");
+MODULE_VERSION(MEMLOCKD_VERSION);
