@@ -24,6 +24,7 @@
 #include "lock.h"
 #include "munlock.h"
 #include "populate.h"
+#include "shared.h"
 #include "space.h"
 #include "target.h"
 
@@ -44,7 +45,7 @@ static int check_limits(struct mlkd_space *space, struct task_struct *task,
 {
 	unsigned long rlimit = mlkd_target_memlock_limit(task);
 	unsigned long total = space->mm->locked_vm;
-	unsigned long new = 0, private = 0;
+	unsigned long new = 0, unique = 0, largest = 0;
 	struct vm_area_struct *vma;
 	struct vma_iterator vmi;
 
@@ -57,9 +58,15 @@ static int check_limits(struct mlkd_space *space, struct task_struct *task,
 
 		if (want.locked && !locked(vma))
 			new += vma_pages(vma);
-		if (want.present && mlkd_vma_private(vma) &&
-		    (vma->vm_flags & VM_WRITE))
-			private += vma_pages(vma);
+		if (!want.present)
+			continue;
+		/* Each of these needs a page of its own, or a page-table entry. */
+		if (mlkd_vma_private(vma)) {
+			if ((want.gup_flags & FOLL_WRITE) || !vma->vm_file)
+				unique += vma_pages(vma);
+		} else {
+			largest = max(largest, mlkd_vma_file_end(vma) - vma->vm_start);
+		}
 	}
 
 	total += new;
@@ -69,10 +76,11 @@ static int check_limits(struct mlkd_space *space, struct task_struct *task,
 		limit->allowed = rlimit;
 		return -ENOMEM;
 	}
-	/* Each of these needs a page of its own. */
-	if (private > totalram_pages()) {
+	/* Pages may be mapped shared twice, but those of one mapping are different. */
+	unique += largest >> PAGE_SHIFT;
+	if (unique > totalram_pages()) {
 		limit->which = MEMLOCKD_LIMIT_RAM;
-		limit->needed = (u64)private << PAGE_SHIFT;
+		limit->needed = (u64)unique << PAGE_SHIFT;
 		limit->allowed = (u64)totalram_pages() << PAGE_SHIFT;
 		return -ENOMEM;
 	}
@@ -170,25 +178,53 @@ static void numa_scan_stop(struct mlkd_space *space) {}
 static void numa_scan_resume(struct mlkd_space *space) {}
 #endif
 
+/* Flags the mappings that exist. */
+static void flag_current(struct mm_struct *mm, struct mlkd_mode mode,
+			 struct page **scratch)
+{
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	vma_iter_init(&vmi, mm, 0);
+	for_each_vma(vmi, vma) {
+		bool was_locked = locked(vma);
+
+		if (!mlkd_want(vma, mode).locked)
+			continue;
+		if (mode.state == MEMLOCKD_STATE_SUPERLOCKED &&
+		    !mlkd_vma_private(vma)) {
+			/* Under VM_LOCKED, an unmapped page is munlocked, late. */
+			vm_flags_clear(vma, VM_LOCKED);
+			mlkd_shared_unmap(vma, scratch);
+		}
+		vm_flags_set(vma, VM_LOCKED);
+		if (!was_locked)
+			mm->locked_vm += vma_pages(vma);
+		cond_resched();
+	}
+}
+
 /* Flags the mappings. When it fails, it has changed nothing. */
 static int raise(struct mlkd_space *space, struct task_struct *task,
 		 struct mlkd_mode mode, struct mlkd_limit *limit)
 {
 	struct mm_struct *mm = space->mm;
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
+	struct page **scratch;
 	bool future;
 	int err;
 
-	vma_iter_init(&vmi, mm, 0);
+	scratch = kcalloc(MLKD_CHUNK_PAGES, sizeof(*scratch), GFP_KERNEL_ACCOUNT);
+	if (!scratch)
+		return -ENOMEM;
+	err = -EINTR;
 	if (mmap_write_lock_killable(mm))
-		return -EINTR;
+		goto out_free;
 
 	err = mlkd_target_gone(task, mm) ? -ESRCH : 0;
 	if (!err)
 		err = check_limits(space, task, mode, limit);
 	if (err)
-		goto out;
+		goto out_unlock;
 
 	if (space->mode.state == MEMLOCKD_STATE_UNLOCKED)
 		space->own_future = mm->def_flags & VM_LOCKED;
@@ -196,7 +232,7 @@ static int raise(struct mlkd_space *space, struct task_struct *task,
 	err = note_owners(space, mode, future);
 	if (err) {
 		forget_owners(space, space->request);
-		goto out;
+		goto out_unlock;
 	}
 
 	/* Nothing fails from here on. */
@@ -204,19 +240,14 @@ static int raise(struct mlkd_space *space, struct task_struct *task,
 		space->owners.future = space->request;
 		mm->def_flags |= VM_LOCKED;
 	}
-	if (mode.flags & MEMLOCKD_CURRENT) {
-		for_each_vma(vmi, vma) {
-			if (locked(vma) || !mlkd_want(vma, mode).locked)
-				continue;
-			vm_flags_set(vma, VM_LOCKED);
-			mm->locked_vm += vma_pages(vma);
-			cond_resched();
-		}
-	}
+	if (mode.flags & MEMLOCKD_CURRENT)
+		flag_current(mm, mode, scratch);
 	if (mode.state == MEMLOCKD_STATE_SUPERLOCKED)
 		numa_scan_stop(space);
-out:
+out_unlock:
 	mmap_write_unlock(mm);
+out_free:
+	kfree(scratch);
 	return err;
 }
 
@@ -246,21 +277,33 @@ static int undo_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	return 0;
 }
 
+struct undo_job {
+	struct work_struct work;
+	struct mlkd_walk walk;
+};
+
+static void undo_work(struct work_struct *work)
+{
+	struct undo_job *job = container_of(work, struct undo_job, work);
+
+	mlkd_walk(&job->walk, undo_step);
+}
+
 /* Undoes request number @request and what came after it. */
 static void undo(struct mlkd_space *space, unsigned long request)
 {
 	struct mlkd_owners *owners = &space->owners;
 	struct mm_struct *mm = space->mm;
-	struct mlkd_walk walk = {
-		.space = space,
-		.mode = space->mode,
-		.request = request,
+	struct undo_job job = {
+		.walk.space = space,
+		.walk.mode = space->mode,
+		.walk.request = request,
 	};
 	struct vm_area_struct *vma;
 	struct vma_iterator vmi;
 
-	vma_iter_init(&vmi, mm, 0);
 	mmap_write_lock(mm);
+	vma_iter_init(&vmi, mm, 0);
 	if (owners->future >= request)
 		mm->def_flags &= ~VM_LOCKED;
 	for_each_vma(vmi, vma) {
@@ -276,10 +319,14 @@ static void undo(struct mlkd_space *space, unsigned long request)
 	mmap_write_unlock(mm);
 
 	/* One page; there is no way to fail from here. */
-	walk.pages = kcalloc(MLKD_CHUNK_PAGES, sizeof(*walk.pages),
-			     GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
-	mlkd_walk(&walk, undo_step);
-	kfree(walk.pages);
+	job.walk.pages = kcalloc(MLKD_CHUNK_PAGES, sizeof(*job.walk.pages),
+				 GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+	/* By a worker: GUP does nothing for a caller that is being killed. */
+	INIT_WORK_ONSTACK(&job.work, undo_work);
+	queue_work(system_unbound_wq, &job.work);
+	flush_work(&job.work);
+	destroy_work_on_stack(&job.work);
+	kfree(job.walk.pages);
 
 	if (space->mode.state == MEMLOCKD_STATE_UNLOCKED) {
 		/* What the target has moved about while we walked. */

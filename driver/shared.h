@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Getting shared pages onto the unevictable list.
+ */
+#ifndef _MEMLOCKD_SHARED_H
+#define _MEMLOCKD_SHARED_H
+
+#include <linux/mm_types.h>
+
+void mlkd_shared_unmap(struct vm_area_struct *vma, struct page **scratch);
+
+#endif /* _MEMLOCKD_SHARED_H */
