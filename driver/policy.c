@@ -8,7 +8,7 @@
  * shared	VM_LOCKED	VM_LOCKED		VM_LOCKED
  * hugetlb	present		present, private w: pin	present + pin
  * PROT_NONE	VM_LOCKED, nothing made present, in every state
- * vdso		present, in every state; vvar when the process locks itself
+ * vdso, vvar	present, in every state
  * device	nothing (no pages), or present as after mlockall(2)
  *
  * VM_LOCKED alone keeps reclaim away from a page and from its page-table entry;
@@ -42,10 +42,16 @@ static bool special_named(struct vm_area_struct *vma, const char *prefix)
 	return name && !strncmp(name, prefix, strlen(prefix));
 }
 
+/* The clocks' data; what is there depends on the time namespace. */
+bool mlkd_vma_vvar(struct vm_area_struct *vma)
+{
+	return special_named(vma, "[vvar");
+}
+
 /* [vdso] and [vvar], which the kernel itself puts into each process. */
 bool mlkd_vma_kernel(struct vm_area_struct *vma)
 {
-	return special_named(vma, "[vdso") || special_named(vma, "[vvar");
+	return special_named(vma, "[vdso") || mlkd_vma_vvar(vma);
 }
 
 /* vma_is_secretmem() is not exported. */
@@ -119,19 +125,15 @@ struct mlkd_want mlkd_want(struct vm_area_struct *vma, struct mlkd_mode mode)
 	switch (kind) {
 	case MEMLOCKD_KIND_SPECIAL:
 		/*
-		 * vvar depends on the time namespace of who faults, and warns
-		 * when that is not its own process.
+		 * vvar is for prefault_vvar().  Of the rest, what pages a
+		 * device has, as mlockall(2) does.
 		 */
-		want.kernel = special_named(vma, "[vvar");
-		if (want.kernel)
-			want.present = vma->vm_mm == current->mm;
-		else	/* What pages a device has, as mlockall(2) does. */
-			want.present = vma_is_accessible(vma) &&
-				       !(vma->vm_flags & (VM_IO | VM_PFNMAP));
+		want.present = vma_is_accessible(vma) && !mlkd_vma_vvar(vma) &&
+			       !(vma->vm_flags & (VM_IO | VM_PFNMAP));
 		return want;
 	case MEMLOCKD_KIND_SECRETMEM:
 		/* Locked from birth by the kernel; only not yet present. */
-		want.kernel = true;
+		want.fault = true;
 		want.present = vma_is_accessible(vma);
 		return want;
 	default:

@@ -23,14 +23,14 @@ struct mlkd_mode {
  * @locked: VM_LOCKED, and so counted against RLIMIT_MEMLOCK
  * @present: its pages are faulted in
  * @pinned: and pinned
- * @kernel: its pages come from a kernel fault handler that GUP cannot use
+ * @fault: made present by plain faults, as GUP refuses it
  * @gup_flags: how to fault them in, and to pin them
  */
 struct mlkd_want {
 	bool locked;
 	bool present;
 	bool pinned;
-	bool kernel;
+	bool fault;
 	unsigned int gup_flags;
 };
 
@@ -39,6 +39,7 @@ struct mlkd_want mlkd_want(struct vm_area_struct *vma, struct mlkd_mode mode);
 enum memlockd_kind mlkd_kind(struct vm_area_struct *vma);
 bool mlkd_vma_private(struct vm_area_struct *vma);
 bool mlkd_vma_kernel(struct vm_area_struct *vma);
+bool mlkd_vma_vvar(struct vm_area_struct *vma);
 bool mlkd_vma_droppable(struct vm_area_struct *vma);
 unsigned long mlkd_vma_file_end(struct vm_area_struct *vma);
 

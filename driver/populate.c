@@ -13,10 +13,14 @@
  * faults would hold mmap_lock all that time, and no signal would end it.)
  */
 #include <linux/hugetlb.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/nsproxy.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
+#include <linux/workqueue.h>
 
 #include "compat.h"
 #include "pgtable.h"
@@ -81,8 +85,8 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 	return err;
 }
 
-/* The kernel's own pages and secretmem, which GUP refuses. */
-static int prefault(struct mlkd_walk *walk, struct vm_area_struct *vma,
+/* Secretmem, which GUP refuses. */
+static int fault_in(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		    unsigned long addr)
 {
 	unsigned int flags = FAULT_FLAG_REMOTE;
@@ -92,7 +96,6 @@ static int prefault(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	if (vma->vm_flags & VM_WRITE)
 		flags |= FAULT_FLAG_WRITE;
 	err = fixup_user_fault(walk->space->mm, addr, flags, &unlocked);
-	/* vvar has holes, where the kernel lacks the clock that they are for. */
 	return err == -EINTR || err == -ENOMEM ? err : 0;
 }
 
@@ -182,9 +185,9 @@ static int populate_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	if (is_vm_hugetlb_page(vma))
 		page_size = huge_page_size(hstate_vma(vma));
 
-	if (want.kernel) {
+	if (want.fault) {
 		*next = start + PAGE_SIZE;
-		return prefault(walk, vma, start);
+		return fault_in(walk, vma, start);
 	}
 
 	if (want.pinned) {
@@ -223,6 +226,60 @@ static int populate_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	return nr < 0 ? nr : 0;
 }
 
+struct vvar_job {
+	struct work_struct work;
+	struct task_struct *task;
+	struct mm_struct *mm;
+};
+
+static void vvar_work(struct work_struct *work)
+{
+	struct vvar_job *job = container_of(work, struct vvar_job, work);
+	struct task_struct *task = job->task;
+	struct mm_struct *mm = job->mm;
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+	bool same_time;
+
+	task_lock(task);
+	same_time = task->nsproxy &&
+		    task->nsproxy->time_ns == current->nsproxy->time_ns;
+	task_unlock(task);
+	if (!same_time)
+		return;
+
+	kthread_use_mm(mm);
+	mmap_read_lock(mm);
+	vma_iter_init(&vmi, mm, 0);
+	for_each_vma(vmi, vma) {
+		unsigned long addr;
+
+		if (!mlkd_vma_vvar(vma))
+			continue;
+		/* It has holes, where the machine lacks the clock that is for. */
+		for (addr = vma->vm_start; addr < vma->vm_end; addr += PAGE_SIZE)
+			fixup_user_fault(mm, addr, 0, NULL);
+	}
+	mmap_read_unlock(mm);
+	kthread_unuse_mm(mm);
+}
+
+/*
+ * vvar holds the clocks of its process's time namespace.  Its fault handler takes
+ * that from current, and warns when current has another address space: so it
+ * takes a kernel thread that borrows the target's, and has the same namespace.
+ * In another one vvar is left to fault once.
+ */
+static void prefault_vvar(struct mlkd_space *space, struct task_struct *task)
+{
+	struct vvar_job job = { .task = task, .mm = space->mm };
+
+	INIT_WORK_ONSTACK(&job.work, vvar_work);
+	queue_work(system_unbound_wq, &job.work);
+	flush_work(&job.work);
+	destroy_work_on_stack(&job.work);
+}
+
 /**
  * mlkd_populate - make an address space present and pinned as @mode promises
  * @space: the space; its claim is held
@@ -250,5 +307,7 @@ int mlkd_populate(struct mlkd_space *space, struct task_struct *task,
 		return -ENOMEM;
 	err = mlkd_walk(&walk, populate_step);
 	kfree(walk.pages);
+	if (!err)
+		prefault_vvar(space, task);
 	return err;
 }
