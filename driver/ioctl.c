@@ -181,6 +181,17 @@ static int do_unlock(union ioctl_args *args)
 	return err;
 }
 
+/* Its number for the caller; 0 when the process is gone. */
+static pid_t live_pid(struct pid *pid)
+{
+	pid_t nr;
+
+	rcu_read_lock();
+	nr = pid_task(pid, PIDTYPE_TGID) ? pid_vnr(pid) : 0;
+	rcu_read_unlock();
+	return nr;
+}
+
 static int do_status(union ioctl_args *args)
 {
 	struct memlockd_status *status = &args->status;
@@ -213,7 +224,7 @@ static int do_status(union ioctl_args *args)
 	if (space->mode.state != MEMLOCKD_STATE_UNLOCKED) {
 		status->out_state = space->mode.state;
 		status->out_lock_flags = space->mode.flags;
-		status->out_locker_pid = pid_vnr(space->locker);
+		status->out_locker_pid = live_pid(space->locker);
 		status->out_locker_uid = from_kuid_munged(current_user_ns(),
 							  space->locker_uid);
 		status->out_lock_time_ns = space->locked_at;
@@ -260,7 +271,7 @@ static int gather_rows(struct memlockd_mappings *mappings,
 
 		room = min_t(u32, mappings->nr_rows - mappings->out_rows, ROWS_AT_ONCE);
 		if (!room) {
-			mappings->out_next = addr;
+			mappings->out_next = mlkd_report_peek(report, addr);
 			break;
 		}
 		while (nr < room) {

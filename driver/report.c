@@ -300,6 +300,19 @@ out:
 	return 1;
 }
 
+/* Where the mapping begins that mlkd_report_next() would report; 0 if none. */
+unsigned long mlkd_report_peek(struct mlkd_report *report, unsigned long addr)
+{
+	struct vm_area_struct *vma;
+	unsigned long start;
+
+	mmap_read_lock(report->mm);
+	vma = find_vma(report->mm, addr);
+	start = vma ? vma->vm_start : 0;
+	mmap_read_unlock(report->mm);
+	return start;
+}
+
 /* Has the mapping less than was asked for, in a way that could matter? */
 bool mlkd_report_incomplete(const struct memlockd_mapping *row)
 {

@@ -137,8 +137,8 @@ enum memlockd_limit {
  * @MEMLOCKD_REASON_DEVICE: device memory (VM_IO, VM_PFNMAP): there are no pages
  *	to lock; whether an access faults is up to its driver.
  * @MEMLOCKD_REASON_KERNEL: the kernel's own pages (vdso, vvar): always in
- *	memory, so not pinned.  vdso is prefaulted; vvar, which only its own
- *	process can fault in, when the process locks itself.
+ *	memory, and prefaulted, so not pinned.  Only where the process is in a
+ *	time namespace of its own, its first look at a clock still faults.
  * @MEMLOCKD_REASON_DAX: a file in persistent memory, mapped directly.
  * @MEMLOCKD_REASON_DROPPABLE: MAP_DROPPABLE memory, which is meant to be lost.
  * @MEMLOCKD_REASON_USERFAULTFD: a userfaultfd(2) monitor decides when its pages
@@ -234,7 +234,8 @@ struct memlockd_info {
  * @out_limit: with ENOMEM: &enum memlockd_limit, the limit that was met.
  * @out_mappings: mappings that the process has.
  * @out_incomplete: mappings among them that have less than was asked for;
- *	MEMLOCKD_IOC_MAPPINGS says which, and why.
+ *	MEMLOCKD_IOC_MAPPINGS says which, and why.  Those that lose nothing by it
+ *	(MEMLOCKD_REASON_NO_ACCESS, MEMLOCKD_REASON_KERNEL) do not count.
  * @out_reserved: 0.
  * @out_needed: with ENOMEM: bytes that @out_limit would have to allow; 0 when
  *	that is not known.
@@ -248,7 +249,9 @@ struct memlockd_info {
  * A lock belongs to the address space: it ends with MEMLOCKD_IOC_UNLOCK, with
  * execve(2) or with the end of the process, is not inherited by fork(2), and
  * does not end with the caller.  It does not nest: locking again moves the
- * target to exactly the new state and flags, and one unlock undoes it.
+ * target to exactly the new state and flags, and one unlock undoes it.  Without
+ * MEMLOCKD_CURRENT, mappings that exist stay as they are, locked or not, as
+ * with mlockall(MCL_FUTURE).
  */
 struct memlockd_lock {
 	__u32 size;
@@ -340,9 +343,11 @@ struct memlockd_status {
  * @pinned: bytes of it that this driver has pinned.
  * @kind: &enum memlockd_kind.
  * @prot: PROT_READ, PROT_WRITE, PROT_EXEC of mmap(2).
- * @state: &enum memlockd_state that holds for this mapping now.
- * @reason: &enum memlockd_reason why that is less than the process was promised;
- *	the first that applies, in the order of the enum.
+ * @state: &enum memlockd_state that holds now for the pages that this mapping
+ *	can have.
+ * @reason: &enum memlockd_reason why that is less than the process was promised,
+ *	or why the mapping cannot have all its pages (NO_ACCESS, KERNEL,
+ *	END_OF_FILE): the first that applies, in the order of the enum.
  */
 struct memlockd_mapping {
 	__aligned_u64 start;
