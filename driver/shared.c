@@ -9,8 +9,8 @@
  * before VM_LOCKED is set, and populating faults it in again.
  *
  * unmap_mapping_range() unmaps it from all who map it, and they fault once more.
- * That is why pages that are mlocked already are not touched: another process
- * may have been promised that it never faults on them.
+ * Who has the file VM_LOCKED may have been promised that this never happens: then
+ * it is left alone, as its pages are mlocked, or will be.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -21,6 +21,28 @@
 #include "pgtable.h"
 #include "pin.h"
 #include "shared.h"
+
+/* Has somebody else locked what @vma maps? */
+static bool locked_elsewhere(struct vm_area_struct *vma)
+{
+	struct address_space *mapping = vma->vm_file->f_mapping;
+	pgoff_t first = vma->vm_pgoff, last = first + vma_pages(vma) - 1;
+	struct rb_node *node;
+	bool found = false;
+
+	i_mmap_lock_read(mapping);
+	for (node = rb_first_cached(&mapping->i_mmap); node && !found;
+	     node = rb_next(node)) {
+		struct vm_area_struct *other;
+
+		other = rb_entry(node, struct vm_area_struct, shared.rb);
+		found = other != vma && (READ_ONCE(other->vm_flags) & VM_LOCKED) &&
+			other->vm_pgoff <= last &&
+			other->vm_pgoff + vma_pages(other) > first;
+	}
+	i_mmap_unlock_read(mapping);
+	return found;
+}
 
 static void unmap(struct vm_area_struct *vma, unsigned long start,
 		  unsigned long end)
@@ -45,8 +67,8 @@ void mlkd_shared_unmap(struct vm_area_struct *vma, struct page **scratch)
 	unsigned long run = addr;	/* [run, addr) is mapped, and to be unmapped */
 
 	mmap_assert_write_locked(mm);
-	/* There, its monitor would have to put the pages back. */
-	if (userfaultfd_armed(vma))
+	/* The monitor of a userfaultfd would have to put the pages back. */
+	if (userfaultfd_armed(vma) || locked_elsewhere(vma))
 		return;
 
 	while (addr < vma->vm_end) {
