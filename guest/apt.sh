@@ -1,0 +1,69 @@
+# shellcheck shell=bash
+# Sourced by guest/fetch: apt for any Debian suite, in the cache, with nothing of the machine's own apt changed.
+# It needs lib.sh.
+: "${cache:?}"
+
+# mirror SUITE: the archive to take a suite from: the one that the machine itself uses for its release or for security.
+mirror() {
+	local codename sources
+	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+	# apt reads its own sources best: deb822 or one-line, any number of files.
+	# shellcheck disable=SC2016
+	sources=$(apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages')
+	case $1 in
+	*-security) awk -v suite="$codename-security" '$2 == suite && $3 == "main" { print $1; exit }' <<<"$sources" ;;
+	*) awk -v suite="$codename" '$2 == suite && $3 == "main" { print $1; exit }' <<<"$sources" ;;
+	esac
+}
+
+# private_apt SUITE: an apt.conf for this suite alone, its lists fresh.
+private_apt() {
+	local dir=$cache/apt/$1 uri
+	uri=$(mirror "$1")
+	[[ $uri ]] || die "this machine's apt sources name no archive to take '$1' from"
+	mkdir -p "$dir"/etc/preferences.d "$dir"/lists/partial "$dir"/cache/archives/partial
+	: >"$dir/status"
+	echo "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $1 main" >"$dir/etc/sources.list"
+	cat >"$dir/apt.conf" <<-END
+		#clear APT::Update::Post-Invoke;
+		#clear APT::Update::Post-Invoke-Success;
+		Dir::State "$dir";
+		Dir::State::status "$dir/status";
+		Dir::State::Lists "$dir/lists";
+		Dir::Cache "$dir/cache";
+		Dir::Etc::sourcelist "$dir/etc/sources.list";
+		Dir::Etc::sourceparts "$dir/etc/sources.list.d";
+		Dir::Etc::preferences "$dir/etc/preferences";
+		Dir::Etc::preferencesparts "$dir/etc/preferences.d";
+		APT::Architecture "amd64";
+		APT::Architectures { "amd64"; };
+		APT::Sandbox::User "root";
+		Acquire::Languages "none";
+		Acquire::Retries "3";
+	END
+	mkdir -p "$dir/etc/sources.list.d"
+	quietly "$dir/update.log" apt-get -c "$dir/apt.conf" update -q || die "apt-get update failed for $1"
+	echo "$dir/apt.conf"
+}
+
+# closure CONF PACKAGE...: the packages that these depend on and that hold a kernel, its headers or its build tools.
+closure() {
+	local conf=$1
+	shift
+	apt-cache -c "$conf" depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances "$@" |
+		grep -E '^linux-(image|binary|modules|headers|kbuild|source)-[^<>]*$' | grep -v -e '-unsigned$' | sort -u
+}
+
+# unpack WHAT CONF DIR PACKAGE...: download packages and unpack them below DIR.
+unpack() {
+	local what=$1 conf=$2 dir=$3 deb size
+	shift 3
+	mkdir -p "$dir/debs"
+	size=$(apt-get -c "$conf" download --print-uris -q "$@" | awk '{ bytes += $3 } END { print int(bytes / 1000000 + 1) }')
+	say "fetching $what (once, $size MB)"
+	(cd "$dir/debs" && quietly "$dir/debs/log" apt-get -c "$conf" download -q "$@") || die "could not download $*"
+	for deb in "$dir"/debs/*.deb; do
+		dpkg-deb -x "$deb" "$dir"
+	done
+	rm -r "$dir/debs"
+}
