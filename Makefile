@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0
+# The way in for people; what the kernel's build reads is Kbuild.
+
+# The kernels that a guest can boot are named in guest/kernels; `running` is this machine's.
+KERNEL  ?= running
+KERNELS ?= 6.1 6.1-rt
+TESTS   ?=
+PREFIX  ?= /usr/local
+export DESTDIR PREFIX TESTS
+
+help: ## this table
+	@echo 'memlockd: lock or superlock the memory of another process'
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+all: modules selftests ## modules and selftests
+
+modules: ## memlockd.ko for the running kernel, or KERNEL=6.1 (W=1 and C=2 work as for the kernel)
+	@guest/setup host
+	@guest/module $(KERNEL)
+
+selftests: ## the selftests, into build/selftests
+	@guest/setup host
+	@guest/selftests
+
+check: ## the selftests in a guest, for each of KERNELS="6.1 6.1-rt"; TESTS="name ..." for some of them
+	@guest/setup host
+	@guest/check $(KERNELS)
+
+demo: ## superlock a running redis-server in a guest, and count its page faults
+	@guest/setup host
+	@$(MAKE) --no-print-directory -C tools/demo
+	@guest/run --mem 512 --swap 1024 --cpus 2 -- tools/demo/demo.sh
+
+install: ## by DKMS, for the running kernel and its successors; header into PREFIX=/usr/local
+	@packaging/install
+
+uninstall: ## undo install
+	@packaging/install --undo
+
+lint: ## checkpatch, sparse, W=1, clang, shellcheck, codespell
+	@guest/setup host lint
+	@packaging/lint
+
+clean: ## remove what was built
+	rm -rf build
+
+distclean: clean ## also remove what was fetched
+	rm -rf "$${MEMLOCKD_CACHE:-.cache}"
+
+.PHONY: help all modules selftests check demo install uninstall lint clean distclean
