@@ -7,6 +7,7 @@
 #ifndef _MEMLOCKD_COMPAT_H
 #define _MEMLOCKD_COMPAT_H
 
+#include <linux/compat.h>
 #include <linux/mm.h>
 #include <linux/version.h>
 
@@ -35,6 +36,16 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 	vma->vm_flags &= ~flags;
 }
 #endif
+
+/* Is current in a system call with another table of numbers? */
+static inline bool mlkd_compat_syscall(void)
+{
+#ifdef CONFIG_COMPAT
+	return in_compat_syscall();
+#else
+	return false;
+#endif
+}
 
 /*
  * The remote GUP calls.  None of our callers wants the VMAs.

@@ -13,6 +13,7 @@
 #include "compat.h"
 #include "ioctl.h"
 #include "lock.h"
+#include "populate.h"
 #include "report.h"
 #include "space.h"
 #include "target.h"
@@ -34,6 +35,7 @@ union ioctl_args {
 	struct memlockd_lock lock;
 	struct memlockd_unlock unlock;
 	struct memlockd_status status;
+	struct memlockd_sync sync;
 	struct memlockd_mappings mappings;
 };
 
@@ -77,7 +79,7 @@ static int check_mode(const struct memlockd_lock *lock)
 		return -EINVAL;
 	switch (lock->state) {
 	case MEMLOCKD_STATE_LOCKED:
-		return 0;
+		return lock->stack_reserve ? -EINVAL : 0;
 	case MEMLOCKD_STATE_SUPERLOCKED:
 		return lock->flags == both ? 0 : -EINVAL;
 	default:
@@ -142,7 +144,7 @@ static int do_lock(union ioctl_args *args)
 		goto out;
 	}
 
-	err = mlkd_lock(space, task, mode, &limit);
+	err = mlkd_lock(space, task, mode, lock->stack_reserve, &limit);
 	if (!err)
 		sign(space, task, begin);
 	lock->out_locked = (u64)READ_ONCE(space->mm->locked_vm) << PAGE_SHIFT;
@@ -177,6 +179,44 @@ static int do_unlock(union ioctl_args *args)
 		err = mlkd_unlock(space);
 		mlkd_space_release(space);
 	}
+	put_task_struct(task);
+	return err;
+}
+
+static int do_sync(union ioctl_args *args)
+{
+	struct memlockd_sync *sync = &args->sync;
+	struct mlkd_limit limit = {};
+	struct mlkd_space *space;
+	struct task_struct *task;
+	unsigned long locked, pinned;
+	int err;
+
+	if (sync->flags)
+		return -EINVAL;
+	task = get_target(sync->target_type, sync->target);
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	space = mlkd_space_claim(task, false);
+	err = PTR_ERR_OR_ZERO(space);
+	if (err)
+		goto out;
+
+	locked = READ_ONCE(space->mm->locked_vm);
+	pinned = atomic_long_read(&space->pins.nr_pages);
+	if (space->mode.flags & MEMLOCKD_CURRENT)
+		err = mlkd_lock(space, task, space->mode, space->stack_reserve,
+				&limit);
+	else
+		mlkd_populate_future(space, 0, 0);
+	/* It runs meanwhile, and may have unmapped more than it has mapped. */
+	locked = max(READ_ONCE(space->mm->locked_vm), locked) - locked;
+	pinned = max_t(unsigned long, atomic_long_read(&space->pins.nr_pages),
+		       pinned) - pinned;
+	sync->out_locked = (u64)locked << PAGE_SHIFT;
+	sync->out_pinned = (u64)pinned << PAGE_SHIFT;
+	mlkd_space_release(space);
+out:
 	put_task_struct(task);
 	return err;
 }
@@ -347,6 +387,12 @@ static const struct ioctl_op ioctl_ops[] = {
 		.min_size = offsetofend(struct memlockd_unlock, target),
 		.out_start = sizeof(struct memlockd_unlock),
 		.run = do_unlock,
+	},
+	[INDEX(MEMLOCKD_CMD_SYNC)] = {
+		.size = sizeof(struct memlockd_sync),
+		.min_size = offsetofend(struct memlockd_sync, out_pinned),
+		.out_start = offsetof(struct memlockd_sync, out_locked),
+		.run = do_sync,
 	},
 	[INDEX(MEMLOCKD_CMD_STATUS)] = {
 		.size = sizeof(struct memlockd_status),

@@ -21,6 +21,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "future.h"
 #include "lock.h"
 #include "munlock.h"
 #include "populate.h"
@@ -40,12 +41,14 @@ static bool locked(struct vm_area_struct *vma)
 	return vma->vm_flags & VM_LOCKED;
 }
 
+/* @extra: pages that the caller is going to add to what is mapped. */
 static int check_limits(struct mlkd_space *space, struct task_struct *task,
-			struct mlkd_mode mode, struct mlkd_limit *limit)
+			struct mlkd_mode mode, unsigned long extra,
+			struct mlkd_limit *limit)
 {
 	unsigned long rlimit = mlkd_target_memlock_limit(task);
 	unsigned long total = space->mm->locked_vm;
-	unsigned long new = 0, unique = 0, largest = 0;
+	unsigned long new = extra, unique = extra, largest = 0;
 	struct vm_area_struct *vma;
 	struct vma_iterator vmi;
 
@@ -129,6 +132,9 @@ static int note_owners(struct mlkd_space *space, struct mlkd_mode mode, bool fut
 	if (new_rule)
 		err = note_locked(space);
 	for_each_vma(vmi, vma) {
+		if (!err && mode.state == MEMLOCKD_STATE_SUPERLOCKED &&
+		    (vma->vm_flags & VM_MERGEABLE))
+			err = mlkd_owners_note_mergeable(owners, vma);
 		if (err)
 			break;
 		if (locked(vma) || !lockable(vma))
@@ -178,6 +184,20 @@ static void numa_scan_stop(struct mlkd_space *space) {}
 static void numa_scan_resume(struct mlkd_space *space) {}
 #endif
 
+/* The process is not SUPERLOCKED any more: KSM and NUMA balancing may have it. */
+static void back_to_scanners(struct mlkd_space *space)
+{
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	numa_scan_resume(space);
+	vma_iter_init(&vmi, space->mm, 0);
+	for_each_vma(vmi, vma)
+		if (mlkd_owners_was_mergeable(&space->owners, vma))
+			vm_flags_set(vma, VM_MERGEABLE);
+	mtree_destroy(&space->owners.mergeable);
+}
+
 /* Flags the mappings that exist. */
 static void flag_current(struct mm_struct *mm, struct mlkd_mode mode,
 			 struct page **scratch)
@@ -191,6 +211,8 @@ static void flag_current(struct mm_struct *mm, struct mlkd_mode mode,
 
 		if (!mlkd_want(vma, mode).locked)
 			continue;
+		if (mode.state == MEMLOCKD_STATE_SUPERLOCKED)
+			vm_flags_clear(vma, VM_MERGEABLE);
 		if (mode.state == MEMLOCKD_STATE_SUPERLOCKED &&
 		    !mlkd_vma_private(vma)) {
 			/* Under VM_LOCKED, an unmapped page is munlocked, late. */
@@ -202,6 +224,18 @@ static void flag_current(struct mm_struct *mm, struct mlkd_mode mode,
 			mm->locked_vm += vma_pages(vma);
 		cond_resched();
 	}
+}
+
+/* Does @mode pin all that @other does? */
+static bool future_above(struct mlkd_mode mode, struct mlkd_mode other)
+{
+	return mode.state >= other.state;
+}
+
+/* What mappings that appear under @mode get. */
+static struct mlkd_mode future_of(struct mlkd_mode mode)
+{
+	return mlkd_future_wanted(mode) ? mode : (struct mlkd_mode){};
 }
 
 /* Flags the mappings. When it fails, it has changed nothing. */
@@ -222,7 +256,7 @@ static int raise(struct mlkd_space *space, struct task_struct *task,
 
 	err = mlkd_target_gone(task, mm) ? -ESRCH : 0;
 	if (!err)
-		err = check_limits(space, task, mode, limit);
+		err = check_limits(space, task, mode, 0, limit);
 	if (err)
 		goto out_unlock;
 
@@ -240,6 +274,9 @@ static int raise(struct mlkd_space *space, struct task_struct *task,
 		space->owners.future = space->request;
 		mm->def_flags |= VM_LOCKED;
 	}
+	/* Raised here, lowered by finish() or undo(). */
+	if (mlkd_future_wanted(mode) && !future_above(space->future_mode, mode))
+		space->future_mode = mode;
 	if (mode.flags & MEMLOCKD_CURRENT)
 		flag_current(mm, mode, scratch);
 	if (mode.state == MEMLOCKD_STATE_SUPERLOCKED)
@@ -315,7 +352,8 @@ static void undo(struct mlkd_space *space, unsigned long request)
 		cond_resched();
 	}
 	if (space->mode.state != MEMLOCKD_STATE_SUPERLOCKED)
-		numa_scan_resume(space);
+		back_to_scanners(space);
+	space->future_mode = future_of(space->mode);
 	mmap_write_unlock(mm);
 
 	/* One page; there is no way to fail from here. */
@@ -357,7 +395,9 @@ static int finish(struct mlkd_space *space, struct mlkd_mode mode)
 		}
 	}
 	if (!err && mode.state != MEMLOCKD_STATE_SUPERLOCKED)
-		numa_scan_resume(space);
+		back_to_scanners(space);
+	if (!err)
+		space->future_mode = future_of(mode);
 	mmap_write_unlock(mm);
 	if (err)
 		return err;
@@ -366,21 +406,77 @@ static int finish(struct mlkd_space *space, struct mlkd_mode mode)
 	return 0;
 }
 
+/* How far the main stack is to be grown; 0 if not at all. */
+static unsigned long stack_floor(struct mlkd_space *space,
+				 struct task_struct *task, u64 reserve)
+{
+	unsigned long limit = task_rlimit(task, RLIMIT_STACK);
+	unsigned long base = space->mm->start_stack, floor;
+	struct vm_area_struct *vma = find_vma(space->mm, base);
+
+	if (!vma || vma->vm_start > base || !(vma->vm_flags & VM_GROWSDOWN))
+		return 0;
+	floor = base - min_t(u64, reserve, base);
+	if (limit < vma->vm_end)
+		floor = max(floor, PAGE_ALIGN(vma->vm_end - limit));
+	floor &= PAGE_MASK;
+	return floor < vma->vm_start ? floor : 0;
+}
+
+/*
+ * Grows the main stack, which only an access can do: a fault there later would be
+ * the first of its page.  It is not locked yet.  What cannot be had (another
+ * mapping is in the way) is left out.
+ */
+static int grow_stack(struct mlkd_space *space, struct task_struct *task,
+		      struct mlkd_mode mode, u64 reserve,
+		      struct mlkd_limit *limit)
+{
+	struct mm_struct *mm = space->mm;
+	struct vm_area_struct *vma;
+	unsigned long floor;
+	u8 byte;
+	int err = 0;
+
+	if (mode.state != MEMLOCKD_STATE_SUPERLOCKED ||
+	    reserve == MEMLOCKD_STACK_RESERVE_NONE)
+		return 0;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	floor = stack_floor(space, task, reserve ?: MEMLOCKD_STACK_RESERVE_DEFAULT);
+	if (floor) {
+		vma = find_vma(mm, mm->start_stack);
+		err = check_limits(space, task, mode,
+				   (vma->vm_start - floor) >> PAGE_SHIFT, limit);
+	}
+	mmap_read_unlock(mm);
+	if (floor && !err)
+		access_process_vm(task, floor, &byte, 1, FOLL_FORCE);
+	return err;
+}
+
 /**
  * mlkd_lock - bring an address space to exactly @mode
  * @space: the space; its claim is held
  * @task: the process
  * @mode: the mode; its state is not MEMLOCKD_STATE_UNLOCKED
+ * @stack_reserve: as in &memlockd_lock.stack_reserve
  * @limit: set when a limit is met
  *
  * Return: 0; or -ENOMEM, -EINTR, -ESRCH, and nothing has changed.
  */
 int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
-	      struct mlkd_mode mode, struct mlkd_limit *limit)
+	      struct mlkd_mode mode, u64 stack_reserve, struct mlkd_limit *limit)
 {
 	int err;
 
+	if (mlkd_future_wanted(mode))
+		mlkd_future_arm(space);
 	space->request++;
+	err = grow_stack(space, task, mode, stack_reserve, limit);
+	if (err)
+		goto out;
 	err = raise(space, task, mode, limit);
 	if (err)
 		goto out;
@@ -395,10 +491,13 @@ int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 
 	/* FUTURE alone leaves alone what is locked already, as mlockall(2) does. */
 	mode.flags |= space->mode.flags & MEMLOCKD_CURRENT;
+	space->stack_reserve = stack_reserve;
 	spin_lock(&space->lock);
 	space->mode = mode;
 	spin_unlock(&space->lock);
 out:
+	if (!mlkd_future_wanted(space->mode))
+		mlkd_future_disarm(space);
 	if (err == -ENOMEM && !limit->which)
 		limit->which = MEMLOCKD_LIMIT_MEMORY;
 	return err;

@@ -7,6 +7,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 
+#include "future.h"
 #include "ioctl.h"
 #include "pin.h"
 #include "space.h"
@@ -35,6 +36,7 @@ static int __init memlockd_init(void)
 	err = mlkd_spaces_init();
 	if (err)
 		goto out_pins;
+	mlkd_future_init();
 	err = misc_register(&device);
 	if (err)
 		goto out_spaces;
@@ -50,6 +52,7 @@ out_pins:
 static void __exit memlockd_exit(void)
 {
 	misc_deregister(&device);
+	mlkd_future_exit();
 	mlkd_spaces_exit();
 	mlkd_pins_exit();
 }

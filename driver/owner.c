@@ -28,12 +28,14 @@
 
 void mlkd_owners_setup(struct mlkd_owners *owners)
 {
+	mt_init(&owners->mergeable);
 	mt_init(&owners->tree);
 	owners->future = 0;
 }
 
 void mlkd_owners_destroy(struct mlkd_owners *owners)
 {
+	mtree_destroy(&owners->mergeable);
 	mtree_destroy(&owners->tree);
 }
 
@@ -52,8 +54,34 @@ int mlkd_owners_set_other(struct mlkd_owners *owners, struct vm_area_struct *vma
 				 OTHER, GFP_KERNEL_ACCOUNT);
 }
 
+/* @vma is about to lose its VM_MERGEABLE. */
+int mlkd_owners_note_mergeable(struct mlkd_owners *owners,
+			       struct vm_area_struct *vma)
+{
+	return mtree_store_range(&owners->mergeable, vma->vm_start,
+				 vma->vm_end - 1, OTHER, GFP_KERNEL_ACCOUNT);
+}
+
+/* Is it to get it back? */
+bool mlkd_owners_was_mergeable(struct mlkd_owners *owners,
+			       struct vm_area_struct *vma)
+{
+	unsigned long index = vma->vm_start;
+
+	return mt_find(&owners->mergeable, &index, vma->vm_end - 1);
+}
+
+static void forget(struct maple_tree *tree, unsigned long start,
+		   unsigned long end, gfp_t gfp)
+{
+	unsigned long index = start;
+
+	if (start < end && mt_find(tree, &index, end - 1))
+		mtree_store_range(tree, start, end - 1, NULL, gfp | __GFP_NOWARN);
+}
+
 /**
- * mlkd_owners_forget - the range is unmapped, or back under the rule
+ * mlkd_owners_forget - the range is back under the rule
  * @owners: the owners
  * @start: first address
  * @end: address behind the last
@@ -63,11 +91,15 @@ int mlkd_owners_set_other(struct mlkd_owners *owners, struct vm_area_struct *vma
 void mlkd_owners_forget(struct mlkd_owners *owners, unsigned long start,
 			unsigned long end, gfp_t gfp)
 {
-	unsigned long index = start;
+	forget(&owners->tree, start, end, gfp);
+}
 
-	if (start >= end || !mt_find(&owners->tree, &index, end - 1))
-		return;
-	mtree_store_range(&owners->tree, start, end - 1, NULL, gfp | __GFP_NOWARN);
+/* The same, as the range is unmapped. */
+void mlkd_owners_unmap(struct mlkd_owners *owners, unsigned long start,
+		       unsigned long end)
+{
+	forget(&owners->tree, start, end, GFP_NOWAIT);
+	forget(&owners->mergeable, start, end, GFP_NOWAIT);
 }
 
 /* Is each part of @vma ours, locked by request @request or a later one? */

@@ -10,14 +10,16 @@
 
 /**
  * struct mlkd_owners - whose VM_LOCKED is, in one address space
+ * @mergeable: address ranges that had VM_MERGEABLE, which we have taken away
  * @tree: address ranges -> who; what is not there is as @future says
  * @future: not 0 when a VM_LOCKED that appears in a range not in @tree is ours;
  *	the number of the request that made it so
  *
- * The tree's own lock is a leaf, taken in mmu notifiers too.  @future changes
+ * Each tree's own lock is a leaf, taken in mmu notifiers too.  @future changes
  * under mmap_lock held for writing.
  */
 struct mlkd_owners {
+	struct maple_tree mergeable;
 	struct maple_tree tree;
 	unsigned long future;
 };
@@ -31,8 +33,14 @@ void mlkd_owners_destroy(struct mlkd_owners *owners);
 int mlkd_owners_set_ours(struct mlkd_owners *owners, struct vm_area_struct *vma,
 			 unsigned long request);
 int mlkd_owners_set_other(struct mlkd_owners *owners, struct vm_area_struct *vma);
+int mlkd_owners_note_mergeable(struct mlkd_owners *owners,
+			       struct vm_area_struct *vma);
+bool mlkd_owners_was_mergeable(struct mlkd_owners *owners,
+			       struct vm_area_struct *vma);
 void mlkd_owners_forget(struct mlkd_owners *owners, unsigned long start,
 			unsigned long end, gfp_t gfp);
+void mlkd_owners_unmap(struct mlkd_owners *owners, unsigned long start,
+		       unsigned long end);
 bool mlkd_owners_ours(struct mlkd_owners *owners, struct vm_area_struct *vma);
 bool mlkd_owners_ours_since(struct mlkd_owners *owners,
 			    struct vm_area_struct *vma, unsigned long request);

@@ -92,6 +92,12 @@ static bool chunk_empty(struct chunk *c)
 	return !c->nr_pages && !c->huge;
 }
 
+static bool chunk_full(struct chunk *c)
+{
+	return c->nr_pages == MLKD_CHUNK_PAGES ||
+	       (c->huge && bitmap_full(c->huge_map, MLKD_CHUNK_PAGES));
+}
+
 static void chunk_free(struct mlkd_pins *pins, struct chunk *c)
 {
 	if (!c)
@@ -435,6 +441,11 @@ unsigned long mlkd_pins_next_gap(struct mlkd_pins *pins, unsigned long start,
 
 	xa_lock(&pins->chunks);
 	c = xa_load(&pins->chunks, chunk_index(start));
+	if (c && chunk_full(c)) {
+		xa_unlock(&pins->chunks);
+		*gap_end = end;
+		return end;
+	}
 	for (addr = start; c && addr < end; addr += PAGE_SIZE) {
 		unsigned int slot = chunk_slot(addr);
 		bool pinned = (c->huge && test_bit(slot, c->huge_map)) ||
@@ -453,6 +464,45 @@ unsigned long mlkd_pins_next_gap(struct mlkd_pins *pins, unsigned long start,
 	}
 	*gap_end = addr;
 	return gap;
+}
+
+/* The first pinned page in [@start, @end); @end if there is none. */
+unsigned long mlkd_pins_first(struct mlkd_pins *pins, unsigned long start,
+			      unsigned long end)
+{
+	while (start < end) {
+		unsigned long stop, gap, gap_end;
+
+		stop = min(end - 1, start | (MLKD_CHUNK_SIZE - 1)) + 1;
+		gap = mlkd_pins_next_gap(pins, start, stop, &gap_end);
+		if (gap != start)
+			return start;
+		if (gap_end != stop)
+			return gap_end;
+		start = stop;
+	}
+	return end;
+}
+
+/* The end of the last pinned page in [@start, @end); @start if there is none. */
+unsigned long mlkd_pins_last_end(struct mlkd_pins *pins, unsigned long start,
+				 unsigned long end)
+{
+	while (end > start) {
+		unsigned long from = max(start, (end - 1) & ~(MLKD_CHUNK_SIZE - 1));
+		unsigned long addr = from, last = 0, gap, gap_end;
+
+		while (addr < end) {
+			gap = mlkd_pins_next_gap(pins, addr, end, &gap_end);
+			if (gap != addr)
+				last = gap;
+			addr = gap_end;
+		}
+		if (last)
+			return last;
+		end = from;
+	}
+	return start;
 }
 
 /* Kernel memory that the store takes, but for the xarray's own nodes. */

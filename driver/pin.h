@@ -49,6 +49,10 @@ unsigned long mlkd_pins_count(struct mlkd_pins *pins, unsigned long start,
 			      unsigned long end);
 unsigned long mlkd_pins_next_gap(struct mlkd_pins *pins, unsigned long start,
 				 unsigned long end, unsigned long *gap_end);
+unsigned long mlkd_pins_first(struct mlkd_pins *pins, unsigned long start,
+			      unsigned long end);
+unsigned long mlkd_pins_last_end(struct mlkd_pins *pins, unsigned long start,
+				 unsigned long end);
 size_t mlkd_pins_bytes(struct mlkd_pins *pins);
 
 #endif /* _MEMLOCKD_PIN_H */

@@ -61,6 +61,13 @@ static bool vma_secretmem(struct vm_area_struct *vma)
 	       file_inode(vma->vm_file)->i_sb->s_magic == SECRETMEM_MAGIC;
 }
 
+/* Written to, and write-protected again by each writeback. */
+bool mlkd_vma_writeback(struct vm_area_struct *vma)
+{
+	return !mlkd_vma_private(vma) && (vma->vm_flags & VM_WRITE) &&
+	       vma->vm_ops && vma->vm_ops->page_mkwrite;
+}
+
 bool mlkd_vma_droppable(struct vm_area_struct *vma)
 {
 #ifdef VM_DROPPABLE

@@ -45,7 +45,8 @@
 int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 {
 	struct mm_struct *mm = walk->space->mm;
-	unsigned long addr = 0;
+	unsigned long addr = walk->start;
+	unsigned long last = walk->end - 1;
 	bool end = false;
 	int err = 0;
 
@@ -62,12 +63,13 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 			struct vm_area_struct *vma = find_vma(mm, addr);
 			unsigned long start, stop;
 
-			if (!vma) {
+			if (!vma || vma->vm_start > last || addr > last) {
 				end = true;
 				break;
 			}
 			start = max(addr, vma->vm_start);
-			stop = min(vma->vm_end - 1, start | (MLKD_CHUNK_SIZE - 1)) + 1;
+			stop = min3(vma->vm_end - 1, start | (MLKD_CHUNK_SIZE - 1),
+				    last) + 1;
 			err = step(walk, vma, start, stop, &addr);
 			budget -= STEP_VMA_COST + ((stop - start) >> PAGE_SHIFT);
 		}
@@ -224,6 +226,61 @@ static int populate_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		}
 	}
 	return nr < 0 ? nr : 0;
+}
+
+/* populate_step() for what has appeared: most of it is pinned already. */
+static int future_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
+		       unsigned long start, unsigned long end,
+		       unsigned long *next)
+{
+	struct mlkd_space *space = walk->space;
+	unsigned long gap, gap_end;
+	struct mlkd_want want;
+
+	walk->mode = space->future_mode;
+	want = mlkd_want(vma, walk->mode);
+	/* Older than a lock with FUTURE alone: not for us. */
+	if (want.locked && !(vma->vm_flags & VM_LOCKED))
+		want.pinned = false;
+	if (!want.pinned || fatal_signal_pending(current)) {
+		*next = vma->vm_end;
+		return 0;
+	}
+	/* mprotect() gives write permission back, but not to its page tables. */
+	if (is_vm_hugetlb_page(vma))
+		return populate_step(walk, vma, start, end, next);
+
+	gap = mlkd_pins_next_gap(&space->pins, start, end, &gap_end);
+	if (gap >= end) {
+		*next = end;
+		return 0;
+	}
+	return populate_step(walk, vma, gap, gap_end, next);
+}
+
+/**
+ * mlkd_populate_future - pin what has appeared after the lock
+ * @space: the space; no claim is held, but a user of its mm
+ * @start: first address
+ * @end: address behind the last; 0 for all there is
+ *
+ * Works by @space->future_mode, looked at with mmap_lock held, so that it leaves
+ * nothing behind an unlock.  Whatever it cannot pin has what LOCKED promises.
+ */
+void mlkd_populate_future(struct mlkd_space *space, unsigned long start,
+			  unsigned long end)
+{
+	struct mlkd_walk walk = {
+		.space = space,
+		.start = start,
+		.end = end,
+	};
+
+	walk.pages = kcalloc(MLKD_CHUNK_PAGES, sizeof(*walk.pages),
+			     GFP_KERNEL_ACCOUNT);
+	if (walk.pages)
+		mlkd_walk(&walk, future_step);
+	kfree(walk.pages);
 }
 
 struct vvar_job {

@@ -14,7 +14,10 @@ struct mlkd_space;
 /**
  * struct mlkd_walk - one walk over an address space
  * @space: what is walked; its claim is held
- * @task: the process; NULL for a walk that undoes and must not stop
+ * @start: first address
+ * @end: address behind the last; 0 for all there is
+ * @task: the process; the walk stops when that ends, or the caller is killed.
+ *	NULL for a walk that goes on, whatever happens
  * @mode: what the walk works towards
  * @request: for a walk that undoes: the request to undo
  * @locked: mmap_lock is held for reading
@@ -24,6 +27,8 @@ struct mlkd_space;
  */
 struct mlkd_walk {
 	struct mlkd_space *space;
+	unsigned long start;
+	unsigned long end;
 	struct task_struct *task;
 	struct mlkd_mode mode;
 	unsigned long request;
@@ -44,5 +49,7 @@ typedef int (*mlkd_step_fn)(struct mlkd_walk *walk, struct vm_area_struct *vma,
 int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step);
 int mlkd_populate(struct mlkd_space *space, struct task_struct *task,
 		  struct mlkd_mode mode);
+void mlkd_populate_future(struct mlkd_space *space, unsigned long start,
+			  unsigned long end);
 
 #endif /* _MEMLOCKD_POPULATE_H */

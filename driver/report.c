@@ -159,7 +159,7 @@ static enum memlockd_reason kind_reason(struct mlkd_report *report,
 	if (!superlocked || mlkd_vma_private(vma) || is_vm_hugetlb_page(vma) ||
 	    mlkd_kind(vma) == MEMLOCKD_KIND_SECRETMEM)
 		return MEMLOCKD_REASON_NONE;
-	if ((vma->vm_flags & VM_WRITE) && vma->vm_ops && vma->vm_ops->page_mkwrite)
+	if (mlkd_vma_writeback(vma))
 		return MEMLOCKD_REASON_WRITEBACK;
 	return MEMLOCKD_REASON_SHARED;
 }
@@ -223,8 +223,10 @@ static void judge(struct mlkd_report *report, const struct facts *facts,
 
 	if (row->resident < inside)
 		row->state = MEMLOCKD_STATE_UNLOCKED;
-	else if (report->mode.state == MEMLOCKD_STATE_SUPERLOCKED &&
-		 (!facts->want.pinned || row->pinned < inside))
+	else if (facts->reason == MEMLOCKD_REASON_WRITEBACK ||
+		 facts->reason == MEMLOCKD_REASON_SHARED ||
+		 (report->mode.state == MEMLOCKD_STATE_SUPERLOCKED &&
+		  facts->want.pinned && row->pinned < inside))
 		row->state = MEMLOCKD_STATE_LOCKED;
 	else
 		row->state = report->mode.state;

@@ -20,6 +20,7 @@
 #include "compat.h"
 #include "pgtable.h"
 #include "pin.h"
+#include "policy.h"
 #include "shared.h"
 
 /* Has somebody else locked what @vma maps? */
@@ -69,6 +70,9 @@ void mlkd_shared_unmap(struct vm_area_struct *vma, struct page **scratch)
 	mmap_assert_write_locked(mm);
 	/* The monitor of a userfaultfd would have to put the pages back. */
 	if (userfaultfd_armed(vma) || locked_elsewhere(vma))
+		return;
+	/* A dirty page is writable, and would come back write-protected. */
+	if (mlkd_vma_writeback(vma))
 		return;
 
 	while (addr < vma->vm_end) {

@@ -8,6 +8,8 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "future.h"
+#include "populate.h"
 #include "space.h"
 #include "target.h"
 
@@ -63,7 +65,7 @@ static bool leave(struct mlkd_space *space)
 	was_there = !space->gone;
 	if (was_there) {
 		space->gone = true;
-		hash_del(&space->node);
+		hash_del_rcu(&space->node);
 		nr_spaces--;
 	}
 	spin_unlock(&spaces_lock);
@@ -77,8 +79,30 @@ void mlkd_space_put(struct mlkd_space *space)
 	mlkd_pins_destroy(&space->pins);
 	mlkd_owners_destroy(&space->owners);
 	put_pid(space->locker);
-	kfree(space);
+	kfree_rcu(space, rcu);
 	module_put(THIS_MODULE);
+}
+
+/* New mappings that their own process could not pin on its way out. */
+static void pin_work(struct work_struct *work)
+{
+	struct mlkd_space *space = container_of(work, struct mlkd_space, pin_work);
+
+	clear_bit(MLKD_SPACE_PINNING, &space->flags);
+	if (mmget_not_zero(space->mm)) {
+		mlkd_populate_future(space, 0, 0);
+		mmput(space->mm);
+	}
+	mlkd_space_put(space);
+}
+
+/* Called from probes, under RCU. */
+void mlkd_space_pin_later(struct mlkd_space *space)
+{
+	if (test_and_set_bit(MLKD_SPACE_PINNING, &space->flags))
+		return;
+	if (refcount_inc_not_zero(&space->ref))
+		queue_work(reaper, &space->pin_work);
 }
 
 /* The address space has ended, and its notifier with it. */
@@ -86,6 +110,7 @@ static void reap(struct work_struct *work)
 {
 	struct mlkd_space *space = container_of(work, struct mlkd_space, reap);
 
+	mlkd_future_disarm(space);
 	mmu_notifier_unregister(&space->notifier, space->mm);
 	mlkd_space_put(space);
 }
@@ -117,7 +142,7 @@ static void notifier_end(struct mmu_notifier *notifier,
 	if (range->event != MMU_NOTIFY_UNMAP || !mmu_notifier_range_blockable(range))
 		return;
 	mlkd_pins_drop(&space->pins, range->start, range->end, false);
-	mlkd_owners_forget(&space->owners, range->start, range->end, GFP_NOWAIT);
+	mlkd_owners_unmap(&space->owners, range->start, range->end);
 }
 
 static const struct mmu_notifier_ops notifier_ops = {
@@ -138,6 +163,7 @@ static struct mlkd_space *alloc_space(struct mm_struct *mm)
 	refcount_set(&space->ref, 2);
 	init_waitqueue_head(&space->wait);
 	INIT_WORK(&space->reap, reap);
+	INIT_WORK(&space->pin_work, pin_work);
 	spin_lock_init(&space->lock);
 	mlkd_owners_setup(&space->owners);
 	mlkd_pins_setup(&space->pins, mm);
@@ -149,6 +175,7 @@ static void end_space(struct mlkd_space *space, bool registered)
 {
 	leave(space);
 	wake_up_all(&space->wait);
+	mlkd_future_disarm(space);
 	if (registered)
 		mmu_notifier_unregister(&space->notifier, space->mm);
 	mlkd_space_put(space);		/* the table's */
@@ -177,7 +204,7 @@ static struct mlkd_space *try_claim(struct mm_struct *mm, bool create, bool *cla
 		*claimed = !space->busy;
 		space->busy = true;
 	} else if (new) {
-		hash_add(spaces, &new->node, (unsigned long)mm);
+		hash_add_rcu(spaces, &new->node, (unsigned long)mm);
 		nr_spaces++;
 	}
 	spin_unlock(&spaces_lock);
@@ -271,4 +298,20 @@ struct mlkd_space *mlkd_space_find(struct mm_struct *mm)
 		refcount_inc(&space->ref);
 	spin_unlock(&spaces_lock);
 	return space;
+}
+
+/**
+ * mlkd_space_find_rcu - mlkd_space_find() for probes
+ * @mm: the address space
+ *
+ * Return: the space, valid under RCU, maybe about to end; or NULL.
+ */
+struct mlkd_space *mlkd_space_find_rcu(struct mm_struct *mm)
+{
+	struct mlkd_space *space;
+
+	hash_for_each_possible_rcu(spaces, space, node, (unsigned long)mm)
+		if (space->mm == mm)
+			return space;
+	return NULL;
 }

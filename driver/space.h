@@ -39,7 +39,14 @@
  * @pins: the pins
  * @request: number of the last lock request; changed by who has claimed it
  * @own_future: def_flags had VM_LOCKED before we set it
+ * @stack_reserve: what the last lock asked for
  * @saved_numa_scan: @mm's numa_next_scan, while it is put off
+ * @armed: the probes for what it maps later are in place for it
+ * @future_mode: what new mappings get; changes under mmap_lock held for writing,
+ *	so that who holds it for reading can pin by it
+ * @pin_work: pins new mappings, where their own process cannot
+ * @flags: MLKD_SPACE_PINNING: @pin_work is on its way, with a reference
+ * @rcu: frees it, as probes look it up under RCU
  *
  * Lifetime.  A space exists from the first lock request on until it is unlocked
  * or the last user of @mm goes (exit, exec); then ->release drops the pins, and
@@ -78,7 +85,16 @@ struct mlkd_space {
 	unsigned long request;
 	bool own_future;
 	unsigned long saved_numa_scan;
+	u64 stack_reserve;
+
+	bool armed;
+	struct mlkd_mode future_mode;
+	struct work_struct pin_work;
+	unsigned long flags;
+	struct rcu_head rcu;
 };
+
+#define MLKD_SPACE_PINNING	0
 
 int mlkd_spaces_init(void);
 void mlkd_spaces_exit(void);
@@ -88,7 +104,9 @@ struct mlkd_space *mlkd_space_claim(struct task_struct *task, bool create);
 void mlkd_space_release(struct mlkd_space *space);
 
 struct mlkd_space *mlkd_space_find(struct mm_struct *mm);
+struct mlkd_space *mlkd_space_find_rcu(struct mm_struct *mm);
 void mlkd_space_put(struct mlkd_space *space);
+void mlkd_space_pin_later(struct mlkd_space *space);
 struct mlkd_mode mlkd_space_mode(struct mlkd_space *space);
 
 #endif /* _MEMLOCKD_SPACE_H */

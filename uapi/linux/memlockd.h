@@ -45,10 +45,12 @@
  * - EFAULT: a pointer is bad.
  * - EINTR: a fatal signal ended the call; what it had done has been undone.
  * - EINVAL: @size too small, an unknown flag, state, target type, or reserved
- *   field; neither MEMLOCKD_CURRENT nor MEMLOCKD_FUTURE; MEMLOCKD_MOVABLE with
+ *   field; a stack reserve without MEMLOCKD_STATE_SUPERLOCKED; neither
+ *   MEMLOCKD_CURRENT nor MEMLOCKD_FUTURE; MEMLOCKD_MOVABLE with
  *   MEMLOCKD_STATE_SUPERLOCKED; MEMLOCKD_STATE_SUPERLOCKED without both of
  *   MEMLOCKD_CURRENT and MEMLOCKD_FUTURE; a file descriptor that is no pidfd.
- * - ENOENT: MEMLOCKD_UNLOCK of a process that is not locked.
+ * - ENOENT: MEMLOCKD_IOC_UNLOCK or MEMLOCKD_IOC_SYNC of a process that is not
+ *   locked.
  * - ENOMEM: a limit would be exceeded (&memlockd_lock.out_limit names it and
  *   &memlockd_lock.out_needed says how much it would have to be), or memory ran
  *   out (MEMLOCKD_LIMIT_MEMORY).
@@ -61,12 +63,17 @@
 
 #define MEMLOCKD_IOC_MAGIC	0xB7
 
+/* &memlockd_lock.stack_reserve: what 0 stands for, and none at all. */
+#define MEMLOCKD_STACK_RESERVE_DEFAULT	0x100000ULL
+#define MEMLOCKD_STACK_RESERVE_NONE	(~0ULL)
+
 enum {
 	MEMLOCKD_CMD_INFO = 0x40,
 	MEMLOCKD_CMD_LOCK,
 	MEMLOCKD_CMD_UNLOCK,
 	MEMLOCKD_CMD_STATUS,
 	MEMLOCKD_CMD_MAPPINGS,
+	MEMLOCKD_CMD_SYNC,
 };
 
 /**
@@ -154,8 +161,7 @@ enum memlockd_limit {
  * @MEMLOCKD_REASON_NOT_PRESENT: some page could not be made present, or has been
  *	taken away since: an I/O error, poisoned memory, a truncated file.
  * @MEMLOCKD_REASON_NOT_PINNED: present, but not or not wholly pinned: it has
- *	changed since the lock; MEMLOCKD_LOCK again with the same arguments pins
- *	it.
+ *	changed since the lock; MEMLOCKD_IOC_SYNC pins it.
  */
 enum memlockd_reason {
 	MEMLOCKD_REASON_NONE = 0,
@@ -231,6 +237,13 @@ struct memlockd_info {
  * @state: MEMLOCKD_STATE_LOCKED or MEMLOCKD_STATE_SUPERLOCKED; the latter needs
  *	both MEMLOCKD_CURRENT and MEMLOCKD_FUTURE, without MEMLOCKD_MOVABLE.
  * @reserved: must be 0.
+ * @stack_reserve: with MEMLOCKD_STATE_SUPERLOCKED: bytes that the stack of the
+ *	main thread is grown to, counted from where it begins, so that descending
+ *	into it faults nowhere; rounded up to pages, and limited by the target's
+ *	RLIMIT_STACK.  0 is MEMLOCKD_STACK_RESERVE_DEFAULT, and
+ *	MEMLOCKD_STACK_RESERVE_NONE leaves it as it is.  A stack never shrinks:
+ *	what it has grown stays after an unlock, unlocked.  In the other states
+ *	this must be 0.
  * @out_limit: with ENOMEM: &enum memlockd_limit, the limit that was met.
  * @out_mappings: mappings that the process has.
  * @out_incomplete: mappings among them that have less than was asked for;
@@ -260,6 +273,7 @@ struct memlockd_lock {
 	__s32 target;
 	__u32 state;
 	__u32 reserved;
+	__aligned_u64 stack_reserve;
 	__u32 out_limit;
 	__u32 out_mappings;
 	__u32 out_incomplete;
@@ -290,6 +304,32 @@ struct memlockd_unlock {
 };
 
 #define MEMLOCKD_IOC_UNLOCK _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_UNLOCK)
+
+/**
+ * struct memlockd_sync - ioctl(MEMLOCKD_IOC_SYNC)
+ * @size: sizeof(struct memlockd_sync).
+ * @flags: must be 0.
+ * @target_type: &enum memlockd_target_type.
+ * @target: the process, as @target_type says.
+ * @out_locked: bytes that are locked (VmLck) and were not before.
+ * @out_pinned: bytes that are pinned and were not before.
+ *
+ * Locks what has appeared since the lock and does not have it yet, as
+ * MEMLOCKD_IOC_LOCK with the state and flags that the process has: for changes
+ * that nothing tells the driver of (a file that has grown, MADV_DONTNEED_LOCKED,
+ * userfaultfd), for mappings made after a lock without MEMLOCKD_FUTURE, and to
+ * know that there were none.
+ */
+struct memlockd_sync {
+	__u32 size;
+	__u32 flags;
+	__u32 target_type;
+	__s32 target;
+	__aligned_u64 out_locked;
+	__aligned_u64 out_pinned;
+};
+
+#define MEMLOCKD_IOC_SYNC _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_SYNC)
 
 /**
  * struct memlockd_status - ioctl(MEMLOCKD_IOC_STATUS)

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Pins on what a locked process maps later.
+ *
+ * The core kernel makes new mappings present by itself, as def_flags has
+ * VM_LOCKED.  To pin them before the system call returns, two functions are
+ * probed that every new piece of address space comes through, while anything is
+ * locked that wants it:
+ *
+ * - perf_event_mmap(): mmap, brk, shmat, mprotect, growth of a stack;
+ * - vm_stat_account(): mremap, which the former does not see.
+ *
+ * The probe only looks whether the process is one of ours, and queues a
+ * task_work, which runs in that process on its way back to user space.  Where the
+ * kernel does not export task_work_add(), and for threads that never go back to
+ * user space, a worker pins a moment later.
+ *
+ * A new mapping may have been merged with its neighbours.  Looking at all of that
+ * again would make N calls cost N^2, so the arguments of the system call say what
+ * is new, and where there is none the pins that are there do.
+ *
+ * If a probe is missed, the mapping has what LOCKED promises; the report says
+ * NOT_PINNED, and locking again pins it.
+ *
+ * The probes run with preemption off: raw spinlocks and RCU only.
+ */
+#include <linux/kprobes.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/task_work.h>
+#include <linux/workqueue.h>
+#include <asm/syscall.h>
+
+#include "compat.h"
+#include "future.h"
+#include "populate.h"
+#include "space.h"
+
+static DEFINE_MUTEX(arm_mutex);		/* nr_armed, and (un)registering */
+static unsigned int nr_armed;
+
+#ifdef MEMLOCKD_TASK_WORK
+/**
+ * struct call - a system call of a locked process that has mapped something
+ * @work: in its task
+ * @next: in the list of free ones
+ * @space: its space, with a reference
+ * @start: of the mapping, as it was merged; 0 if unknown
+ * @end: likewise; 0 for all there is
+ */
+struct call {
+	struct callback_head work;
+	struct call *next;
+	struct mlkd_space *space;
+	unsigned long start;
+	unsigned long end;
+};
+
+/* Threads that map at the same time; whoever finds none left takes the worker. */
+#define NR_CALLS	256
+
+static struct call calls[NR_CALLS];
+static struct call *free_calls;
+static DEFINE_RAW_SPINLOCK(calls_lock);		/* free_calls */
+
+static struct call *get_call(void)
+{
+	struct call *call;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&calls_lock, flags);
+	call = free_calls;
+	if (call)
+		free_calls = call->next;
+	raw_spin_unlock_irqrestore(&calls_lock, flags);
+	return call;
+}
+
+static void put_call(struct call *call)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&calls_lock, flags);
+	call->next = free_calls;
+	free_calls = call;
+	raw_spin_unlock_irqrestore(&calls_lock, flags);
+}
+
+/* Which part of the address space is new. */
+static void new_range(struct call *call, unsigned long *start, unsigned long *end)
+{
+	struct pt_regs *regs = task_pt_regs(current);
+	struct mlkd_pins *pins = &call->space->pins;
+	unsigned long args[6], ret, edge;
+	int nr = syscall_get_nr(current, regs);
+
+	*start = call->start;
+	*end = call->end;
+	if (mlkd_compat_syscall())
+		return;		/* other numbers: all of the mapping */
+
+	syscall_get_arguments(current, regs, args);
+	ret = syscall_get_return_value(current, regs);
+	switch (nr) {
+	case __NR_mmap:
+		*start = ret;
+		*end = ret + PAGE_ALIGN(args[1]);
+		break;
+	case __NR_mremap:
+		*start = ret;
+		*end = ret + PAGE_ALIGN(args[2]);
+		break;
+	case __NR_mprotect:
+	case __NR_pkey_mprotect:
+		*start = args[0];
+		*end = args[0] + PAGE_ALIGN(args[1]);
+		break;
+	case __NR_brk:
+		/* At its end; so far it was pinned to here. */
+		*start = mlkd_pins_last_end(pins, call->start, call->end);
+		break;
+	case -1:
+		/* A fault: a stack has grown down to the first pin. */
+		edge = mlkd_pins_first(pins, call->start, call->end);
+		*end = edge;
+		break;
+	default:
+		break;
+	}
+}
+
+static void call_work(struct callback_head *work)
+{
+	struct call *call = container_of(work, struct call, work);
+	struct mlkd_space *space = call->space;
+	unsigned long start, end;
+
+	/* It may have left that address space by execve() or exit(). */
+	if (current->mm == space->mm) {
+		new_range(call, &start, &end);
+		if (start < end || !end)
+			mlkd_populate_future(space, start, end);
+	}
+	put_call(call);
+	mlkd_space_put(space);
+}
+
+/* Is there a way back to user space for current, with user registers? */
+static bool returns_to_user(void)
+{
+	return !(current->flags & (PF_KTHREAD | PF_IO_WORKER));
+}
+
+static bool queue_call(struct mlkd_space *space, unsigned long start,
+		       unsigned long end)
+{
+	struct call *call;
+
+	if (!returns_to_user())
+		return false;
+	call = get_call();
+	if (!call)
+		return false;
+	if (!refcount_inc_not_zero(&space->ref)) {
+		put_call(call);
+		return true;		/* just unlocked */
+	}
+	call->space = space;
+	call->start = start;
+	call->end = end;
+	init_task_work(&call->work, call_work);
+	/* Only a task that has gone through exit_mm() cannot be given any. */
+	WARN_ON_ONCE(task_work_add(current, &call->work, TWA_RESUME));
+	return true;
+}
+
+static void __init init_calls(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_CALLS; i++)
+		put_call(&calls[i]);
+}
+
+/* The last works have given their call back, but may not have returned yet. */
+static void wait_for_calls(void)
+{
+	synchronize_rcu_tasks();
+}
+#else
+static bool queue_call(struct mlkd_space *space, unsigned long start,
+		       unsigned long end)
+{
+	return false;
+}
+
+static void init_calls(void) {}
+static void wait_for_calls(void) {}
+#endif
+
+/* @mm, current's, has got something new. */
+static void mapped(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	struct mlkd_space *space;
+
+	if (mm != current->mm)
+		return;
+	space = mlkd_space_find_rcu(mm);
+	if (!space || !READ_ONCE(space->armed))
+		return;
+	if (!queue_call(space, start, end))
+		mlkd_space_pin_later(space);
+}
+
+static int on_perf_event_mmap(struct kprobe *probe, struct pt_regs *regs)
+{
+	struct vm_area_struct *vma = (void *)regs_get_kernel_argument(regs, 0);
+
+	mapped(vma->vm_mm, vma->vm_start, vma->vm_end);
+	return 0;
+}
+
+static int on_vm_stat_account(struct kprobe *probe, struct pt_regs *regs)
+{
+	struct mm_struct *mm = (void *)regs_get_kernel_argument(regs, 0);
+	long npages = regs_get_kernel_argument(regs, 2);
+
+	/* All but mremap comes by perf_event_mmap() as well. */
+	if (npages > 0 && current->mm == mm && !(current->flags & PF_KTHREAD) &&
+	    (mlkd_compat_syscall() ||
+	     syscall_get_nr(current, task_pt_regs(current)) == __NR_mremap))
+		mapped(mm, 0, 0);
+	return 0;
+}
+NOKPROBE_SYMBOL(on_perf_event_mmap);
+NOKPROBE_SYMBOL(on_vm_stat_account);
+
+static struct kprobe probes[] = {
+	{ .symbol_name = "perf_event_mmap", .pre_handler = on_perf_event_mmap },
+	{ .symbol_name = "vm_stat_account", .pre_handler = on_vm_stat_account },
+};
+
+/* Does @mode pin what is mapped later? */
+bool mlkd_future_wanted(struct mlkd_mode mode)
+{
+	return mode.state != MEMLOCKD_STATE_UNLOCKED &&
+	       (mode.flags & MEMLOCKD_FUTURE) &&
+	       !(mode.flags & MEMLOCKD_MOVABLE);
+}
+
+/* Unregisters the first @nr probes, to be registered again some time. */
+static void unregister(unsigned int nr)
+{
+	while (nr--) {
+		unregister_kprobe(&probes[nr]);
+		probes[nr].addr = NULL;
+		probes[nr].flags = 0;
+	}
+}
+
+/**
+ * mlkd_future_arm - have the probes in place for @space
+ * @space: its claim is held
+ *
+ * If they cannot be had, @space does without: its new mappings are locked, but
+ * not pinned.
+ */
+void mlkd_future_arm(struct mlkd_space *space)
+{
+	unsigned int i;
+	int err = 0;
+
+	if (space->armed)
+		return;
+	mutex_lock(&arm_mutex);
+	for (i = 0; !nr_armed && !err && i < ARRAY_SIZE(probes); i++)
+		err = register_kprobe(&probes[i]);
+	if (!err) {
+		nr_armed++;
+		space->armed = true;
+	} else {
+		pr_warn_once("memlockd: no kprobe on %s (%d): new mappings will not be pinned\n",
+			     probes[i - 1].symbol_name, err);
+		unregister(i - 1);
+	}
+	mutex_unlock(&arm_mutex);
+}
+
+/**
+ * mlkd_future_disarm - @space does not need the probes any more
+ * @space: its claim is held, or it has ended
+ */
+void mlkd_future_disarm(struct mlkd_space *space)
+{
+	if (!space->armed)
+		return;
+	space->armed = false;
+	mutex_lock(&arm_mutex);
+	if (!--nr_armed)
+		unregister(ARRAY_SIZE(probes));
+	mutex_unlock(&arm_mutex);
+}
+
+void __init mlkd_future_init(void)
+{
+	init_calls();
+}
+
+/* No probe is armed, as nothing is locked. */
+void mlkd_future_exit(void)
+{
+	wait_for_calls();
+}
