@@ -84,6 +84,20 @@ static int unlock(int fd, int pid)
 	return ioctl(fd, MEMLOCKD_IOC_UNLOCK, &unlock) ? fail("unlock") : 0;
 }
 
+static int sync_lock(int fd, int pid)
+{
+	struct memlockd_sync sync = {
+		.size = sizeof(sync),
+		.target = pid,
+	};
+
+	if (ioctl(fd, MEMLOCKD_IOC_SYNC, &sync))
+		return fail("sync");
+	printf("%llu KiB more locked, %llu KiB more pinned\n", sync.out_locked / 1024,
+	       sync.out_pinned / 1024);
+	return 0;
+}
+
 static int status(int fd, int pid)
 {
 	struct memlockd_status status = {
@@ -158,7 +172,7 @@ int main(int argc, char **argv)
 	int fd, pid = argc > 2 ? atoi(argv[2]) : 0;
 
 	if (argc < 2 || (argc < 3 && strcmp(argv[1], "info"))) {
-		fputs("usage: superlock superlock|lock|lock-movable|unlock|status|maps PID\n"
+		fputs("usage: superlock superlock|lock|lock-movable|unlock|sync|status|maps PID\n"
 		      "       superlock info\n", stderr);
 		return 2;
 	}
@@ -174,6 +188,8 @@ int main(int argc, char **argv)
 		return lock(fd, pid, MEMLOCKD_STATE_LOCKED, MEMLOCKD_MOVABLE);
 	if (!strcmp(argv[1], "unlock"))
 		return unlock(fd, pid);
+	if (!strcmp(argv[1], "sync"))
+		return sync_lock(fd, pid);
 	if (!strcmp(argv[1], "status"))
 		return status(fd, pid);
 	if (!strcmp(argv[1], "maps"))
