@@ -10,6 +10,9 @@
  * - perf_event_mmap(): mmap, brk, shmat, mprotect, growth of a stack;
  * - vm_stat_account(): mremap, which the former does not see.
  *
+ * The process's own mlock(2) and its kin are probed as well, as they would undo
+ * ours, or ours them: see retain.c.
+ *
  * The probe only looks whether the process is one of ours, and queues a
  * task_work, which runs in that process on its way back to user space.  Where the
  * kernel does not export task_work_add(), and for threads that never go back to
@@ -36,6 +39,7 @@
 #include "compat.h"
 #include "future.h"
 #include "populate.h"
+#include "retain.h"
 #include "space.h"
 
 static DEFINE_MUTEX(arm_mutex);		/* nr_armed, and (un)registering */
@@ -47,6 +51,7 @@ static unsigned int nr_armed;
  * @work: in its task
  * @next: in the list of free ones
  * @space: its space, with a reference
+ * @event: what it has done
  * @start: of the mapping, as it was merged; 0 if unknown
  * @end: likewise; 0 for all there is
  */
@@ -54,6 +59,7 @@ struct call {
 	struct callback_head work;
 	struct call *next;
 	struct mlkd_space *space;
+	enum mlkd_event event;
 	unsigned long start;
 	unsigned long end;
 };
@@ -93,7 +99,7 @@ static void new_range(struct call *call, unsigned long *start, unsigned long *en
 {
 	struct pt_regs *regs = task_pt_regs(current);
 	struct mlkd_pins *pins = &call->space->pins;
-	unsigned long args[6], ret, edge;
+	unsigned long args[6], ret;
 	int nr = syscall_get_nr(current, regs);
 
 	*start = call->start;
@@ -106,7 +112,8 @@ static void new_range(struct call *call, unsigned long *start, unsigned long *en
 	switch (nr) {
 	case __NR_mmap:
 		*start = ret;
-		*end = ret + PAGE_ALIGN(args[1]);
+		/* A huge page may be more than was asked for. */
+		*end = min(call->end, ALIGN(ret + args[1], MLKD_CHUNK_SIZE));
 		break;
 	case __NR_mremap:
 		*start = ret;
@@ -114,8 +121,9 @@ static void new_range(struct call *call, unsigned long *start, unsigned long *en
 		break;
 	case __NR_mprotect:
 	case __NR_pkey_mprotect:
-		*start = args[0];
-		*end = args[0] + PAGE_ALIGN(args[1]);
+		/* One call for each mapping in the range. */
+		*start = max(args[0], call->start);
+		*end = min(args[0] + PAGE_ALIGN(args[1]), call->end);
 		break;
 	case __NR_brk:
 		/* At its end; so far it was pinned to here. */
@@ -123,8 +131,7 @@ static void new_range(struct call *call, unsigned long *start, unsigned long *en
 		break;
 	case -1:
 		/* A fault: a stack has grown down to the first pin. */
-		edge = mlkd_pins_first(pins, call->start, call->end);
-		*end = edge;
+		*end = mlkd_pins_first(pins, call->start, call->end);
 		break;
 	default:
 		break;
@@ -138,11 +145,20 @@ static void call_work(struct callback_head *work)
 	unsigned long start, end;
 
 	/* It may have left that address space by execve() or exit(). */
-	if (current->mm == space->mm) {
+	if (current->mm != space->mm)
+		goto out;
+	if (call->event == MLKD_MAPPED) {
 		new_range(call, &start, &end);
 		if (start < end || !end)
 			mlkd_populate_future(space, start, end);
+	} else {
+		unsigned long args[6];
+
+		syscall_get_arguments(current, task_pt_regs(current), args);
+		if (!syscall_get_error(current, task_pt_regs(current)))
+			mlkd_retain(space, call->event, args[0], args[1]);
 	}
+out:
 	put_call(call);
 	mlkd_space_put(space);
 }
@@ -153,8 +169,8 @@ static bool returns_to_user(void)
 	return !(current->flags & (PF_KTHREAD | PF_IO_WORKER));
 }
 
-static bool queue_call(struct mlkd_space *space, unsigned long start,
-		       unsigned long end)
+static bool queue_call(struct mlkd_space *space, enum mlkd_event event,
+		       unsigned long start, unsigned long end)
 {
 	struct call *call;
 
@@ -168,6 +184,7 @@ static bool queue_call(struct mlkd_space *space, unsigned long start,
 		return true;		/* just unlocked */
 	}
 	call->space = space;
+	call->event = event;
 	call->start = start;
 	call->end = end;
 	init_task_work(&call->work, call_work);
@@ -190,8 +207,8 @@ static void wait_for_calls(void)
 	synchronize_rcu_tasks();
 }
 #else
-static bool queue_call(struct mlkd_space *space, unsigned long start,
-		       unsigned long end)
+static bool queue_call(struct mlkd_space *space, enum mlkd_event event,
+		       unsigned long start, unsigned long end)
 {
 	return false;
 }
@@ -208,9 +225,10 @@ static void mapped(struct mm_struct *mm, unsigned long start, unsigned long end)
 	if (mm != current->mm)
 		return;
 	space = mlkd_space_find_rcu(mm);
-	if (!space || !READ_ONCE(space->armed))
+	if (!space || !READ_ONCE(space->armed) ||
+	    READ_ONCE(space->future_mode.state) == MEMLOCKD_STATE_UNLOCKED)
 		return;
-	if (!queue_call(space, start, end))
+	if (!queue_call(space, MLKD_MAPPED, start, end))
 		mlkd_space_pin_later(space);
 }
 
@@ -234,12 +252,53 @@ static int on_vm_stat_account(struct kprobe *probe, struct pt_regs *regs)
 		mapped(mm, 0, 0);
 	return 0;
 }
+struct probe {
+	struct kprobe kprobe;
+	enum mlkd_event event;		/* of on_mlock() */
+};
+
+/* At the entry of the system call; the work looks at what has become of it. */
+static int on_mlock(struct kprobe *kprobe, struct pt_regs *regs)
+{
+	struct probe *probe = container_of(kprobe, struct probe, kprobe);
+	struct mlkd_space *space;
+
+	if (!current->mm)
+		return 0;
+	space = mlkd_space_find_rcu(current->mm);
+	if (space && READ_ONCE(space->armed))
+		queue_call(space, probe->event, 0, 0);
+	return 0;
+}
+NOKPROBE_SYMBOL(on_mlock);
 NOKPROBE_SYMBOL(on_perf_event_mmap);
 NOKPROBE_SYMBOL(on_vm_stat_account);
 
-static struct kprobe probes[] = {
-	{ .symbol_name = "perf_event_mmap", .pre_handler = on_perf_event_mmap },
-	{ .symbol_name = "vm_stat_account", .pre_handler = on_vm_stat_account },
+#define PROBE(symbol, handler, what)			\
+	{						\
+		.kprobe.symbol_name = (symbol),		\
+		.kprobe.pre_handler = (handler),	\
+		.event = (what),			\
+	}
+
+static struct probe probes[] = {
+	PROBE("perf_event_mmap", on_perf_event_mmap, MLKD_MAPPED),
+	PROBE("vm_stat_account", on_vm_stat_account, MLKD_MAPPED),
+	/* The wrappers: what is behind them has no symbol. */
+#ifdef CONFIG_X86_64
+	PROBE("__x64_sys_mlock", on_mlock, MLKD_MLOCK),
+	PROBE("__x64_sys_mlock2", on_mlock, MLKD_MLOCK),
+	PROBE("__x64_sys_munlock", on_mlock, MLKD_MUNLOCK),
+	PROBE("__x64_sys_mlockall", on_mlock, MLKD_MLOCKALL),
+	PROBE("__x64_sys_munlockall", on_mlock, MLKD_MUNLOCKALL),
+#endif
+#ifdef CONFIG_IA32_EMULATION
+	PROBE("__ia32_sys_mlock", on_mlock, MLKD_MLOCK),
+	PROBE("__ia32_sys_mlock2", on_mlock, MLKD_MLOCK),
+	PROBE("__ia32_sys_munlock", on_mlock, MLKD_MUNLOCK),
+	PROBE("__ia32_sys_mlockall", on_mlock, MLKD_MLOCKALL),
+	PROBE("__ia32_sys_munlockall", on_mlock, MLKD_MUNLOCKALL),
+#endif
 };
 
 /* Does @mode pin what is mapped later? */
@@ -254,9 +313,9 @@ bool mlkd_future_wanted(struct mlkd_mode mode)
 static void unregister(unsigned int nr)
 {
 	while (nr--) {
-		unregister_kprobe(&probes[nr]);
-		probes[nr].addr = NULL;
-		probes[nr].flags = 0;
+		unregister_kprobe(&probes[nr].kprobe);
+		probes[nr].kprobe.addr = NULL;
+		probes[nr].kprobe.flags = 0;
 	}
 }
 
@@ -265,7 +324,7 @@ static void unregister(unsigned int nr)
  * @space: its claim is held
  *
  * If they cannot be had, @space does without: its new mappings are locked, but
- * not pinned.
+ * not pinned, and its own munlock() undoes our lock.
  */
 void mlkd_future_arm(struct mlkd_space *space)
 {
@@ -276,13 +335,13 @@ void mlkd_future_arm(struct mlkd_space *space)
 		return;
 	mutex_lock(&arm_mutex);
 	for (i = 0; !nr_armed && !err && i < ARRAY_SIZE(probes); i++)
-		err = register_kprobe(&probes[i]);
+		err = register_kprobe(&probes[i].kprobe);
 	if (!err) {
 		nr_armed++;
 		space->armed = true;
 	} else {
-		pr_warn_once("memlockd: no kprobe on %s (%d): new mappings will not be pinned\n",
-			     probes[i - 1].symbol_name, err);
+		pr_warn_once("memlockd: no kprobe on %s (%d): new mappings are not pinned\n",
+			     probes[i - 1].kprobe.symbol_name, err);
 		unregister(i - 1);
 	}
 	mutex_unlock(&arm_mutex);

@@ -90,11 +90,15 @@ static int check_limits(struct mlkd_space *space, struct task_struct *task,
 	return 0;
 }
 
-/*
- * The rule for mappings that are not noted is about to change: note those that
- * are locked now.
+/**
+ * mlkd_note_locked - note what the rule says is ours
+ * @space: the space; its mmap_lock is held for writing
+ *
+ * For when the rule for mappings that are not noted is about to change.
+ *
+ * Return: 0 or -ENOMEM.
  */
-static int note_locked(struct mlkd_space *space)
+int mlkd_note_locked(struct mlkd_space *space)
 {
 	struct mlkd_owners *owners = &space->owners;
 	struct vm_area_struct *vma;
@@ -109,8 +113,6 @@ static int note_locked(struct mlkd_space *space)
 			err = mlkd_owners_set_ours(owners, vma, space->request);
 		else if (mlkd_owners_ours(owners, vma))
 			err = mlkd_owners_set_ours(owners, vma, MLKD_FIRST_REQUEST);
-		else
-			err = mlkd_owners_set_other(owners, vma);
 		if (err)
 			break;
 		cond_resched();
@@ -118,34 +120,50 @@ static int note_locked(struct mlkd_space *space)
 	return err;
 }
 
-/* Notes who will have locked which mapping after this request. */
-static int note_owners(struct mlkd_space *space, struct mlkd_mode mode, bool future)
+/* Notes who will have locked @vma after this request. */
+static int note_owner(struct mlkd_space *space, struct vm_area_struct *vma,
+		      struct mlkd_mode mode, bool future)
 {
 	bool fresh = space->mode.state == MEMLOCKD_STATE_UNLOCKED;
+	bool current_too = mode.flags & MEMLOCKD_CURRENT;
 	struct mlkd_owners *owners = &space->owners;
 	bool new_rule = future && !owners->future;
+
+	if (locked(vma)) {
+		if (mlkd_owners_hold(owners, vma->vm_start, vma->vm_end))
+			return 0;
+		if (current_too)
+			return mlkd_owners_set_shared(owners, vma->vm_start,
+						      vma->vm_end);
+	} else if (!lockable(vma)) {
+		return 0;
+	} else if (current_too) {
+		/* The rule will do where there is nothing to go back to. */
+		return fresh && future ? 0 :
+		       mlkd_owners_set_ours(owners, vma, space->request);
+	}
+	return new_rule ? mlkd_owners_set_other(owners, vma) : 0;
+}
+
+static int note_owners(struct mlkd_space *space, struct mlkd_mode mode, bool future)
+{
+	struct mlkd_owners *owners = &space->owners;
 	struct vm_area_struct *vma;
 	struct vma_iterator vmi;
-	int err = 0;
+	int err;
 
+	/* What is held is noted before the rule changes: it is all explicit. */
 	vma_iter_init(&vmi, space->mm, 0);
-	if (new_rule)
-		err = note_locked(space);
 	for_each_vma(vmi, vma) {
+		err = note_owner(space, vma, mode, future);
 		if (!err && mode.state == MEMLOCKD_STATE_SUPERLOCKED &&
 		    (vma->vm_flags & VM_MERGEABLE))
 			err = mlkd_owners_note_mergeable(owners, vma);
 		if (err)
-			break;
-		if (locked(vma) || !lockable(vma))
-			continue;
-		if (!(mode.flags & MEMLOCKD_CURRENT))
-			err = new_rule ? mlkd_owners_set_other(owners, vma) : 0;
-		else if (!fresh || !future)
-			err = mlkd_owners_set_ours(owners, vma, space->request);
+			return err;
 		cond_resched();
 	}
-	return err;
+	return 0;
 }
 
 /* The notes that request number @request and later ones have made. */
@@ -274,6 +292,8 @@ static int raise(struct mlkd_space *space, struct task_struct *task,
 		space->owners.future = space->request;
 		mm->def_flags |= VM_LOCKED;
 	}
+	space->active = true;
+	space->future |= mode.flags & MEMLOCKD_FUTURE;
 	/* Raised here, lowered by finish() or undo(). */
 	if (mlkd_future_wanted(mode) && !future_above(space->future_mode, mode))
 		space->future_mode = mode;
@@ -354,6 +374,8 @@ static void undo(struct mlkd_space *space, unsigned long request)
 	if (space->mode.state != MEMLOCKD_STATE_SUPERLOCKED)
 		back_to_scanners(space);
 	space->future_mode = future_of(space->mode);
+	space->future = space->mode.flags & MEMLOCKD_FUTURE;
+	space->active = space->mode.state != MEMLOCKD_STATE_UNLOCKED;
 	mmap_write_unlock(mm);
 
 	/* One page; there is no way to fail from here. */
@@ -388,7 +410,7 @@ static int finish(struct mlkd_space *space, struct mlkd_mode mode)
 
 	mmap_write_lock(mm);
 	if (space->owners.future && !(mode.flags & MEMLOCKD_FUTURE)) {
-		err = note_locked(space);
+		err = mlkd_note_locked(space);
 		if (!err) {
 			mm->def_flags &= ~VM_LOCKED;
 			space->owners.future = 0;
@@ -396,8 +418,10 @@ static int finish(struct mlkd_space *space, struct mlkd_mode mode)
 	}
 	if (!err && mode.state != MEMLOCKD_STATE_SUPERLOCKED)
 		back_to_scanners(space);
-	if (!err)
+	if (!err) {
 		space->future_mode = future_of(mode);
+		space->future = mode.flags & MEMLOCKD_FUTURE;
+	}
 	mmap_write_unlock(mm);
 	if (err)
 		return err;
@@ -471,8 +495,7 @@ int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 {
 	int err;
 
-	if (mlkd_future_wanted(mode))
-		mlkd_future_arm(space);
+	mlkd_future_arm(space);
 	space->request++;
 	err = grow_stack(space, task, mode, stack_reserve, limit);
 	if (err)
@@ -496,8 +519,6 @@ int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 	space->mode = mode;
 	spin_unlock(&space->lock);
 out:
-	if (!mlkd_future_wanted(space->mode))
-		mlkd_future_disarm(space);
 	if (err == -ENOMEM && !limit->which)
 		limit->which = MEMLOCKD_LIMIT_MEMORY;
 	return err;

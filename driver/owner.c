@@ -4,7 +4,9 @@
  *
  * The flag has no owner, but a lock must undo only what it did: what the process
  * has locked with mlock(2) stays locked after our unlock.  So at each lock
- * request every mapping is noted: locked already and not by us, or by us.  Then
+ * request every mapping is noted: locked already and not by us, or by us, or
+ * both: what the process has locked itself is covered by our lock as well, and
+ * stays locked when it unlocks it (retain.c).  Then
  *
  * - after a lock with FUTURE, what appears later is locked through def_flags,
  *   and is ours, unless the process had asked for MCL_FUTURE itself;
@@ -23,8 +25,9 @@
 #include "compat.h"
 #include "owner.h"
 
-/* Entries are values: 0 for the process itself, else the number of a request. */
-#define OTHER		xa_mk_value(0)
+/* Entries are values: one of these, or the number of the request that locked it. */
+#define OTHER		xa_mk_value(0)	/* the process's own */
+#define SHARED		xa_mk_value(1)	/* its own, and covered by our lock */
 
 void mlkd_owners_setup(struct mlkd_owners *owners)
 {
@@ -52,6 +55,34 @@ int mlkd_owners_set_other(struct mlkd_owners *owners, struct vm_area_struct *vma
 {
 	return mtree_store_range(&owners->tree, vma->vm_start, vma->vm_end - 1,
 				 OTHER, GFP_KERNEL_ACCOUNT);
+}
+
+/* [@start, @end) is the process's own, and we hold it, too. */
+int mlkd_owners_set_shared(struct mlkd_owners *owners, unsigned long start,
+			   unsigned long end)
+{
+	return mtree_store_range(&owners->tree, start, end - 1, SHARED,
+				 GFP_KERNEL_ACCOUNT);
+}
+
+/* Does our lock cover any part of [@start, @end)? */
+bool mlkd_owners_hold(struct mlkd_owners *owners, unsigned long start,
+		      unsigned long end)
+{
+	MA_STATE(mas, &owners->tree, start, start);
+	unsigned long next = start;
+	bool hold = false;
+	void *entry;
+
+	mtree_lock(&owners->tree);
+	mas_for_each(&mas, entry, end - 1) {
+		if (entry != OTHER || (mas.index > next && owners->future))
+			hold = true;
+		next = mas.last + 1;
+	}
+	mtree_unlock(&owners->tree);
+
+	return hold || (next < end && owners->future);
 }
 
 /* @vma is about to lose its VM_MERGEABLE. */

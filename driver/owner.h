@@ -24,8 +24,8 @@ struct mlkd_owners {
 	unsigned long future;
 };
 
-/* Requests are numbered from here on. */
-#define MLKD_FIRST_REQUEST	1
+/* Requests are numbered from here on; smaller numbers are owner.c's. */
+#define MLKD_FIRST_REQUEST	2
 
 void mlkd_owners_setup(struct mlkd_owners *owners);
 void mlkd_owners_destroy(struct mlkd_owners *owners);
@@ -33,6 +33,10 @@ void mlkd_owners_destroy(struct mlkd_owners *owners);
 int mlkd_owners_set_ours(struct mlkd_owners *owners, struct vm_area_struct *vma,
 			 unsigned long request);
 int mlkd_owners_set_other(struct mlkd_owners *owners, struct vm_area_struct *vma);
+int mlkd_owners_set_shared(struct mlkd_owners *owners, unsigned long start,
+			   unsigned long end);
+bool mlkd_owners_hold(struct mlkd_owners *owners, unsigned long start,
+		      unsigned long end);
 int mlkd_owners_note_mergeable(struct mlkd_owners *owners,
 			       struct vm_area_struct *vma);
 bool mlkd_owners_was_mergeable(struct mlkd_owners *owners,

@@ -159,6 +159,7 @@ static struct mlkd_space *alloc_space(struct mm_struct *mm)
 	__module_get(THIS_MODULE);
 	space->notifier.ops = &notifier_ops;
 	space->mm = mm;
+	space->request = MLKD_FIRST_REQUEST - 1;
 	space->busy = true;
 	refcount_set(&space->ref, 2);
 	init_waitqueue_head(&space->wait);

@@ -38,10 +38,13 @@
  * @owners: whose VM_LOCKED is
  * @pins: the pins
  * @request: number of the last lock request; changed by who has claimed it
- * @own_future: def_flags had VM_LOCKED before we set it
+ * @active: there is a lock, or one is being made
+ * @future: it covers the future
+ * @own_future: the process has asked for MCL_FUTURE itself; like @active and
+ *	@future, it changes under mmap_lock held for writing
  * @stack_reserve: what the last lock asked for
  * @saved_numa_scan: @mm's numa_next_scan, while it is put off
- * @armed: the probes for what it maps later are in place for it
+ * @armed: the probes for what it does later are in place for it
  * @future_mode: what new mappings get; changes under mmap_lock held for writing,
  *	so that who holds it for reading can pin by it
  * @pin_work: pins new mappings, where their own process cannot
@@ -83,6 +86,8 @@ struct mlkd_space {
 	struct mlkd_owners owners;
 	struct mlkd_pins pins;
 	unsigned long request;
+	bool active;
+	bool future;
 	bool own_future;
 	unsigned long saved_numa_scan;
 	u64 stack_reserve;

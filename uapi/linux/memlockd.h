@@ -137,8 +137,9 @@ enum memlockd_limit {
  * @MEMLOCKD_REASON_NOT_COVERED: no lock covers it: it appeared after a lock
  *	without MEMLOCKD_FUTURE, it was there before one without
  *	MEMLOCKD_CURRENT, or the process is not locked at all.
- * @MEMLOCKD_REASON_DROPPED: the process itself undid the lock (munlock(2),
- *	munlockall(2), or MREMAP_DONTUNMAP).
+ * @MEMLOCKD_REASON_DROPPED: the process itself undid the lock, with
+ *	MREMAP_DONTUNMAP, or with munlock(2) where that cannot be seen (without
+ *	kprobes).
  * @MEMLOCKD_REASON_NO_ACCESS: PROT_NONE, as a guard or a reserve: no page of it
  *	can be touched, so none is made present.  It is when that changes.
  * @MEMLOCKD_REASON_DEVICE: device memory (VM_IO, VM_PFNMAP): there are no pages
@@ -294,7 +295,8 @@ struct memlockd_lock {
  * @target: the process, as @target_type says.
  *
  * Undoes MEMLOCKD_IOC_LOCK, whole.  What the process has locked itself with
- * mlock(2) or mlockall(2) before stays locked.
+ * mlock(2) or mlockall(2), before the lock or during it, stays locked.  What it
+ * has unlocked itself during the lock was still locked until now.
  */
 struct memlockd_unlock {
 	__u32 size;

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The locked process's own mlock(2) and munlock(2).
+ *
+ * Two hold its memory then, and only one flag says so.  What the process locks
+ * while it is locked by us is noted as its own, so that our unlock leaves it
+ * alone; what it unlocks is locked again, as long as our lock lasts.  In between
+ * its pages are pinned, or at worst evictable for the length of a system call.
+ *
+ * As everywhere, a mapping that is the process's own in parts is left to it as a
+ * whole: after mlock() of a part of a mapping that we hold, our unlock leaves all
+ * of the mapping locked.  And what has been moved by mremap() meanwhile is not
+ * known as its own any more.
+ */
+#include <linux/mm.h>
+#include <linux/mman.h>
+
+#include "compat.h"
+#include "lock.h"
+#include "policy.h"
+#include "retain.h"
+#include "space.h"
+
+static bool lockable(struct vm_area_struct *vma)
+{
+	return mlkd_want(vma, (struct mlkd_mode){ MEMLOCKD_STATE_LOCKED }).locked;
+}
+
+/* [start, end) is the process's own now, and ours still. */
+static void share(struct mlkd_space *space, unsigned long start, unsigned long end)
+{
+	struct mlkd_owners *owners = &space->owners;
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	vma_iter_init(&vmi, space->mm, start);
+	for_each_vma_range(vmi, vma, end) {
+		unsigned long from = max(start, vma->vm_start);
+		unsigned long to = min(end, vma->vm_end);
+
+		if (lockable(vma) && mlkd_owners_hold(owners, from, to))
+			mlkd_owners_set_shared(owners, from, to);
+	}
+}
+
+/* The process has given [start, end) up; what we hold of it, we have not. */
+static void lock_again(struct mlkd_space *space, unsigned long start,
+		       unsigned long end)
+{
+	struct mlkd_owners *owners = &space->owners;
+	struct mm_struct *mm = space->mm;
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	vma_iter_init(&vmi, mm, start);
+	for_each_vma_range(vmi, vma, end) {
+		if (!lockable(vma) || (vma->vm_flags & VM_LOCKED) ||
+		    !mlkd_owners_hold(owners, vma->vm_start, vma->vm_end))
+			continue;
+		mlkd_owners_set_ours(owners, vma, MLKD_FIRST_REQUEST);
+		vm_flags_set(vma, VM_LOCKED);
+		mm->locked_vm += vma_pages(vma);
+	}
+}
+
+/* Whose are the mappings of the future, now that MCL_FUTURE has come or gone? */
+static void change_rule(struct mlkd_space *space, bool own_future)
+{
+	struct mlkd_owners *owners = &space->owners;
+
+	space->own_future = own_future;
+	if (!space->future)
+		return;
+	if (own_future && owners->future && !mlkd_note_locked(space))
+		owners->future = 0;
+	else if (!own_future && !owners->future)
+		owners->future = MLKD_FIRST_REQUEST;
+	/* It may have been taken away, or its MCL_ONFAULT have been added. */
+	space->mm->def_flags |= VM_LOCKED;
+	space->mm->def_flags &= ~VM_LOCKONFAULT;
+}
+
+/**
+ * mlkd_retain - the process has called mlock(2) or one of its kin
+ * @space: its space; the caller is the process itself, and holds no claim
+ * @event: which one, with success
+ * @arg0: first argument of the call
+ * @arg1: second argument of the call
+ */
+void mlkd_retain(struct mlkd_space *space, enum mlkd_event event,
+		 unsigned long arg0, unsigned long arg1)
+{
+	unsigned long start = untagged_addr(arg0) & PAGE_MASK;
+	unsigned long end = start + PAGE_ALIGN(arg1 + offset_in_page(arg0));
+
+	if (mmap_write_lock_killable(space->mm))
+		return;
+	if (!space->active)
+		goto out;
+
+	switch (event) {
+	case MLKD_MLOCK:
+		share(space, start, end);
+		break;
+	case MLKD_MUNLOCK:
+		lock_again(space, start, end);
+		break;
+	case MLKD_MLOCKALL:
+		if (arg0 & MCL_CURRENT)
+			share(space, 0, ULONG_MAX);
+		else
+			lock_again(space, 0, ULONG_MAX);
+		change_rule(space, arg0 & MCL_FUTURE);
+		break;
+	case MLKD_MUNLOCKALL:
+		change_rule(space, false);
+		lock_again(space, 0, ULONG_MAX);
+		break;
+	default:
+		break;
+	}
+out:
+	mmap_write_unlock(space->mm);
+}
