@@ -42,8 +42,16 @@
 #include "retain.h"
 #include "space.h"
 
-static DEFINE_MUTEX(arm_mutex);		/* nr_armed, and (un)registering */
+/*
+ * Registering and unregistering patch code that all processes run, which takes
+ * its time and is no harmless thing: so the probes stay for a while after the
+ * last unlock, in case that there is a next lock.
+ */
+#define LINGER	(30 * HZ)
+
+static DEFINE_MUTEX(arm_mutex);		/* nr_armed and registered */
 static unsigned int nr_armed;
+static bool registered;
 
 #ifdef MEMLOCKD_TASK_WORK
 /**
@@ -252,6 +260,7 @@ static int on_vm_stat_account(struct kprobe *probe, struct pt_regs *regs)
 		mapped(mm, 0, 0);
 	return 0;
 }
+
 struct probe {
 	struct kprobe kprobe;
 	enum mlkd_event event;		/* of on_mlock() */
@@ -334,9 +343,10 @@ void mlkd_future_arm(struct mlkd_space *space)
 	if (space->armed)
 		return;
 	mutex_lock(&arm_mutex);
-	for (i = 0; !nr_armed && !err && i < ARRAY_SIZE(probes); i++)
+	for (i = 0; !registered && !err && i < ARRAY_SIZE(probes); i++)
 		err = register_kprobe(&probes[i].kprobe);
 	if (!err) {
+		registered = true;
 		nr_armed++;
 		space->armed = true;
 	} else {
@@ -346,6 +356,18 @@ void mlkd_future_arm(struct mlkd_space *space)
 	}
 	mutex_unlock(&arm_mutex);
 }
+
+static void linger_work(struct work_struct *work)
+{
+	mutex_lock(&arm_mutex);
+	if (!nr_armed && registered) {
+		unregister(ARRAY_SIZE(probes));
+		registered = false;
+	}
+	mutex_unlock(&arm_mutex);
+}
+
+static DECLARE_DELAYED_WORK(linger, linger_work);
 
 /**
  * mlkd_future_disarm - @space does not need the probes any more
@@ -358,7 +380,7 @@ void mlkd_future_disarm(struct mlkd_space *space)
 	space->armed = false;
 	mutex_lock(&arm_mutex);
 	if (!--nr_armed)
-		unregister(ARRAY_SIZE(probes));
+		mod_delayed_work(system_wq, &linger, LINGER);
 	mutex_unlock(&arm_mutex);
 }
 
@@ -367,8 +389,10 @@ void __init mlkd_future_init(void)
 	init_calls();
 }
 
-/* No probe is armed, as nothing is locked. */
+/* Nothing is locked any more. */
 void mlkd_future_exit(void)
 {
+	mod_delayed_work(system_wq, &linger, 0);
+	flush_delayed_work(&linger);
 	wait_for_calls();
 }

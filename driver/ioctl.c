@@ -18,7 +18,8 @@
 #include "space.h"
 #include "target.h"
 
-#define LOCK_FLAGS	(MEMLOCKD_CURRENT | MEMLOCKD_FUTURE | MEMLOCKD_MOVABLE)
+#define LOCK_FLAGS	(MEMLOCKD_CURRENT | MEMLOCKD_FUTURE |	\
+			 MEMLOCKD_MOVABLE | MEMLOCKD_HEAL)
 
 /* Rows that MAPPINGS gathers before it copies them out. */
 #define ROWS_AT_ONCE	16
@@ -81,7 +82,7 @@ static int check_mode(const struct memlockd_lock *lock)
 	case MEMLOCKD_STATE_LOCKED:
 		return lock->stack_reserve ? -EINVAL : 0;
 	case MEMLOCKD_STATE_SUPERLOCKED:
-		return lock->flags == both ? 0 : -EINVAL;
+		return (lock->flags & ~MEMLOCKD_HEAL) == both ? 0 : -EINVAL;
 	default:
 		return -EINVAL;
 	}
@@ -275,6 +276,7 @@ static int do_status(union ioctl_args *args)
 	spin_unlock(&space->lock);
 	status->out_pinned = (u64)atomic_long_read(&space->pins.nr_pages) << PAGE_SHIFT;
 	status->out_bookkeeping = mlkd_pins_bytes(&space->pins);
+	status->out_healed = atomic_long_read(&space->heal.healed);
 	mlkd_space_put(space);
 out:
 	mmput(mm);
@@ -396,7 +398,7 @@ static const struct ioctl_op ioctl_ops[] = {
 	},
 	[INDEX(MEMLOCKD_CMD_STATUS)] = {
 		.size = sizeof(struct memlockd_status),
-		.min_size = offsetofend(struct memlockd_status, out_bookkeeping),
+		.min_size = offsetofend(struct memlockd_status, out_healed),
 		.out_start = offsetof(struct memlockd_status, out_state),
 		.run = do_status,
 	},

@@ -294,6 +294,7 @@ static int raise(struct mlkd_space *space, struct task_struct *task,
 	}
 	space->active = true;
 	space->future |= mode.flags & MEMLOCKD_FUTURE;
+	space->heal.on |= mode.flags & MEMLOCKD_HEAL;
 	/* Raised here, lowered by finish() or undo(). */
 	if (mlkd_future_wanted(mode) && !future_above(space->future_mode, mode))
 		space->future_mode = mode;
@@ -375,6 +376,7 @@ static void undo(struct mlkd_space *space, unsigned long request)
 		back_to_scanners(space);
 	space->future_mode = future_of(space->mode);
 	space->future = space->mode.flags & MEMLOCKD_FUTURE;
+	space->heal.on = space->mode.flags & MEMLOCKD_HEAL;
 	space->active = space->mode.state != MEMLOCKD_STATE_UNLOCKED;
 	mmap_write_unlock(mm);
 
@@ -421,6 +423,7 @@ static int finish(struct mlkd_space *space, struct mlkd_mode mode)
 	if (!err) {
 		space->future_mode = future_of(mode);
 		space->future = mode.flags & MEMLOCKD_FUTURE;
+		space->heal.on = mode.flags & MEMLOCKD_HEAL;
 	}
 	mmap_write_unlock(mm);
 	if (err)
@@ -447,6 +450,21 @@ static unsigned long stack_floor(struct mlkd_space *space,
 	return floor < vma->vm_start ? floor : 0;
 }
 
+struct stack_job {
+	struct work_struct work;
+	struct task_struct *task;
+	unsigned long floor;
+};
+
+/* By a worker, as it is current's RLIMIT_STACK that the core kernel looks at. */
+static void stack_work(struct work_struct *work)
+{
+	struct stack_job *job = container_of(work, struct stack_job, work);
+	u8 byte;
+
+	access_process_vm(job->task, job->floor, &byte, 1, FOLL_FORCE);
+}
+
 /*
  * Grows the main stack, which only an access can do: a fault there later would be
  * the first of its page.  It is not locked yet.  What cannot be had (another
@@ -459,7 +477,6 @@ static int grow_stack(struct mlkd_space *space, struct task_struct *task,
 	struct mm_struct *mm = space->mm;
 	struct vm_area_struct *vma;
 	unsigned long floor;
-	u8 byte;
 	int err = 0;
 
 	if (mode.state != MEMLOCKD_STATE_SUPERLOCKED ||
@@ -475,8 +492,14 @@ static int grow_stack(struct mlkd_space *space, struct task_struct *task,
 				   (vma->vm_start - floor) >> PAGE_SHIFT, limit);
 	}
 	mmap_read_unlock(mm);
-	if (floor && !err)
-		access_process_vm(task, floor, &byte, 1, FOLL_FORCE);
+	if (floor && !err) {
+		struct stack_job job = { .task = task, .floor = floor };
+
+		INIT_WORK_ONSTACK(&job.work, stack_work);
+		queue_work(system_unbound_wq, &job.work);
+		flush_work(&job.work);
+		destroy_work_on_stack(&job.work);
+	}
 	return err;
 }
 

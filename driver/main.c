@@ -8,6 +8,7 @@
 #include <linux/module.h>
 
 #include "future.h"
+#include "heal.h"
 #include "ioctl.h"
 #include "pin.h"
 #include "space.h"
@@ -36,12 +37,17 @@ static int __init memlockd_init(void)
 	err = mlkd_spaces_init();
 	if (err)
 		goto out_pins;
+	err = mlkd_heal_init();
+	if (err)
+		goto out_spaces;
 	mlkd_future_init();
 	err = misc_register(&device);
 	if (err)
-		goto out_spaces;
+		goto out_heal;
 	return 0;
 
+out_heal:
+	mlkd_heal_exit();
 out_spaces:
 	mlkd_spaces_exit();
 out_pins:
@@ -53,6 +59,7 @@ static void __exit memlockd_exit(void)
 {
 	misc_deregister(&device);
 	mlkd_future_exit();
+	mlkd_heal_exit();
 	mlkd_spaces_exit();
 	mlkd_pins_exit();
 }

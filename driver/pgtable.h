@@ -35,7 +35,7 @@ static inline enum mlkd_pgtable mlkd_pgtable_level(struct mm_struct *mm,
 	pud_t pud;
 	pmd_t pmd;
 
-	mmap_assert_locked(mm);
+	lockdep_assert_held(&mm->mmap_lock);
 
 	/* Tables are freed after an interrupt to each CPU, as GUP-fast has it. */
 	local_irq_save(flags);

@@ -195,7 +195,7 @@ int mlkd_pins_add(struct mlkd_pins *pins, unsigned long start,
 	struct chunk *c;
 	long added = 0;
 
-	mmap_assert_locked(pins->mm);
+	lockdep_assert_held(&pins->mm->mmap_lock);
 	if (WARN_ON_ONCE(slot + nr > MLKD_CHUNK_PAGES))
 		nr = MLKD_CHUNK_PAGES - slot;
 
@@ -251,7 +251,7 @@ int mlkd_pins_add_huge(struct mlkd_pins *pins, unsigned long start,
 	unsigned int had, i, n = 0;
 	struct chunk *c;
 
-	mmap_assert_locked(pins->mm);
+	lockdep_assert_held(&pins->mm->mmap_lock);
 	c = chunk_lock(pins, start, false);
 	if (!c) {
 		xa_unlock(&pins->chunks);

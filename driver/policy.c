@@ -164,6 +164,8 @@ struct mlkd_want mlkd_want(struct vm_area_struct *vma, struct mlkd_mode mode)
 	else if (want.pinned && private && kind != MEMLOCKD_KIND_HUGETLB)
 		/* A private copy instead of the page cache's page. */
 		want.gup_flags = FOLL_WRITE | FOLL_FORCE;
+	else if ((mode.flags & MEMLOCKD_HEAL) && mlkd_vma_writeback(vma))
+		want.gup_flags = FOLL_WRITE;
 	else if (!(vma->vm_flags & VM_READ))
 		want.gup_flags = FOLL_FORCE;
 	return want;

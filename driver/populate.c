@@ -25,6 +25,7 @@
 #include "compat.h"
 #include "pgtable.h"
 #include "populate.h"
+#include "shared.h"
 #include "space.h"
 #include "target.h"
 
@@ -223,6 +224,11 @@ static int populate_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		} else if (nr >= 0) {
 			/* What is to be pinned: once more from here. */
 			*next = want.pinned ? start : start + (nr << PAGE_SHIFT);
+			if (walk->locked &&
+			    walk->mode.state == MEMLOCKD_STATE_SUPERLOCKED &&
+			    mlkd_vma_writeback(vma))
+				mlkd_shared_make_writable(vma, start, *next,
+							  walk->pages);
 		}
 	}
 	return nr < 0 ? nr : 0;

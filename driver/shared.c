@@ -56,6 +56,31 @@ static void unmap(struct vm_area_struct *vma, unsigned long start,
 }
 
 /**
+ * mlkd_shared_make_writable - let dirty pages be writable, as before they were
+ * unmapped
+ * @vma: a mapping of which mlkd_vma_writeback() holds; mmap_lock is held
+ * @start: first address
+ * @end: address behind the last; in the same chunk
+ * @scratch: room for MLKD_CHUNK_PAGES page pointers
+ *
+ * A clean page is write-protected in any case.
+ */
+void mlkd_shared_make_writable(struct vm_area_struct *vma, unsigned long start,
+			       unsigned long end, struct page **scratch)
+{
+	long nr = mlkd_gup_remote(vma->vm_mm, start, (end - start) >> PAGE_SHIFT,
+				  FOLL_NOFAULT, scratch, NULL);
+	long i;
+
+	for (i = 0; i < nr; i++)
+		if (folio_test_dirty(page_folio(scratch[i])))
+			mlkd_gup_remote(vma->vm_mm, start + (i << PAGE_SHIFT), 1,
+					FOLL_WRITE, NULL, NULL);
+	if (nr > 0)
+		release_pages(scratch, nr);
+}
+
+/**
  * mlkd_shared_unmap - unmap what is mapped and not yet mlocked
  * @vma: a shared mapping of a file or of shmem, about to be VM_LOCKED; mmap_lock
  *	is held for writing, so that its process cannot fault it in too early
@@ -67,12 +92,9 @@ void mlkd_shared_unmap(struct vm_area_struct *vma, struct page **scratch)
 	unsigned long addr = vma->vm_start;
 	unsigned long run = addr;	/* [run, addr) is mapped, and to be unmapped */
 
-	mmap_assert_write_locked(mm);
+	lockdep_assert_held_write(&mm->mmap_lock);
 	/* The monitor of a userfaultfd would have to put the pages back. */
 	if (userfaultfd_armed(vma) || locked_elsewhere(vma))
-		return;
-	/* A dirty page is writable, and would come back write-protected. */
-	if (mlkd_vma_writeback(vma))
 		return;
 
 	while (addr < vma->vm_end) {

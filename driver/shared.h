@@ -7,6 +7,8 @@
 
 #include <linux/mm_types.h>
 
+void mlkd_shared_make_writable(struct vm_area_struct *vma, unsigned long start,
+			       unsigned long end, struct page **scratch);
 void mlkd_shared_unmap(struct vm_area_struct *vma, struct page **scratch);
 
 #endif /* _MEMLOCKD_SHARED_H */

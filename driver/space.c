@@ -138,6 +138,9 @@ static void notifier_end(struct mmu_notifier *notifier,
 {
 	struct mlkd_space *space = container_of(notifier, struct mlkd_space, notifier);
 
+	if (range->event == MMU_NOTIFY_PROTECTION_PAGE && READ_ONCE(space->heal.on))
+		mlkd_heal_note(space, range->start, range->end);
+
 	/* The OOM reaper may not wait; ->release follows soon. */
 	if (range->event != MMU_NOTIFY_UNMAP || !mmu_notifier_range_blockable(range))
 		return;
@@ -168,6 +171,7 @@ static struct mlkd_space *alloc_space(struct mm_struct *mm)
 	spin_lock_init(&space->lock);
 	mlkd_owners_setup(&space->owners);
 	mlkd_pins_setup(&space->pins, mm);
+	mlkd_heal_setup(&space->heal);
 	return space;
 }
 

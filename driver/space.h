@@ -13,6 +13,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include "heal.h"
 #include "owner.h"
 #include "pin.h"
 #include "policy.h"
@@ -37,6 +38,7 @@
  * @major_faults: likewise
  * @owners: whose VM_LOCKED is
  * @pins: the pins
+ * @heal: what is to be made writable again
  * @request: number of the last lock request; changed by who has claimed it
  * @active: there is a lock, or one is being made
  * @future: it covers the future
@@ -62,7 +64,7 @@
  * ->release cannot run; who waits holds none.
  *
  * Lock order: mmap_lock, then one of the leaves: the table's lock, @lock,
- * @pins.chunks, @owners.tree.
+ * @pins.chunks, @owners.tree, @heal.lock.
  */
 struct mlkd_space {
 	struct mmu_notifier notifier;
@@ -85,6 +87,7 @@ struct mlkd_space {
 
 	struct mlkd_owners owners;
 	struct mlkd_pins pins;
+	struct mlkd_heal heal;
 	unsigned long request;
 	bool active;
 	bool future;

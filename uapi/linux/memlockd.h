@@ -108,11 +108,16 @@ enum memlockd_target_type {
  * @MEMLOCKD_MOVABLE: present is enough: pages are not pinned, so the kernel may
  *	still migrate them, and the process may still fork without copying them.
  *	With MEMLOCKD_STATE_LOCKED this is what mlockall(2) gives.
+ * @MEMLOCKD_HEAL: files mapped shared and writable: make their pages writable at
+ *	the lock, and again soon after each writeback has write-protected them.  It
+ *	dirties all of these pages, fills the holes of the files, and makes each
+ *	writeback write all of them; and the process may still come first.
  */
 enum memlockd_lock_flags {
 	MEMLOCKD_CURRENT = 1 << 0,
 	MEMLOCKD_FUTURE = 1 << 1,
 	MEMLOCKD_MOVABLE = 1 << 2,
+	MEMLOCKD_HEAL = 1 << 3,
 };
 
 /**
@@ -154,7 +159,8 @@ enum memlockd_limit {
  * @MEMLOCKD_REASON_END_OF_FILE: part of it lies behind the end of its file: an
  *	access there is a SIGBUS.
  * @MEMLOCKD_REASON_WRITEBACK: a file mapped shared and writable: after each
- *	writeback the file system makes the first write fault again.
+ *	writeback the file system makes the first write fault again (see
+ *	MEMLOCKD_HEAL).
  * @MEMLOCKD_REASON_SHARED: shared memory or a file mapped shared: present and
  *	never paged out, but not pinned, so that an access may have to wait for a
  *	migration (see vm.compact_unevictable_allowed).  Only said of
@@ -240,8 +246,8 @@ struct memlockd_info {
  * @reserved: must be 0.
  * @stack_reserve: with MEMLOCKD_STATE_SUPERLOCKED: bytes that the stack of the
  *	main thread is grown to, counted from where it begins, so that descending
- *	into it faults nowhere; rounded up to pages, and limited by the target's
- *	RLIMIT_STACK.  0 is MEMLOCKD_STACK_RESERVE_DEFAULT, and
+ *	into it faults nowhere; rounded up to pages, and limited by 8 MiB and by
+ *	the target's RLIMIT_STACK.  0 is MEMLOCKD_STACK_RESERVE_DEFAULT, and
  *	MEMLOCKD_STACK_RESERVE_NONE leaves it as it is.  A stack never shrinks:
  *	what it has grown stays after an unlock, unlocked.  In the other states
  *	this must be 0.
@@ -353,6 +359,7 @@ struct memlockd_sync {
  * @out_memlock_limit: the process's RLIMIT_MEMLOCK; ~0 is no limit.
  * @out_pinned: bytes pinned by this driver.
  * @out_bookkeeping: bytes of kernel memory that remember the pins.
+ * @out_healed: pages that MEMLOCKD_HEAL has made writable again.
  *
  * Cheap: walks no page tables.
  */
@@ -373,6 +380,7 @@ struct memlockd_status {
 	__aligned_u64 out_memlock_limit;
 	__aligned_u64 out_pinned;
 	__aligned_u64 out_bookkeeping;
+	__aligned_u64 out_healed;
 };
 
 #define MEMLOCKD_IOC_STATUS _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_STATUS)

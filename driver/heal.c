@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Making pages writable again that writeback has write-protected.
+ *
+ * A file system wants to know when a page that it has written back gets dirty
+ * again, so that each writeback of a shared mapping costs a fault per page.  That
+ * cannot be prevented, but with MEMLOCKD_HEAL a worker takes the fault before the
+ * process does.  The price: the pages are dirty from then on, and each writeback
+ * writes all of them.  It is a race, too, which a process that writes all the
+ * time sometimes wins.
+ */
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+
+#include "compat.h"
+#include "heal.h"
+#include "policy.h"
+#include "space.h"
+
+/* Pages healed under one mmap_lock. */
+#define HEAL_STEP	64
+
+static struct workqueue_struct *healer;
+
+static void heal_range(struct mlkd_space *space, unsigned long addr,
+		       unsigned long end)
+{
+	struct mm_struct *mm = space->mm;
+
+	while (addr < end) {
+		bool unlocked = false;
+		int step;
+
+		mmap_read_lock(mm);
+		for (step = 0; step < HEAL_STEP && addr < end; step++) {
+			struct vm_area_struct *vma = find_vma(mm, addr);
+
+			if (!vma || !space->heal.on) {
+				addr = end;
+				break;
+			}
+			/* fork() write-protects as well, private mappings. */
+			if (!mlkd_vma_writeback(vma)) {
+				addr = vma->vm_end;
+				continue;
+			}
+			addr = max(addr, vma->vm_start);
+			if (addr >= min(end, mlkd_vma_file_end(vma))) {
+				addr = vma->vm_end;
+				continue;
+			}
+			if (!fixup_user_fault(mm, addr,
+					      FAULT_FLAG_WRITE | FAULT_FLAG_REMOTE,
+					      &unlocked))
+				atomic_long_inc(&space->heal.healed);
+			addr += PAGE_SIZE;
+		}
+		mmap_read_unlock(mm);
+		cond_resched();
+	}
+}
+
+static void heal_work(struct work_struct *work)
+{
+	struct mlkd_heal *heal = container_of(work, struct mlkd_heal, work);
+	struct mlkd_space *space = container_of(heal, struct mlkd_space, heal);
+	bool alive = mmget_not_zero(space->mm);
+
+	for (;;) {
+		unsigned long start = 0, end = ULONG_MAX;
+
+		spin_lock(&heal->lock);
+		if (heal->overflow) {
+			heal->overflow = false;
+			heal->nr = 0;
+		} else if (heal->nr) {
+			start = heal->ranges[--heal->nr].start;
+			end = heal->ranges[heal->nr].end;
+		} else {
+			heal->queued = false;
+			spin_unlock(&heal->lock);
+			break;
+		}
+		spin_unlock(&heal->lock);
+		if (alive)
+			heal_range(space, start, end);
+	}
+	if (alive)
+		mmput(space->mm);
+	mlkd_space_put(space);
+}
+
+/* Called from a mmu notifier: [@start, @end) has been write-protected. */
+void mlkd_heal_note(struct mlkd_space *space, unsigned long start,
+		    unsigned long end)
+{
+	struct mlkd_heal *heal = &space->heal;
+
+	spin_lock(&heal->lock);
+	/* Writeback goes from one page to the next. */
+	if (heal->nr && heal->ranges[heal->nr - 1].end == start)
+		heal->ranges[heal->nr - 1].end = end;
+	else if (heal->nr == MLKD_HEAL_RANGES)
+		heal->overflow = true;
+	else
+		heal->ranges[heal->nr++] = (typeof(heal->ranges[0])){ start, end };
+
+	if (!heal->queued && refcount_inc_not_zero(&space->ref)) {
+		heal->queued = true;
+		queue_work(healer, &heal->work);
+	}
+	spin_unlock(&heal->lock);
+}
+
+void mlkd_heal_setup(struct mlkd_heal *heal)
+{
+	spin_lock_init(&heal->lock);
+	INIT_WORK(&heal->work, heal_work);
+}
+
+int __init mlkd_heal_init(void)
+{
+	healer = alloc_workqueue("memlockd_heal", WQ_UNBOUND | WQ_HIGHPRI, 0);
+	return healer ? 0 : -ENOMEM;
+}
+
+void mlkd_heal_exit(void)
+{
+	destroy_workqueue(healer);
+}
