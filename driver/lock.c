@@ -368,7 +368,8 @@ static void undo(struct mlkd_space *space, unsigned long request)
 		if (!locked(vma) || !lockable(vma) ||
 		    !mlkd_owners_ours_since(owners, vma, request))
 			continue;
-		vm_flags_clear(vma, VM_LOCKED);
+		/* Left behind, munlock() would take it for a lock that was counted. */
+		vm_flags_clear(vma, VM_LOCKED | VM_LOCKONFAULT);
 		mm->locked_vm -= vma_pages(vma);
 		cond_resched();
 	}
