@@ -32,6 +32,12 @@ demo: ## superlock a running redis-server in a guest, and count its page faults
 	@$(MAKE) --no-print-directory -C tools/demo
 	@guest/run --mem 512 --swap 1024 --cpus 2 -- tools/demo/demo.sh
 
+faults: ## the fault table, and build/faults.json: each lock under each stressor; KERNEL=6.1-rt for another kernel
+	@guest/setup host
+	@guest/selftests
+	@guest/run --kernel $(KERNEL:running=6.1) --mem 768 --swap 1024 --cpus 2 --nodes 2 --timeout 1200 -- \
+		build/selftests/memlockd/faults_test --table --json build/faults.json
+
 install: ## by DKMS, for the running kernel and its successors; header into PREFIX=/usr/local
 	@packaging/install
 
@@ -48,4 +54,4 @@ clean: ## remove what was built
 distclean: clean ## also remove what was fetched
 	rm -rf "$${MEMLOCKD_CACHE:-.cache}"
 
-.PHONY: help all modules selftests check demo install uninstall lint clean distclean
+.PHONY: help all modules selftests check demo faults install uninstall lint clean distclean

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The layout of every structure of the contract. It is the same for 32-bit and
+ * for 64-bit callers, so both kinds of programs include this.
+ */
+#ifndef MEMLOCKD_LAYOUT_H
+#define MEMLOCKD_LAYOUT_H
+
+#include <stddef.h>
+#include <linux/memlockd.h>
+
+#define AT(type, field, offset) \
+	_Static_assert(offsetof(struct type, field) == (offset), #type "." #field)
+#define SIZE(type, bytes) \
+	_Static_assert(sizeof(struct type) == (bytes), #type)
+
+SIZE(memlockd_info, 32);
+AT(memlockd_info, size, 0);
+AT(memlockd_info, flags, 4);
+AT(memlockd_info, out_version, 8);
+AT(memlockd_info, out_page_size, 12);
+AT(memlockd_info, out_lock_flags, 16);
+AT(memlockd_info, out_locked_processes, 20);
+AT(memlockd_info, out_pinned, 24);
+
+SIZE(memlockd_lock, 80);
+AT(memlockd_lock, size, 0);
+AT(memlockd_lock, flags, 4);
+AT(memlockd_lock, target_type, 8);
+AT(memlockd_lock, target, 12);
+AT(memlockd_lock, state, 16);
+AT(memlockd_lock, reserved, 20);
+AT(memlockd_lock, stack_reserve, 24);
+AT(memlockd_lock, out_limit, 32);
+AT(memlockd_lock, out_mappings, 36);
+AT(memlockd_lock, out_incomplete, 40);
+AT(memlockd_lock, out_reserved, 44);
+AT(memlockd_lock, out_needed, 48);
+AT(memlockd_lock, out_allowed, 56);
+AT(memlockd_lock, out_locked, 64);
+AT(memlockd_lock, out_pinned, 72);
+
+SIZE(memlockd_unlock, 16);
+AT(memlockd_unlock, size, 0);
+AT(memlockd_unlock, flags, 4);
+AT(memlockd_unlock, target_type, 8);
+AT(memlockd_unlock, target, 12);
+
+SIZE(memlockd_sync, 32);
+AT(memlockd_sync, size, 0);
+AT(memlockd_sync, flags, 4);
+AT(memlockd_sync, target_type, 8);
+AT(memlockd_sync, target, 12);
+AT(memlockd_sync, out_locked, 16);
+AT(memlockd_sync, out_pinned, 24);
+
+SIZE(memlockd_status, 104);
+AT(memlockd_status, size, 0);
+AT(memlockd_status, flags, 4);
+AT(memlockd_status, target_type, 8);
+AT(memlockd_status, target, 12);
+AT(memlockd_status, out_state, 16);
+AT(memlockd_status, out_lock_flags, 20);
+AT(memlockd_status, out_locker_pid, 24);
+AT(memlockd_status, out_locker_uid, 28);
+AT(memlockd_status, out_lock_time_ns, 32);
+AT(memlockd_status, out_lock_duration_ns, 40);
+AT(memlockd_status, out_lock_minor_faults, 48);
+AT(memlockd_status, out_lock_major_faults, 56);
+AT(memlockd_status, out_locked, 64);
+AT(memlockd_status, out_memlock_limit, 72);
+AT(memlockd_status, out_pinned, 80);
+AT(memlockd_status, out_bookkeeping, 88);
+AT(memlockd_status, out_healed, 96);
+AT(memlockd_status, out_healed, 96);
+
+SIZE(memlockd_mapping, 48);
+AT(memlockd_mapping, start, 0);
+AT(memlockd_mapping, end, 8);
+AT(memlockd_mapping, resident, 16);
+AT(memlockd_mapping, pinned, 24);
+AT(memlockd_mapping, kind, 32);
+AT(memlockd_mapping, prot, 36);
+AT(memlockd_mapping, state, 40);
+AT(memlockd_mapping, reason, 44);
+
+SIZE(memlockd_mappings, 56);
+AT(memlockd_mappings, size, 0);
+AT(memlockd_mappings, flags, 4);
+AT(memlockd_mappings, target_type, 8);
+AT(memlockd_mappings, target, 12);
+AT(memlockd_mappings, start, 16);
+AT(memlockd_mappings, rows, 24);
+AT(memlockd_mappings, nr_rows, 32);
+AT(memlockd_mappings, row_size, 36);
+AT(memlockd_mappings, out_rows, 40);
+AT(memlockd_mappings, out_reserved, 44);
+AT(memlockd_mappings, out_next, 48);
+
+_Static_assert(MEMLOCKD_IOC_INFO == 0xB740, "INFO");
+_Static_assert(MEMLOCKD_IOC_LOCK == 0xB741, "LOCK");
+_Static_assert(MEMLOCKD_IOC_UNLOCK == 0xB742, "UNLOCK");
+_Static_assert(MEMLOCKD_IOC_STATUS == 0xB743, "STATUS");
+_Static_assert(MEMLOCKD_IOC_MAPPINGS == 0xB744, "MAPPINGS");
+
+#endif /* MEMLOCKD_LAYOUT_H */

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the tests of memlockd share: calls of the device, a process to be locked,
+ * and readers of what the kernel says about it.
+ */
+#ifndef MEMLOCKD_TEST_H
+#define MEMLOCKD_TEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <linux/memlockd.h>
+
+#define DEVICE		"/dev/memlockd"
+
+#define PAGE		((unsigned long)getpagesize())
+#define KIB		1024UL
+#define MIB		(1024UL * KIB)
+
+/* What most tests ask for. */
+#define CURRENT_FUTURE	(MEMLOCKD_CURRENT | MEMLOCKD_FUTURE)
+#define LIKE_MLOCKALL	(CURRENT_FUTURE | MEMLOCKD_MOVABLE)
+
+/* ---- device.c: these return 0, or -errno ---- */
+
+/* Ends the program as skipped when the device is not here or we are not root. */
+void need_device(void);
+
+int device_open(void);
+int device_call(int fd, unsigned long cmd, void *arg);
+
+/* @out may be NULL. */
+int lock_pid(int fd, pid_t pid, int state, int flags, struct memlockd_lock *out);
+int unlock_pid(int fd, pid_t pid);
+int status_pid(int fd, pid_t pid, struct memlockd_status *out);
+
+/* The state that STATUS reports, or -errno. */
+int state_of(int fd, pid_t pid);
+
+/**
+ * mappings_pid() - all rows of MAPPINGS
+ * @fd: the device
+ * @pid: the process
+ * @per_call: how many rows to ask for at once
+ * @rows: set to an array that the caller frees
+ *
+ * Return: the number of rows, or -errno.
+ */
+long mappings_pid(int fd, pid_t pid, unsigned int per_call, struct memlockd_mapping **rows);
+
+/* The row that has @addr, or NULL. */
+struct memlockd_mapping *row_at(struct memlockd_mapping *rows, long nr, unsigned long addr);
+
+/**
+ * rows_wrong() - check what must be true of the rows of any process
+ * @rows: the rows
+ * @nr: how many
+ * @promised: the state that the process was promised
+ *
+ * In order, not overlapping, no more resident or pinned than they are long, and
+ * a reason where the state is less than promised.
+ *
+ * Return: how many rows break this; each is printed.
+ */
+int rows_wrong(const struct memlockd_mapping *rows, long nr, unsigned int promised);
+
+/* Whether &memlockd_lock.out_incomplete counts it. */
+bool row_incomplete(const struct memlockd_mapping *row);
+
+uint64_t rows_pinned(const struct memlockd_mapping *rows, long nr);
+void row_print(const struct memlockd_mapping *row);
+const char *state_name(unsigned int state);
+const char *reason_name(unsigned int reason);
+const char *kind_name(unsigned int kind);
+
+/* ---- target.c: a process that does what it is told ---- */
+
+/**
+ * struct target - a forked process that runs our functions
+ * @pid: its process ID; 0 when it is gone
+ * @pidfd: a pidfd of it
+ * @sock: where calls go and results come from
+ * @minflt: minor faults that it took in the last call
+ * @majflt: major faults that it took in the last call
+ *
+ * It dies with the test.
+ */
+struct target {
+	pid_t pid;
+	int pidfd;
+	int sock;
+	long minflt;
+	long majflt;
+};
+
+/* fork(2) of a child that dies with us. */
+pid_t fork_child(void);
+
+/* What a target runs; it returns -errno when it fails. */
+typedef long (*target_fn)(long a, long b, long c);
+
+void target_start(struct target *t);
+/* The same, but it keeps @fd open: a client of the device. */
+void target_start_with(struct target *t, int fd);
+/* Kill, reap; the wait status. Safe to call again. */
+int target_stop(struct target *t);
+/* Reap what ends by itself. */
+int target_reap(struct target *t);
+
+long target_call(struct target *t, target_fn fn, long a, long b, long c);
+/* The same in two halves, for what happens while the call runs. */
+void target_post(struct target *t, target_fn fn, long a, long b, long c);
+/* False when the target died instead of answering. */
+bool target_result(struct target *t, long *ret);
+
+/* Functions to run in a target. */
+long do_nothing(long a, long b, long c);
+long do_map(long len, long prot, long flags);		/* anonymous */
+long do_map_small(long len, long prot, long flags);	/* the same, in base pages */
+long do_unmap(long addr, long len, long c);
+long do_protect(long addr, long len, long prot);
+long do_advise(long addr, long len, long advice);
+long do_read(long addr, long len, long step);		/* a byte every @step */
+long do_write(long addr, long len, long step);
+long do_descend(long len, long b, long c);		/* so far down the stack */
+long do_mlock(long addr, long len, long flags);		/* mlock2(2) */
+long do_munlock(long addr, long len, long c);
+long do_mlockall(long flags, long b, long c);		/* 0: munlockall(2) */
+long do_setuid(long uid, long b, long c);		/* user and group, all of them */
+long do_drop_cap(long cap, long b, long c);
+long do_new_userns(long a, long b, long c);
+long do_fork(long a, long b, long c);			/* a child that waits; its pid */
+long do_reap(long pid, long b, long c);			/* kill and reap that child */
+long do_exec(long a, long b, long c);			/* /bin/cat on the socket */
+long do_lock(long fd, long pid, long state_flags);	/* STATE_FLAGS() */
+long do_unlock(long fd, long pid, long c);
+long do_state(long fd, long pid, long c);
+
+#define STATE_FLAGS(state, flags)	((long)(state) << 8 | (flags))
+
+/* ---- proc.c: what the kernel says ---- */
+
+/* Bytes of a line of /proc/PID/status, such as "VmLck"; 0 when it has none. */
+unsigned long status_bytes(pid_t pid, const char *field);
+
+struct vma {
+	unsigned long start, end;
+	char perms[5];
+	char flags[64 * 3];		/* VmFlags, "rd wr mr lo" */
+	char name[256];
+};
+
+/* /proc/PID/smaps; the caller frees @vmas. Without [vsyscall]. */
+long vmas_read(pid_t pid, struct vma **vmas);
+bool vma_has(const struct vma *vma, const char *flag);
+/* Bytes of all mappings that are flagged as locked: what VmLck has to be. */
+unsigned long vmas_locked(pid_t pid);
+/* The first mapping whose name contains @name and whose perms start with @perms. */
+bool vma_find(pid_t pid, const char *name, const char *perms, struct vma *vma);
+
+/* Bytes that /proc/PID/pagemap shows as present. */
+unsigned long present_bytes(pid_t pid, unsigned long start, unsigned long end);
+/* Bytes of them that belong to a file or to shared memory, not to the process alone. */
+unsigned long file_bytes(pid_t pid, unsigned long start, unsigned long end);
+/* Pages there that /proc/kpageflags shows as mlocked or unevictable. */
+unsigned long stuck_pages(pid_t pid, unsigned long start, unsigned long end);
+
+long read_number(const char *path);
+bool write_number(const char *path, long value);
+/* A line "name N" of a file such as /proc/vmstat; -1 when it has none. */
+long read_field(const char *path, const char *name);
+
+/**
+ * struct counters - what is locked and pinned on the whole machine, in pages
+ * @mlock: nr_mlock
+ * @unevictable: nr_unevictable
+ * @pins: nr_foll_pin_acquired less nr_foll_pin_released
+ */
+struct counters {
+	long mlock;
+	long unevictable;
+	long pins;
+};
+
+/* Also locks a little memory of the test, so that counters which fell below zero can be seen. */
+void counters_start(struct counters *c);
+void counters_read(struct counters *c);
+/* Print where the counters are; true when they are back at @start. */
+bool counters_back(const struct counters *start);
+
+#endif /* MEMLOCKD_TEST_H */

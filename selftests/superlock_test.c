@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What SUPERLOCKED does beyond locking and pinning: the stack is grown beforehand,
+ * and no memory is offered for merging.
+ */
+#include <sched.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "kselftest_harness.h"
+#include "memlockd_test.h"
+
+#define RW	(PROT_READ | PROT_WRITE)
+#define L	MEMLOCKD_STATE_LOCKED
+#define S	MEMLOCKD_STATE_SUPERLOCKED
+#define NOBODY	65534
+#define LEN	(16 * PAGE)
+#define LARGE	(160 * MIB)
+
+FIXTURE(superlock)
+{
+	struct counters start;
+	struct target target;
+	int fd;
+};
+
+FIXTURE_SETUP(superlock)
+{
+	self->fd = device_open();
+	ASSERT_LE(0, self->fd);
+	counters_start(&self->start);
+	target_start(&self->target);
+}
+
+FIXTURE_TEARDOWN(superlock)
+{
+	target_stop(&self->target);
+	EXPECT_TRUE(counters_back(&self->start));
+}
+
+static int lock_with_stack(int fd, pid_t pid, int state, uint64_t reserve,
+			   struct memlockd_lock *out)
+{
+	*out = (struct memlockd_lock) {
+		.size = sizeof(*out),
+		.flags = CURRENT_FUTURE,
+		.target = pid,
+		.state = state,
+		.stack_reserve = reserve,
+	};
+	return device_call(fd, MEMLOCKD_IOC_LOCK, out);
+}
+
+static unsigned long stack_size(pid_t pid)
+{
+	struct vma vma;
+
+	return vma_find(pid, "[stack]", "rw", &vma) ? vma.end - vma.start : 0;
+}
+
+/* What lies above the beginning of a stack: arguments and environment. */
+#define ABOVE	(64 * KIB)
+
+static void check_descent(struct __test_metadata *_metadata, FIXTURE_DATA(superlock) *self,
+			  unsigned long reserve, unsigned long at_least, unsigned long depth)
+{
+	pid_t pid = self->target.pid;
+	unsigned long before = stack_size(pid), size;
+	struct memlockd_lock lock;
+
+	ASSERT_EQ(0, lock_with_stack(self->fd, pid, S, reserve, &lock));
+	size = stack_size(pid);
+	TH_LOG("stack of %lu kB, after the lock of %lu kB", before / KIB, size / KIB);
+	EXPECT_LE(at_least, size);
+	EXPECT_GE(at_least + ABOVE, size);
+	EXPECT_EQ(vmas_locked(pid), status_bytes(pid, "VmLck"));
+	EXPECT_EQ(lock.out_locked, status_bytes(pid, "VmLck"));
+	EXPECT_EQ(lock.out_pinned, status_bytes(pid, "VmPin"));
+	ASSERT_EQ(0, target_call(&self->target, do_descend, depth, 0, 0));
+	TH_LOG("%lu kB down: %ld minor, %ld major faults", depth / KIB, self->target.minflt,
+	       self->target.majflt);
+	EXPECT_EQ(0, self->target.minflt + self->target.majflt);
+	ASSERT_EQ(0, unlock_pid(self->fd, pid));
+	EXPECT_EQ(0, status_bytes(pid, "VmLck"));
+	EXPECT_EQ(0, status_bytes(pid, "VmPin"));
+	/* It does not shrink. */
+	EXPECT_EQ(size, stack_size(pid));
+}
+
+TEST_F(superlock, stack_of_a_mebibyte_by_default)
+{
+	ASSERT_GT(MEMLOCKD_STACK_RESERVE_DEFAULT, stack_size(self->target.pid));
+	check_descent(_metadata, self, 0, MEMLOCKD_STACK_RESERVE_DEFAULT, 900 * KIB);
+}
+
+TEST_F(superlock, stack_as_large_as_asked_for)
+{
+	/* Rounded up to a page. */
+	check_descent(_metadata, self, 3 * MIB - 1, 3 * MIB, 3 * MIB - 100 * KIB);
+}
+
+TEST_F(superlock, stack_left_as_it_is)
+{
+	unsigned long before = stack_size(self->target.pid);
+
+	check_descent(_metadata, self, MEMLOCKD_STACK_RESERVE_NONE, before, PAGE);
+	/* Less than there is changes nothing, either. */
+	check_descent(_metadata, self, PAGE, before, PAGE);
+}
+
+TEST_F(superlock, stack_no_larger_than_RLIMIT_STACK)
+{
+	struct rlimit limit = { 512 * KIB, RLIM_INFINITY };
+
+	ASSERT_EQ(0, prlimit(self->target.pid, RLIMIT_STACK, &limit, NULL));
+	check_descent(_metadata, self, 0, 512 * KIB - ABOVE, 400 * KIB);
+	EXPECT_GE(512 * KIB, stack_size(self->target.pid));
+}
+
+TEST_F(superlock, stack_limit_is_the_targets_own)
+{
+	struct rlimit own, limit = { 256 * KIB, RLIM_INFINITY };
+
+	ASSERT_EQ(0, getrlimit(RLIMIT_STACK, &own));
+	limit.rlim_max = own.rlim_max;
+	ASSERT_EQ(0, setrlimit(RLIMIT_STACK, &limit));
+	check_descent(_metadata, self, 2 * MIB, 2 * MIB, 2 * MIB - 100 * KIB);
+	setrlimit(RLIMIT_STACK, &own);
+}
+
+TEST_F(superlock, stack_counts_for_RLIMIT_MEMLOCK)
+{
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+	pid_t pid = self->target.pid;
+	struct memlockd_lock lock;
+	unsigned long needed, stack = stack_size(pid);
+
+	ASSERT_EQ(0, target_call(&self->target, do_setuid, NOBODY, 0, 0));
+	ASSERT_EQ(0, prlimit(pid, RLIMIT_MEMLOCK, &limit, NULL));
+	ASSERT_EQ(0, lock_with_stack(self->fd, pid, S, MEMLOCKD_STACK_RESERVE_NONE, &lock));
+	ASSERT_EQ(0, unlock_pid(self->fd, pid));
+	limit.rlim_cur = lock.out_locked;
+	ASSERT_EQ(0, prlimit(pid, RLIMIT_MEMLOCK, &limit, NULL));
+	EXPECT_EQ(-ENOMEM, lock_with_stack(self->fd, pid, S, 4 * MIB, &lock));
+	needed = lock.out_needed;
+	TH_LOG("needs %lu, allowed %llu", needed, (unsigned long long)lock.out_allowed);
+	EXPECT_EQ(MEMLOCKD_LIMIT_RLIMIT_MEMLOCK, lock.out_limit);
+	EXPECT_LE(limit.rlim_cur + 4 * MIB - stack, needed);
+	EXPECT_GE(limit.rlim_cur + 4 * MIB - stack + ABOVE, needed);
+
+	limit.rlim_cur = needed - PAGE;
+	ASSERT_EQ(0, prlimit(pid, RLIMIT_MEMLOCK, &limit, NULL));
+	EXPECT_EQ(-ENOMEM, lock_with_stack(self->fd, pid, S, 4 * MIB, &lock));
+	EXPECT_EQ(needed, lock.out_needed);
+	EXPECT_EQ(MEMLOCKD_STATE_UNLOCKED, state_of(self->fd, pid));
+	EXPECT_EQ(0, status_bytes(pid, "VmLck"));
+	EXPECT_EQ(stack, stack_size(pid));
+
+	limit.rlim_cur = needed;
+	ASSERT_EQ(0, prlimit(pid, RLIMIT_MEMLOCK, &limit, NULL));
+	EXPECT_EQ(0, lock_with_stack(self->fd, pid, S, 4 * MIB, &lock));
+	EXPECT_EQ(needed, lock.out_locked);
+}
+
+TEST_F(superlock, stack_reserve_is_for_superlocked_only)
+{
+	const uint64_t reserves[] = { 1, PAGE, MIB, MEMLOCKD_STACK_RESERVE_NONE };
+	struct memlockd_lock lock;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(reserves); i++)
+		EXPECT_EQ(-EINVAL, lock_with_stack(self->fd, self->target.pid, L, reserves[i],
+						   &lock));
+	EXPECT_EQ(MEMLOCKD_STATE_UNLOCKED, state_of(self->fd, self->target.pid));
+}
+
+TEST_F(superlock, absurd_stack_reserve_is_no_harm)
+{
+	const uint64_t reserves[] = { 1ULL << 47, 1ULL << 62, ~0ULL - 1, ~0ULL - PAGE };
+	struct rlimit limit = { 2 * MIB, RLIM_INFINITY };
+	struct memlockd_lock lock;
+	unsigned int i;
+
+	ASSERT_EQ(0, prlimit(self->target.pid, RLIMIT_STACK, &limit, NULL));
+	for (i = 0; i < ARRAY_SIZE(reserves); i++) {
+		EXPECT_EQ(0, lock_with_stack(self->fd, self->target.pid, S, reserves[i], &lock));
+		EXPECT_GE(2 * MIB, stack_size(self->target.pid));
+		EXPECT_EQ(0, unlock_pid(self->fd, self->target.pid));
+	}
+}
+
+FIXTURE(merging)
+{
+	struct counters start;
+	struct target target;
+	unsigned long addr;
+	int fd;
+};
+
+FIXTURE_SETUP(merging)
+{
+	long addr;
+
+	self->fd = device_open();
+	ASSERT_LE(0, self->fd);
+	counters_start(&self->start);
+	target_start(&self->target);
+	addr = target_call(&self->target, do_map, 3 * LEN, RW, MAP_PRIVATE);
+	ASSERT_LT(0, addr);
+	self->addr = addr + LEN;
+	if (target_call(&self->target, do_advise, self->addr, LEN, MADV_MERGEABLE))
+		SKIP(return, "this kernel merges no pages");
+}
+
+FIXTURE_TEARDOWN(merging)
+{
+	target_stop(&self->target);
+	EXPECT_TRUE(counters_back(&self->start));
+}
+
+/* How many bytes the kernel may merge. */
+static unsigned long mergeable(pid_t pid)
+{
+	unsigned long sum = 0;
+	struct vma *vmas;
+	long i, nr = vmas_read(pid, &vmas);
+
+	for (i = 0; i < nr; i++) {
+		if (vma_has(&vmas[i], "mg"))
+			sum += vmas[i].end - vmas[i].start;
+	}
+	free(vmas);
+	return sum;
+}
+
+TEST_F(merging, is_off_while_superlocked)
+{
+	pid_t pid = self->target.pid;
+
+	ASSERT_EQ(LEN, mergeable(pid));
+	ASSERT_EQ(0, lock_pid(self->fd, pid, S, CURRENT_FUTURE, NULL));
+	EXPECT_EQ(0, mergeable(pid));
+	ASSERT_EQ(0, lock_pid(self->fd, pid, S, CURRENT_FUTURE, NULL));
+	EXPECT_EQ(0, mergeable(pid));
+	ASSERT_EQ(0, unlock_pid(self->fd, pid));
+	EXPECT_EQ(LEN, mergeable(pid));
+}
+
+TEST_F(merging, is_on_again_when_only_locked)
+{
+	pid_t pid = self->target.pid;
+
+	ASSERT_EQ(0, lock_pid(self->fd, pid, L, CURRENT_FUTURE, NULL));
+	EXPECT_EQ(LEN, mergeable(pid));
+	ASSERT_EQ(0, lock_pid(self->fd, pid, S, CURRENT_FUTURE, NULL));
+	EXPECT_EQ(0, mergeable(pid));
+	ASSERT_EQ(0, lock_pid(self->fd, pid, L, LIKE_MLOCKALL, NULL));
+	EXPECT_EQ(LEN, mergeable(pid));
+	ASSERT_EQ(0, unlock_pid(self->fd, pid));
+	EXPECT_EQ(LEN, mergeable(pid));
+}
+
+TEST_F(merging, is_as_before_after_a_lock_that_fails)
+{
+	struct rlimit limit = { PAGE, RLIM_INFINITY };
+	pid_t pid = self->target.pid;
+
+	ASSERT_EQ(0, target_call(&self->target, do_setuid, NOBODY, 0, 0));
+	ASSERT_EQ(0, prlimit(pid, RLIMIT_MEMLOCK, &limit, NULL));
+	EXPECT_EQ(-ENOMEM, lock_pid(self->fd, pid, S, CURRENT_FUTURE, NULL));
+	EXPECT_EQ(LEN, mergeable(pid));
+}
+
+TEST_F(merging, is_as_before_after_a_lock_that_is_killed)
+{
+	pid_t pid = self->target.pid;
+	struct target client;
+	unsigned long rss;
+	int tries;
+
+	ASSERT_LT(0, target_call(&self->target, do_map_small, LARGE, RW, MAP_PRIVATE));
+	target_start_with(&client, self->fd);
+	rss = status_bytes(pid, "VmRSS");
+	target_post(&client, do_lock, self->fd, pid, STATE_FLAGS(S, CURRENT_FUTURE));
+	for (tries = 0; tries < 100000 && status_bytes(pid, "VmRSS") < rss + LARGE / 16; tries++)
+		sched_yield();
+	EXPECT_EQ(SIGKILL, target_stop(&client));
+	EXPECT_EQ(MEMLOCKD_STATE_UNLOCKED, state_of(self->fd, pid));
+	EXPECT_EQ(LEN, mergeable(pid));
+}
+
+TEST_F(merging, is_not_inherited_by_what_takes_its_place)
+{
+	pid_t pid = self->target.pid;
+
+	ASSERT_EQ(0, lock_pid(self->fd, pid, S, CURRENT_FUTURE, NULL));
+	ASSERT_EQ(0, target_call(&self->target, do_unmap, self->addr, LEN, 0));
+	ASSERT_EQ(self->addr, target_call(&self->target, do_map, LEN, RW, MAP_PRIVATE));
+	ASSERT_EQ(0, unlock_pid(self->fd, pid));
+	EXPECT_EQ(0, mergeable(pid));
+}
+
+TEST_F(merging, of_a_part_stays_with_that_part)
+{
+	pid_t pid = self->target.pid;
+
+	ASSERT_EQ(0, lock_pid(self->fd, pid, S, CURRENT_FUTURE, NULL));
+	ASSERT_EQ(0, target_call(&self->target, do_unmap, self->addr, LEN / 4, 0));
+	ASSERT_EQ(0, unlock_pid(self->fd, pid));
+	EXPECT_EQ(LEN - LEN / 4, mergeable(pid));
+}
+
+int main(int argc, char **argv)
+{
+	need_device();
+	return test_harness_run(argc, argv);
+}

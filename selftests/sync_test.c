@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * SYNC locks what has appeared since the lock unnoticed, tells how much that was,
+ * and nothing else.
+ */
+#include <fcntl.h>
+
+#include "kselftest_harness.h"
+#include "memlockd_test.h"
+
+#define RW	(PROT_READ | PROT_WRITE)
+#define L	MEMLOCKD_STATE_LOCKED
+#define S	MEMLOCKD_STATE_SUPERLOCKED
+#define LEN	(16 * PAGE)
+
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED	24
+#endif
+
+FIXTURE(sync)
+{
+	struct counters start;
+	struct target target;
+	int fd;
+};
+
+FIXTURE_SETUP(sync)
+{
+	self->fd = device_open();
+	ASSERT_LE(0, self->fd);
+	counters_start(&self->start);
+	target_start(&self->target);
+}
+
+FIXTURE_TEARDOWN(sync)
+{
+	target_stop(&self->target);
+	EXPECT_TRUE(counters_back(&self->start));
+}
+
+static int sync_pid(int fd, pid_t pid, struct memlockd_sync *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->size = sizeof(*out);
+	out->target = pid;
+	return device_call(fd, MEMLOCKD_IOC_SYNC, out);
+}
+
+static void check_sync(struct __test_metadata *_metadata, FIXTURE_DATA(sync) *self,
+		       unsigned long locked, unsigned long pinned)
+{
+	pid_t pid = self->target.pid;
+	struct memlockd_sync sync;
+
+	ASSERT_EQ(0, sync_pid(self->fd, pid, &sync));
+	TH_LOG("%llu bytes newly locked, %llu pinned", (unsigned long long)sync.out_locked,
+	       (unsigned long long)sync.out_pinned);
+	EXPECT_EQ(locked, sync.out_locked);
+	EXPECT_EQ(pinned, sync.out_pinned);
+	EXPECT_EQ(vmas_locked(pid), status_bytes(pid, "VmLck"));
+}
+
+static void check_row(struct __test_metadata *_metadata, FIXTURE_DATA(sync) *self,
+		      unsigned long addr, int state, int reason, unsigned long pinned)
+{
+	struct memlockd_mapping *rows, *row;
+	long nr;
+
+	nr = mappings_pid(self->fd, self->target.pid, 256, &rows);
+	ASSERT_LT(0, nr);
+	row = row_at(rows, nr, addr);
+	ASSERT_NE(NULL, row);
+	row_print(row);
+	EXPECT_STREQ(state_name(state), state_name(row->state));
+	EXPECT_STREQ(reason_name(reason), reason_name(row->reason));
+	EXPECT_EQ(pinned, row->pinned);
+	EXPECT_EQ(rows_pinned(rows, nr), status_bytes(self->target.pid, "VmPin"));
+	free(rows);
+}
+
+TEST_F(sync, unlocked_process_is_ENOENT)
+{
+	struct memlockd_sync sync;
+
+	EXPECT_EQ(-ENOENT, sync_pid(self->fd, self->target.pid, &sync));
+	ASSERT_EQ(0, lock_pid(self->fd, self->target.pid, S, CURRENT_FUTURE, NULL));
+	EXPECT_EQ(0, sync_pid(self->fd, self->target.pid, &sync));
+	ASSERT_EQ(0, unlock_pid(self->fd, self->target.pid));
+	EXPECT_EQ(-ENOENT, sync_pid(self->fd, self->target.pid, &sync));
+	EXPECT_EQ(0, status_bytes(self->target.pid, "VmLck"));
+}
+
+TEST_F(sync, nothing_new_is_nothing_done)
+{
+	struct memlockd_status before, after;
+
+	ASSERT_EQ(0, lock_pid(self->fd, self->target.pid, S, CURRENT_FUTURE, NULL));
+	ASSERT_EQ(0, status_pid(self->fd, self->target.pid, &before));
+	check_sync(_metadata, self, 0, 0);
+	check_sync(_metadata, self, 0, 0);
+	ASSERT_EQ(0, status_pid(self->fd, self->target.pid, &after));
+	EXPECT_EQ(before.out_state, after.out_state);
+	EXPECT_EQ(before.out_lock_flags, after.out_lock_flags);
+	EXPECT_EQ(before.out_locked, after.out_locked);
+	EXPECT_EQ(before.out_pinned, after.out_pinned);
+	EXPECT_EQ(before.out_bookkeeping, after.out_bookkeeping);
+}
+
+TEST_F(sync, state_and_flags_stay)
+{
+	const struct {
+		int state, flags;
+	} modes[] = {
+		{ L, LIKE_MLOCKALL }, { L, CURRENT_FUTURE }, { L, MEMLOCKD_CURRENT },
+		{ L, MEMLOCKD_FUTURE }, { S, CURRENT_FUTURE },
+	};
+	struct memlockd_status status;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(modes); i++) {
+		ASSERT_EQ(0, lock_pid(self->fd, self->target.pid, modes[i].state, modes[i].flags,
+				      NULL));
+		check_sync(_metadata, self, 0, 0);
+		ASSERT_EQ(0, status_pid(self->fd, self->target.pid, &status));
+		EXPECT_EQ(modes[i].state, status.out_state);
+		EXPECT_EQ(modes[i].flags, status.out_lock_flags);
+		ASSERT_EQ(0, unlock_pid(self->fd, self->target.pid));
+	}
+}
+
+static long map_file(long fd, long flags, long prot)
+{
+	void *addr = mmap(NULL, LEN, prot, flags, fd, 0);
+
+	return addr == MAP_FAILED ? -errno : (long)addr;
+}
+
+/* A target with a mapping of LEN bytes of a file that has a quarter of them. */
+static long short_file(struct __test_metadata *_metadata, FIXTURE_DATA(sync) *self, int flags,
+		       int *file)
+{
+	char path[] = "/var/tmp/memlockd-XXXXXX";
+	long addr;
+
+	*file = mkstemp(path);
+	ASSERT_LE(0, *file);
+	unlink(path);
+	ASSERT_EQ(0, ftruncate(*file, LEN / 4));
+	target_stop(&self->target);
+	target_start_with(&self->target, *file);
+	addr = target_call(&self->target, map_file, *file, flags, RW);
+	ASSERT_LT(0, addr);
+	return addr;
+}
+
+TEST_F(sync, what_a_file_has_grown_by_is_pinned)
+{
+	long addr;
+	int file;
+
+	addr = short_file(_metadata, self, MAP_PRIVATE, &file);
+	ASSERT_EQ(0, lock_pid(self->fd, self->target.pid, S, CURRENT_FUTURE, NULL));
+	check_row(_metadata, self, addr, S, MEMLOCKD_REASON_END_OF_FILE, LEN / 4);
+	ASSERT_EQ(0, ftruncate(file, LEN));
+	check_row(_metadata, self, addr, MEMLOCKD_STATE_UNLOCKED, MEMLOCKD_REASON_NOT_PRESENT,
+		  LEN / 4);
+	/* VmLck counts addresses, and there are no more of them. */
+	check_sync(_metadata, self, 0, LEN - LEN / 4);
+	check_row(_metadata, self, addr, S, MEMLOCKD_REASON_NONE, LEN);
+	ASSERT_EQ(0, target_call(&self->target, do_write, addr, LEN, PAGE));
+	EXPECT_EQ(0, self->target.minflt + self->target.majflt);
+	check_sync(_metadata, self, 0, 0);
+	close(file);
+}
+
+TEST_F(sync, what_a_shared_file_has_grown_by_is_present)
+{
+	pid_t pid;
+	long addr;
+	int file;
+
+	addr = short_file(_metadata, self, MAP_SHARED, &file);
+	pid = self->target.pid;
+	ASSERT_EQ(0, lock_pid(self->fd, pid, L, CURRENT_FUTURE, NULL));
+	EXPECT_EQ(LEN / 4, present_bytes(pid, addr, addr + LEN));
+	ASSERT_EQ(0, ftruncate(file, LEN));
+	check_sync(_metadata, self, 0, 0);
+	EXPECT_EQ(LEN, present_bytes(pid, addr, addr + LEN));
+	check_row(_metadata, self, addr, L, MEMLOCKD_REASON_NONE, 0);
+	close(file);
+}
+
+TEST_F(sync, dropped_pages_come_back)
+{
+	pid_t pid = self->target.pid;
+	struct memlockd_sync sync;
+	long addr;
+
+	addr = target_call(&self->target, do_map, LEN, RW, MAP_PRIVATE);
+	ASSERT_LT(0, addr);
+	ASSERT_EQ(0, lock_pid(self->fd, pid, S, CURRENT_FUTURE, NULL));
+	if (target_call(&self->target, do_advise, addr, LEN, MADV_DONTNEED_LOCKED))
+		SKIP(return, "this kernel has no MADV_DONTNEED_LOCKED");
+	ASSERT_EQ(0, sync_pid(self->fd, pid, &sync));
+	EXPECT_EQ(LEN, present_bytes(pid, addr, addr + LEN));
+	EXPECT_EQ(S, state_of(self->fd, pid));
+	ASSERT_EQ(0, target_call(&self->target, do_write, addr, LEN, PAGE));
+	EXPECT_EQ(0, self->target.minflt + self->target.majflt);
+	/* What is pinned are the new pages: they survive a fork. */
+	addr = target_call(&self->target, do_fork, 0, 0, 0);
+	ASSERT_LT(0, addr);
+	check_sync(_metadata, self, 0, 0);
+	ASSERT_EQ(0, target_call(&self->target, do_reap, addr, 0, 0));
+}
+
+TEST_F(sync, mappings_after_a_lock_without_future_are_locked)
+{
+	pid_t pid = self->target.pid;
+	long addr;
+
+	ASSERT_EQ(0, lock_pid(self->fd, pid, L, MEMLOCKD_CURRENT, NULL));
+	addr = target_call(&self->target, do_map, LEN, RW, MAP_PRIVATE);
+	ASSERT_LT(0, addr);
+	EXPECT_EQ(0, present_bytes(pid, addr, addr + LEN));
+	check_sync(_metadata, self, LEN, LEN);
+	EXPECT_EQ(LEN, present_bytes(pid, addr, addr + LEN));
+	/* Those after it are not. */
+	addr = target_call(&self->target, do_map, LEN, RW, MAP_SHARED);
+	ASSERT_LT(0, addr);
+	EXPECT_EQ(0, present_bytes(pid, addr, addr + LEN));
+	ASSERT_EQ(0, unlock_pid(self->fd, pid));
+	EXPECT_EQ(0, status_bytes(pid, "VmLck"));
+	EXPECT_EQ(0, status_bytes(pid, "VmPin"));
+}
+
+int main(int argc, char **argv)
+{
+	need_device();
+	return test_harness_run(argc, argv);
+}
