@@ -14,10 +14,12 @@
  * MEMLOCKD_STORM_SEED: the seed that an earlier run printed.
  */
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -417,14 +419,27 @@ static bool slots_good(const struct player *p)
 	return true;
 }
 
+/*
+ * Not by way of the C library: its fork(3) walks the list of threads in the child,
+ * which other threads may have changed while the kernel copied pinned pages one by
+ * one. The child has all that it needs in memory that only its parent changes.
+ */
+static pid_t fork_plain(void)
+{
+	struct clone_args args = { .exit_signal = SIGCHLD };
+
+	return syscall(SYS_clone3, &args, sizeof(args));
+}
+
 static void play_fork(struct player *p)
 {
-	pid_t pid = fork_child();
+	pid_t pid = fork_plain();
 	int i;
 
 	if (pid < 0)
 		return fault("fork");
 	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (!slots_good(p))
 			_exit(1);
 		for (i = 0; i < SLOTS; i++) {
