@@ -13,6 +13,13 @@
 
 #include <linux/memlockd.h>
 
+/*
+ * No test asserts how long something takes: an emulated machine on a busy one
+ * may be fifty times slower than another.  This is for what hangs.
+ */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	120
+
 #define DEVICE		"/dev/memlockd"
 
 #define PAGE		((unsigned long)getpagesize())
