@@ -29,13 +29,6 @@
 #include "space.h"
 #include "target.h"
 
-static bool lockable(struct vm_area_struct *vma)
-{
-	struct mlkd_mode mode = { .state = MEMLOCKD_STATE_LOCKED };
-
-	return mlkd_want(vma, mode).locked;
-}
-
 static bool locked(struct vm_area_struct *vma)
 {
 	return vma->vm_flags & VM_LOCKED;
@@ -135,7 +128,7 @@ static int note_owner(struct mlkd_space *space, struct vm_area_struct *vma,
 		if (current_too)
 			return mlkd_owners_set_shared(owners, vma->vm_start,
 						      vma->vm_end);
-	} else if (!lockable(vma)) {
+	} else if (!mlkd_vma_lockable(vma)) {
 		return 0;
 	} else if (current_too) {
 		/* The rule will do where there is nothing to go back to. */
@@ -326,7 +319,7 @@ static int undo_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 {
 	struct mlkd_pins *pins = &walk->space->pins;
 
-	if (locked(vma) || !lockable(vma) ||
+	if (locked(vma) || !mlkd_vma_lockable(vma) ||
 	    !mlkd_owners_ours_since(&walk->space->owners, vma, walk->request))
 		return trim_step(walk, vma, start, end, next);
 
@@ -365,7 +358,7 @@ static void undo(struct mlkd_space *space, unsigned long request)
 	if (owners->future >= request)
 		mm->def_flags &= ~VM_LOCKED;
 	for_each_vma(vmi, vma) {
-		if (!locked(vma) || !lockable(vma) ||
+		if (!locked(vma) || !mlkd_vma_lockable(vma) ||
 		    !mlkd_owners_ours_since(owners, vma, request))
 			continue;
 		/* Left behind, munlock() would take it for a lock that was counted. */

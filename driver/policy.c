@@ -170,3 +170,11 @@ struct mlkd_want mlkd_want(struct vm_area_struct *vma, struct mlkd_mode mode)
 		want.gup_flags = FOLL_FORCE;
 	return want;
 }
+
+/* May @vma be VM_LOCKED? */
+bool mlkd_vma_lockable(struct vm_area_struct *vma)
+{
+	struct mlkd_mode mode = { .state = MEMLOCKD_STATE_LOCKED };
+
+	return mlkd_want(vma, mode).locked;
+}

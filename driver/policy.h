@@ -36,6 +36,7 @@ struct mlkd_want {
 
 struct mlkd_want mlkd_want(struct vm_area_struct *vma, struct mlkd_mode mode);
 
+bool mlkd_vma_lockable(struct vm_area_struct *vma);
 enum memlockd_kind mlkd_kind(struct vm_area_struct *vma);
 bool mlkd_vma_private(struct vm_area_struct *vma);
 bool mlkd_vma_kernel(struct vm_area_struct *vma);

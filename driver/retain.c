@@ -21,11 +21,6 @@
 #include "retain.h"
 #include "space.h"
 
-static bool lockable(struct vm_area_struct *vma)
-{
-	return mlkd_want(vma, (struct mlkd_mode){ MEMLOCKD_STATE_LOCKED }).locked;
-}
-
 /* [start, end) is the process's own now, and ours still. */
 static void share(struct mlkd_space *space, unsigned long start, unsigned long end)
 {
@@ -38,7 +33,7 @@ static void share(struct mlkd_space *space, unsigned long start, unsigned long e
 		unsigned long from = max(start, vma->vm_start);
 		unsigned long to = min(end, vma->vm_end);
 
-		if (lockable(vma) && mlkd_owners_hold(owners, from, to))
+		if (mlkd_vma_lockable(vma) && mlkd_owners_hold(owners, from, to))
 			mlkd_owners_set_shared(owners, from, to);
 	}
 }
@@ -54,7 +49,7 @@ static void lock_again(struct mlkd_space *space, unsigned long start,
 
 	vma_iter_init(&vmi, mm, start);
 	for_each_vma_range(vmi, vma, end) {
-		if (!lockable(vma) || (vma->vm_flags & VM_LOCKED) ||
+		if (!mlkd_vma_lockable(vma) || (vma->vm_flags & VM_LOCKED) ||
 		    !mlkd_owners_hold(owners, vma->vm_start, vma->vm_end))
 			continue;
 		mlkd_owners_set_ours(owners, vma, MLKD_FIRST_REQUEST);
