@@ -28,6 +28,7 @@
 #include "shared.h"
 #include "space.h"
 #include "target.h"
+#include "worker.h"
 
 static bool locked(struct vm_area_struct *vma)
 {
@@ -169,8 +170,7 @@ static void forget_owners(struct mlkd_space *space, unsigned long request)
 	vma_iter_init(&vmi, space->mm, 0);
 	for_each_vma(vmi, vma)
 		if (mlkd_owners_ours_since(owners, vma, request))
-			mlkd_owners_forget(owners, vma->vm_start, vma->vm_end,
-					   GFP_KERNEL_ACCOUNT);
+			mlkd_owners_forget(owners, vma);
 	if (owners->future >= request)
 		owners->future = 0;
 }
@@ -222,13 +222,13 @@ static void flag_current(struct mm_struct *mm, struct mlkd_mode mode,
 
 		if (!mlkd_want(vma, mode).locked)
 			continue;
-		if (mode.state == MEMLOCKD_STATE_SUPERLOCKED)
+		if (mode.state == MEMLOCKD_STATE_SUPERLOCKED) {
 			vm_flags_clear(vma, VM_MERGEABLE);
-		if (mode.state == MEMLOCKD_STATE_SUPERLOCKED &&
-		    !mlkd_vma_private(vma)) {
-			/* Under VM_LOCKED, an unmapped page is munlocked, late. */
-			vm_flags_clear(vma, VM_LOCKED);
-			mlkd_shared_unmap(vma, scratch);
+			if (!mlkd_vma_private(vma)) {
+				/* Under VM_LOCKED, it would be munlocked, late. */
+				vm_flags_clear(vma, VM_LOCKED);
+				mlkd_shared_unmap(vma, scratch);
+			}
 		}
 		vm_flags_set(vma, VM_LOCKED);
 		if (!was_locked)
@@ -378,10 +378,7 @@ static void undo(struct mlkd_space *space, unsigned long request)
 	job.walk.pages = kcalloc(MLKD_CHUNK_PAGES, sizeof(*job.walk.pages),
 				 GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
 	/* By a worker: GUP does nothing for a caller that is being killed. */
-	INIT_WORK_ONSTACK(&job.work, undo_work);
-	queue_work(system_unbound_wq, &job.work);
-	flush_work(&job.work);
-	destroy_work_on_stack(&job.work);
+	mlkd_run_in_worker(&job.work, undo_work);
 	kfree(job.walk.pages);
 
 	if (space->mode.state == MEMLOCKD_STATE_UNLOCKED) {
@@ -427,13 +424,12 @@ static int finish(struct mlkd_space *space, struct mlkd_mode mode)
 	return 0;
 }
 
-/* How far the main stack is to be grown; 0 if not at all. */
-static unsigned long stack_floor(struct mlkd_space *space,
-				 struct task_struct *task, u64 reserve)
+/* How far @vma, the main stack if it is one, is to be grown; 0 if not at all. */
+static unsigned long stack_floor(struct vm_area_struct *vma,
+				 struct task_struct *task, unsigned long base,
+				 u64 reserve)
 {
-	unsigned long limit = task_rlimit(task, RLIMIT_STACK);
-	unsigned long base = space->mm->start_stack, floor;
-	struct vm_area_struct *vma = find_vma(space->mm, base);
+	unsigned long limit = task_rlimit(task, RLIMIT_STACK), floor;
 
 	if (!vma || vma->vm_start > base || !(vma->vm_flags & VM_GROWSDOWN))
 		return 0;
@@ -479,20 +475,17 @@ static int grow_stack(struct mlkd_space *space, struct task_struct *task,
 
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
-	floor = stack_floor(space, task, reserve ?: MEMLOCKD_STACK_RESERVE_DEFAULT);
-	if (floor) {
-		vma = find_vma(mm, mm->start_stack);
+	vma = find_vma(mm, mm->start_stack);
+	floor = stack_floor(vma, task, mm->start_stack,
+			    reserve ?: MEMLOCKD_STACK_RESERVE_DEFAULT);
+	if (floor)
 		err = check_limits(space, task, mode,
 				   (vma->vm_start - floor) >> PAGE_SHIFT, limit);
-	}
 	mmap_read_unlock(mm);
 	if (floor && !err) {
 		struct stack_job job = { .task = task, .floor = floor };
 
-		INIT_WORK_ONSTACK(&job.work, stack_work);
-		queue_work(system_unbound_wq, &job.work);
-		flush_work(&job.work);
-		destroy_work_on_stack(&job.work);
+		mlkd_run_in_worker(&job.work, stack_work);
 	}
 	return err;
 }

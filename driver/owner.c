@@ -111,21 +111,17 @@ static void forget(struct maple_tree *tree, unsigned long start,
 		mtree_store_range(tree, start, end - 1, NULL, gfp | __GFP_NOWARN);
 }
 
-/**
- * mlkd_owners_forget - the range is back under the rule
- * @owners: the owners
- * @start: first address
- * @end: address behind the last
- * @gfp: GFP_NOWAIT from notifiers.  Where that fails, the old entry stays, and a
- *	later mapping in its place may count as the wrong owner's.
- */
-void mlkd_owners_forget(struct mlkd_owners *owners, unsigned long start,
-			unsigned long end, gfp_t gfp)
+/* @vma is back under the rule. */
+void mlkd_owners_forget(struct mlkd_owners *owners, struct vm_area_struct *vma)
 {
-	forget(&owners->tree, start, end, gfp);
+	forget(&owners->tree, vma->vm_start, vma->vm_end, GFP_KERNEL_ACCOUNT);
 }
 
-/* The same, as the range is unmapped. */
+/*
+ * [@start, @end) is unmapped.  Called from notifiers, which may not wait for
+ * memory: where there is none, the old entry stays, and a later mapping in its
+ * place may count as the wrong owner's.
+ */
 void mlkd_owners_unmap(struct mlkd_owners *owners, unsigned long start,
 		       unsigned long end)
 {

@@ -41,8 +41,7 @@ int mlkd_owners_note_mergeable(struct mlkd_owners *owners,
 			       struct vm_area_struct *vma);
 bool mlkd_owners_was_mergeable(struct mlkd_owners *owners,
 			       struct vm_area_struct *vma);
-void mlkd_owners_forget(struct mlkd_owners *owners, unsigned long start,
-			unsigned long end, gfp_t gfp);
+void mlkd_owners_forget(struct mlkd_owners *owners, struct vm_area_struct *vma);
 void mlkd_owners_unmap(struct mlkd_owners *owners, unsigned long start,
 		       unsigned long end);
 bool mlkd_owners_ours(struct mlkd_owners *owners, struct vm_area_struct *vma);

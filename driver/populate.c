@@ -20,7 +20,6 @@
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
-#include <linux/workqueue.h>
 
 #include "compat.h"
 #include "pgtable.h"
@@ -28,6 +27,7 @@
 #include "shared.h"
 #include "space.h"
 #include "target.h"
+#include "worker.h"
 
 /* A look at a mapping that needs nothing counts as this many pages of a step. */
 #define STEP_VMA_COST	16
@@ -337,10 +337,7 @@ static void prefault_vvar(struct mlkd_space *space, struct task_struct *task)
 {
 	struct vvar_job job = { .task = task, .mm = space->mm };
 
-	INIT_WORK_ONSTACK(&job.work, vvar_work);
-	queue_work(system_unbound_wq, &job.work);
-	flush_work(&job.work);
-	destroy_work_on_stack(&job.work);
+	mlkd_run_in_worker(&job.work, vvar_work);
 }
 
 /**
