@@ -11,7 +11,7 @@
  * - vm_stat_account(): mremap, which the former does not see.
  *
  * The process's own mlock(2) and its kin are probed as well, as they would undo
- * ours, or ours them: see retain.c.
+ * ours, or ours them, and mremap(2), as it moves what is its own: see retain.c.
  *
  * The probe only looks whether the process is one of ours, and queues a
  * task_work, which runs in that process on its way back to user space.  Where the
@@ -60,6 +60,7 @@ static bool registered;
  * @next: in the list of free ones
  * @space: its space, with a reference
  * @event: what it has done
+ * @owner: of what it is about to move
  * @start: of the mapping, as it was merged; 0 if unknown
  * @end: likewise; 0 for all there is
  */
@@ -68,6 +69,7 @@ struct call {
 	struct call *next;
 	struct mlkd_space *space;
 	enum mlkd_event event;
+	void *owner;
 	unsigned long start;
 	unsigned long end;
 };
@@ -146,25 +148,51 @@ static void new_range(struct call *call, unsigned long *start, unsigned long *en
 	}
 }
 
+/*
+ * Has the system call done once more.  That is decided where signals are handled,
+ * which is where works of this kind are run.
+ */
+static bool again(struct call *call)
+{
+	call->event = MLKD_AGAIN;
+	return !task_work_add(current, &call->work, TWA_SIGNAL);
+}
+
 static void call_work(struct callback_head *work)
 {
 	struct call *call = container_of(work, struct call, work);
+	struct pt_regs *regs = task_pt_regs(current);
 	struct mlkd_space *space = call->space;
-	unsigned long start, end;
+	unsigned long args[6], start, end;
+	bool failed;
 
 	/* It may have left that address space by execve() or exit(). */
 	if (current->mm != space->mm)
 		goto out;
-	if (call->event == MLKD_MAPPED) {
+
+	switch (call->event) {
+	case MLKD_MAPPED:
 		new_range(call, &start, &end);
 		if (start < end || !end)
 			mlkd_populate_future(space, start, end);
-	} else {
-		unsigned long args[6];
-
-		syscall_get_arguments(current, task_pt_regs(current), args);
-		if (!syscall_get_error(current, task_pt_regs(current)))
-			mlkd_retain(space, call->event, args[0], args[1]);
+		break;
+	case MLKD_AGAIN:
+		syscall_set_return_value(current, regs, -ERESTARTNOINTR, 0);
+		break;
+	case MLKD_MREMAP:
+		syscall_get_arguments(current, regs, args);
+		if (!syscall_get_error(current, regs))
+			mlkd_retain_moved(space, call->owner,
+					  syscall_get_return_value(current, regs),
+					  PAGE_ALIGN(args[2]));
+		break;
+	default:
+		syscall_get_arguments(current, regs, args);
+		failed = syscall_get_error(current, regs);
+		if (mlkd_retain(space, call->event, args[0], args[1], failed) &&
+		    again(call))
+			return;
+		break;
 	}
 out:
 	put_call(call);
@@ -180,6 +208,7 @@ static bool returns_to_user(void)
 static bool queue_call(struct mlkd_space *space, enum mlkd_event event,
 		       unsigned long start, unsigned long end)
 {
+	unsigned long args[6];
 	struct call *call;
 
 	if (!returns_to_user())
@@ -193,6 +222,11 @@ static bool queue_call(struct mlkd_space *space, enum mlkd_event event,
 	}
 	call->space = space;
 	call->event = event;
+	if (event == MLKD_MREMAP) {
+		syscall_get_arguments(current, task_pt_regs(current), args);
+		call->owner = mlkd_owners_peek(&space->owners,
+					       untagged_addr(args[0]));
+	}
 	call->start = start;
 	call->end = end;
 	init_task_work(&call->work, call_work);
@@ -263,11 +297,11 @@ static int on_vm_stat_account(struct kprobe *probe, struct pt_regs *regs)
 
 struct probe {
 	struct kprobe kprobe;
-	enum mlkd_event event;		/* of on_mlock() */
+	enum mlkd_event event;		/* of on_syscall() */
 };
 
 /* At the entry of the system call; the work looks at what has become of it. */
-static int on_mlock(struct kprobe *kprobe, struct pt_regs *regs)
+static int on_syscall(struct kprobe *kprobe, struct pt_regs *regs)
 {
 	struct probe *probe = container_of(kprobe, struct probe, kprobe);
 	struct mlkd_space *space;
@@ -279,7 +313,7 @@ static int on_mlock(struct kprobe *kprobe, struct pt_regs *regs)
 		queue_call(space, probe->event, 0, 0);
 	return 0;
 }
-NOKPROBE_SYMBOL(on_mlock);
+NOKPROBE_SYMBOL(on_syscall);
 NOKPROBE_SYMBOL(on_perf_event_mmap);
 NOKPROBE_SYMBOL(on_vm_stat_account);
 
@@ -295,18 +329,20 @@ static struct probe probes[] = {
 	PROBE("vm_stat_account", on_vm_stat_account, MLKD_MAPPED),
 	/* The wrappers: what is behind them has no symbol. */
 #ifdef CONFIG_X86_64
-	PROBE("__x64_sys_mlock", on_mlock, MLKD_MLOCK),
-	PROBE("__x64_sys_mlock2", on_mlock, MLKD_MLOCK),
-	PROBE("__x64_sys_munlock", on_mlock, MLKD_MUNLOCK),
-	PROBE("__x64_sys_mlockall", on_mlock, MLKD_MLOCKALL),
-	PROBE("__x64_sys_munlockall", on_mlock, MLKD_MUNLOCKALL),
+	PROBE("__x64_sys_mlock", on_syscall, MLKD_MLOCK),
+	PROBE("__x64_sys_mlock2", on_syscall, MLKD_MLOCK),
+	PROBE("__x64_sys_munlock", on_syscall, MLKD_MUNLOCK),
+	PROBE("__x64_sys_mlockall", on_syscall, MLKD_MLOCKALL),
+	PROBE("__x64_sys_munlockall", on_syscall, MLKD_MUNLOCKALL),
+	PROBE("__x64_sys_mremap", on_syscall, MLKD_MREMAP),
 #endif
 #ifdef CONFIG_IA32_EMULATION
-	PROBE("__ia32_sys_mlock", on_mlock, MLKD_MLOCK),
-	PROBE("__ia32_sys_mlock2", on_mlock, MLKD_MLOCK),
-	PROBE("__ia32_sys_munlock", on_mlock, MLKD_MUNLOCK),
-	PROBE("__ia32_sys_mlockall", on_mlock, MLKD_MLOCKALL),
-	PROBE("__ia32_sys_munlockall", on_mlock, MLKD_MUNLOCKALL),
+	PROBE("__ia32_sys_mlock", on_syscall, MLKD_MLOCK),
+	PROBE("__ia32_sys_mlock2", on_syscall, MLKD_MLOCK),
+	PROBE("__ia32_sys_munlock", on_syscall, MLKD_MUNLOCK),
+	PROBE("__ia32_sys_mlockall", on_syscall, MLKD_MLOCKALL),
+	PROBE("__ia32_sys_munlockall", on_syscall, MLKD_MUNLOCKALL),
+	PROBE("__ia32_sys_mremap", on_syscall, MLKD_MREMAP),
 #endif
 };
 

@@ -32,7 +32,7 @@
 void mlkd_owners_setup(struct mlkd_owners *owners)
 {
 	mt_init(&owners->mergeable);
-	mt_init(&owners->tree);
+	mt_init_flags(&owners->tree, MT_FLAGS_USE_RCU);
 	owners->future = 0;
 }
 
@@ -100,6 +100,19 @@ bool mlkd_owners_was_mergeable(struct mlkd_owners *owners,
 	unsigned long index = vma->vm_start;
 
 	return mt_find(&owners->mergeable, &index, vma->vm_end - 1);
+}
+
+/* What is noted of @addr, to be put in place elsewhere; NULL if nothing is. */
+void *mlkd_owners_peek(struct mlkd_owners *owners, unsigned long addr)
+{
+	return mtree_load(&owners->tree, addr);
+}
+
+/* [@start, @end) has what mlkd_owners_peek() has said. */
+void mlkd_owners_restore(struct mlkd_owners *owners, void *owner,
+			 unsigned long start, unsigned long end)
+{
+	mtree_store_range(&owners->tree, start, end - 1, owner, GFP_KERNEL_ACCOUNT);
 }
 
 static void forget(struct maple_tree *tree, unsigned long start,

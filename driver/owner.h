@@ -15,8 +15,8 @@
  * @future: not 0 when a VM_LOCKED that appears in a range not in @tree is ours;
  *	the number of the request that made it so
  *
- * Each tree's own lock is a leaf, taken in mmu notifiers too.  @future changes
- * under mmap_lock held for writing.
+ * Each tree's own lock is a leaf, taken in mmu notifiers too.  @tree is read under
+ * RCU as well, in probes.  @future changes under mmap_lock held for writing.
  */
 struct mlkd_owners {
 	struct maple_tree mergeable;
@@ -41,6 +41,9 @@ int mlkd_owners_note_mergeable(struct mlkd_owners *owners,
 			       struct vm_area_struct *vma);
 bool mlkd_owners_was_mergeable(struct mlkd_owners *owners,
 			       struct vm_area_struct *vma);
+void *mlkd_owners_peek(struct mlkd_owners *owners, unsigned long addr);
+void mlkd_owners_restore(struct mlkd_owners *owners, void *owner,
+			 unsigned long start, unsigned long end);
 void mlkd_owners_forget(struct mlkd_owners *owners, struct vm_area_struct *vma);
 void mlkd_owners_unmap(struct mlkd_owners *owners, unsigned long start,
 		       unsigned long end);

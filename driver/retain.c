@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The locked process's own mlock(2) and munlock(2).
+ * The locked process's own mlock(2), munlock(2) and mremap(2).
  *
  * Two hold its memory then, and only one flag says so.  What the process locks
  * while it is locked by us is noted as its own, so that our unlock leaves it
  * alone; what it unlocks is locked again, as long as our lock lasts.  In between
  * its pages are pinned, or at worst evictable for the length of a system call.
  *
- * As everywhere, a mapping that is the process's own in parts is left to it as a
- * whole: after mlock() of a part of a mapping that we hold, our unlock leaves all
- * of the mapping locked.  And what has been moved by mremap() meanwhile is not
- * known as its own any more.
+ * mlock() of a part of a mapping has the core kernel split it, unless its flags say
+ * that there is nothing to do: as they do when we hold the whole.  Nothing else could
+ * split it, and then our unlock would leave all of it locked.  So a mapping that is
+ * to be split is marked with VM_LOCKONFAULT, which makes its flags differ, and the
+ * system call is done once more; then the mark is taken back from what has been
+ * split off.  No mapping that is only ours is marked at any other time.
  */
 #include <linux/mm.h>
 #include <linux/mman.h>
@@ -20,6 +22,42 @@
 #include "policy.h"
 #include "retain.h"
 #include "space.h"
+
+/* Takes the marks back that split() has set. */
+static void unmark(struct mlkd_space *space, unsigned long start,
+		   unsigned long end)
+{
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	/* With the neighbours. */
+	start -= min(start, PAGE_SIZE);
+	end += end < ULONG_MAX - PAGE_SIZE ? PAGE_SIZE : 0;
+	vma_iter_init(&vmi, space->mm, start);
+	for_each_vma_range(vmi, vma, end)
+		if (mlkd_owners_ours(&space->owners, vma))
+			vm_flags_clear(vma, VM_LOCKONFAULT);
+}
+
+/* Is there a mapping to be split? Then it is marked. */
+static bool split(struct mlkd_space *space, unsigned long start,
+		  unsigned long end)
+{
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+	bool again = false;
+
+	vma_iter_init(&vmi, space->mm, start);
+	for_each_vma_range(vmi, vma, end) {
+		if ((vma->vm_start >= start && vma->vm_end <= end) ||
+		    !(vma->vm_flags & VM_LOCKED) || !mlkd_vma_lockable(vma) ||
+		    !mlkd_owners_ours(&space->owners, vma))
+			continue;
+		vm_flags_set(vma, VM_LOCKONFAULT);
+		again = true;
+	}
+	return again;
+}
 
 /* [start, end) is the process's own now, and ours still. */
 static void share(struct mlkd_space *space, unsigned long start, unsigned long end)
@@ -78,24 +116,35 @@ static void change_rule(struct mlkd_space *space, bool own_future)
 /**
  * mlkd_retain - the process has called mlock(2) or one of its kin
  * @space: its space; the caller is the process itself, and holds no claim
- * @event: which one, with success
+ * @event: which one
  * @arg0: first argument of the call
  * @arg1: second argument of the call
+ * @failed: it has failed
+ *
+ * Return: the call is to be done once more.
  */
-void mlkd_retain(struct mlkd_space *space, enum mlkd_event event,
-		 unsigned long arg0, unsigned long arg1)
+bool mlkd_retain(struct mlkd_space *space, enum mlkd_event event,
+		 unsigned long arg0, unsigned long arg1, bool failed)
 {
 	unsigned long start = untagged_addr(arg0) & PAGE_MASK;
 	unsigned long end = start + PAGE_ALIGN(arg1 + offset_in_page(arg0));
+	bool again = false;
 
+	if (failed && event != MLKD_MLOCK)
+		return false;
 	if (mmap_write_lock_killable(space->mm))
-		return;
+		return false;
 	if (!space->active)
 		goto out;
 
 	switch (event) {
 	case MLKD_MLOCK:
-		share(space, start, end);
+		if (!failed)
+			again = split(space, start, end);
+		if (!failed && !again)
+			share(space, start, end);
+		if (!again)
+			unmark(space, start, end);
 		break;
 	case MLKD_MUNLOCK:
 		lock_again(space, start, end);
@@ -115,5 +164,23 @@ void mlkd_retain(struct mlkd_space *space, enum mlkd_event event,
 		break;
 	}
 out:
+	mmap_write_unlock(space->mm);
+	return again;
+}
+
+/**
+ * mlkd_retain_moved - the process has moved a mapping by mremap(2)
+ * @space: its space; the caller is the process itself, and holds no claim
+ * @owner: what mlkd_owners_peek() has said before
+ * @start: its new address
+ * @len: its new length
+ */
+void mlkd_retain_moved(struct mlkd_space *space, void *owner, unsigned long start,
+		       unsigned long len)
+{
+	if (!owner || mmap_write_lock_killable(space->mm))
+		return;
+	if (space->active)
+		mlkd_owners_restore(&space->owners, owner, start, start + len);
 	mmap_write_unlock(space->mm);
 }

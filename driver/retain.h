@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The locked process's own mlock(2) and munlock(2).
+ * The locked process's own mlock(2), munlock(2) and mremap(2).
  */
 #ifndef _MEMLOCKD_RETAIN_H
 #define _MEMLOCKD_RETAIN_H
@@ -14,9 +14,13 @@ enum mlkd_event {
 	MLKD_MUNLOCK,
 	MLKD_MLOCKALL,
 	MLKD_MUNLOCKALL,
+	MLKD_MREMAP,
+	MLKD_AGAIN,		/* the system call is to be done once more */
 };
 
-void mlkd_retain(struct mlkd_space *space, enum mlkd_event event,
-		 unsigned long arg0, unsigned long arg1);
+bool mlkd_retain(struct mlkd_space *space, enum mlkd_event event,
+		 unsigned long arg0, unsigned long arg1, bool failed);
+void mlkd_retain_moved(struct mlkd_space *space, void *owner, unsigned long start,
+		       unsigned long len);
 
 #endif /* _MEMLOCKD_RETAIN_H */

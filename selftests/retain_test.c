@@ -144,22 +144,77 @@ TEST_F(retain, mlock_meanwhile_survives_our_unlock)
 	check_own(_metadata, self, 0);
 }
 
-/* Of a mapping that is locked already the kernel keeps no parts, so all of it may stay. */
+/* The kernel does not split a mapping for a lock that is there already: we have it do so. */
 TEST_F(retain, mlock_of_a_part_meanwhile_survives_our_unlock)
 {
 	pid_t pid = self->target.pid;
-	unsigned long vmlck;
 
 	lock_it(_metadata, self, variant);
 	ASSERT_EQ(0, target_call(&self->target, do_mlock, self->addr + LEN / 4, LEN / 2, 0));
 	check_still_locked(_metadata, self, variant, 0);
 	ASSERT_EQ(0, unlock_pid(self->fd, pid));
-	vmlck = status_bytes(pid, "VmLck");
-	TH_LOG("mlock of %lu kB of %lu: VmLck %lu kB", LEN / 2 / KIB, LEN / KIB, vmlck / KIB);
-	EXPECT_LE(LEN / 2, vmlck);
-	EXPECT_GE(LEN, vmlck);
+	check_own(_metadata, self, LEN / 2);
 	EXPECT_EQ(LEN / 2, present_bytes(pid, self->addr + LEN / 4, self->addr + 3 * LEN / 4));
 	ASSERT_EQ(0, target_call(&self->target, do_munlock, self->addr, LEN, 0));
+	check_own(_metadata, self, 0);
+}
+
+TEST_F(retain, mlock_of_two_parts_and_what_is_between_them)
+{
+	pid_t pid = self->target.pid;
+
+	lock_it(_metadata, self, variant);
+	ASSERT_EQ(0, target_call(&self->target, do_mlock, self->addr, LEN / 4, 0));
+	ASSERT_EQ(0, target_call(&self->target, do_mlock, self->addr + LEN / 2, LEN / 4, 0));
+	/* From the middle of the first part to the middle of the second. */
+	ASSERT_EQ(0, target_call(&self->target, do_mlock, self->addr + LEN / 8, LEN / 2, 0));
+	/* And a part of that given up again. */
+	ASSERT_EQ(0, target_call(&self->target, do_munlock, self->addr + LEN / 4, LEN / 8, 0));
+	check_still_locked(_metadata, self, variant, 0);
+	ASSERT_EQ(0, unlock_pid(self->fd, pid));
+	check_own(_metadata, self, 5 * LEN / 8);
+}
+
+/* A part of a mapping that ends in a hole: the call fails, and marks nothing. */
+TEST_F(retain, mlock_of_a_part_that_fails_changes_nothing)
+{
+	pid_t pid = self->target.pid;
+
+	ASSERT_EQ(0, target_call(&self->target, do_unmap, self->addr + LEN, LEN, 0));
+	lock_it(_metadata, self, variant);
+	EXPECT_EQ(-ENOMEM, target_call(&self->target, do_mlock, self->addr + LEN / 2, LEN, 0));
+	check_still_locked(_metadata, self, variant, 0);
+	ASSERT_EQ(0, unlock_pid(self->fd, pid));
+	TH_LOG("VmLck %lu kB of its own", status_bytes(pid, "VmLck") / KIB);
+	/* mlock(2) itself locks what comes before the hole. */
+	EXPECT_GE(LEN / 2, status_bytes(pid, "VmLck"));
+	ASSERT_EQ(0, target_call(&self->target, do_munlock, self->addr, LEN, 0));
+	check_own(_metadata, self, 0);
+}
+
+static long do_move(long addr, long len, long to)
+{
+	void *p = mremap((void *)addr, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)to);
+
+	return p == MAP_FAILED ? -errno : (long)p;
+}
+
+TEST_F(retain, what_mremap_moves_keeps_its_owner)
+{
+	/* With a guard between the two, or the kernel would merge them. */
+	unsigned long to = self->addr + LEN, own = LEN / 2, rest = LEN / 4;
+	pid_t pid = self->target.pid;
+
+	lock_it(_metadata, self, variant);
+	ASSERT_EQ(0, target_call(&self->target, do_mlock, self->addr, own, 0));
+	ASSERT_EQ((long)to, target_call(&self->target, do_move, self->addr, own, to));
+	ASSERT_EQ((long)(to + LEN - rest),
+		  target_call(&self->target, do_move, self->addr + own, rest, to + LEN - rest));
+	EXPECT_EQ(self->vmlck - own - rest, status_bytes(pid, "VmLck"));
+	ASSERT_EQ(0, unlock_pid(self->fd, pid));
+	check_own(_metadata, self, own);
+	EXPECT_EQ(own, present_bytes(pid, to, to + own));
+	ASSERT_EQ(0, target_call(&self->target, do_munlock, to, LEN, 0));
 	check_own(_metadata, self, 0);
 }
 
