@@ -9,6 +9,8 @@
 
 #include <linux/compat.h>
 #include <linux/mm.h>
+#include <linux/sched/coredump.h>
+#include <linux/sysctl.h>
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
@@ -35,6 +37,21 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 	lockdep_assert_held_write(&vma->vm_mm->mmap_lock);
 	vma->vm_flags &= ~flags;
 }
+#endif
+
+/* Is @mm, which @task has, no image of a set-user-ID program or the like? */
+static inline bool mlkd_dumpable(struct task_struct *task, struct mm_struct *mm)
+{
+	return get_dumpable(mm) == SUID_DUMP_USER;
+}
+
+/* Handlers of sysctls, and where their tables end. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+#define mlkd_ctl_table		struct ctl_table
+#define MLKD_CTL_TABLE_END	{}
+#else
+#define mlkd_ctl_table		const struct ctl_table
+#define MLKD_CTL_TABLE_END
 #endif
 
 /* Is current in a system call with another table of numbers? */

@@ -267,6 +267,8 @@ static void mapped(struct mm_struct *mm, unsigned long start, unsigned long end)
 	if (mm != current->mm)
 		return;
 	space = mlkd_space_find_rcu(mm);
+	if (space)
+		WRITE_ONCE(space->wired.stale, true);
 	if (!space || !READ_ONCE(space->armed) ||
 	    READ_ONCE(space->future_mode.state) == MEMLOCKD_STATE_UNLOCKED)
 		return;

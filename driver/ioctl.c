@@ -11,15 +11,19 @@
 #include <linux/uaccess.h>
 
 #include "compat.h"
+#include "holder.h"
 #include "ioctl.h"
+#include "knobs.h"
 #include "lock.h"
 #include "populate.h"
 #include "report.h"
 #include "space.h"
 #include "target.h"
+#include "wired.h"
 
 #define LOCK_FLAGS	(MEMLOCKD_CURRENT | MEMLOCKD_FUTURE |	\
-			 MEMLOCKD_MOVABLE | MEMLOCKD_HEAL)
+			 MEMLOCKD_MOVABLE | MEMLOCKD_HEAL |	\
+			 MLKD_HOLDER_FLAGS)
 
 /* Rows that MAPPINGS gathers before it copies them out. */
 #define ROWS_AT_ONCE	16
@@ -38,24 +42,10 @@ union ioctl_args {
 	struct memlockd_status status;
 	struct memlockd_sync sync;
 	struct memlockd_mappings mappings;
+	struct memlockd_list list;
 };
 
-static struct task_struct *get_target(u32 type, s32 id)
-{
-	struct task_struct *task = mlkd_target_get(type, id);
-	int err;
-
-	if (IS_ERR(task))
-		return task;
-	err = mlkd_target_permitted(task);
-	if (err) {
-		put_task_struct(task);
-		return ERR_PTR(err);
-	}
-	return task;
-}
-
-static int do_info(union ioctl_args *args)
+static int do_info(struct mlkd_client *client, union ioctl_args *args)
 {
 	struct memlockd_info *info = &args->info;
 	unsigned int major = 0, minor = 0, patch = 0;
@@ -69,6 +59,10 @@ static int do_info(union ioctl_args *args)
 	info->out_lock_flags = LOCK_FLAGS;
 	info->out_locked_processes = mlkd_spaces_count();
 	info->out_pinned = (u64)mlkd_pins_total() << PAGE_SHIFT;
+	info->out_wired = (u64)mlkd_wired_now() << PAGE_SHIFT;
+	info->out_wired_peak = (u64)mlkd_wired_peak() << PAGE_SHIFT;
+	info->out_max_wired = min_t(u64, READ_ONCE(mlkd_max_wired),
+				    U64_MAX >> PAGE_SHIFT) << PAGE_SHIFT;
 	return 0;
 }
 
@@ -82,32 +76,16 @@ static int check_mode(const struct memlockd_lock *lock)
 	case MEMLOCKD_STATE_LOCKED:
 		return lock->stack_reserve ? -EINVAL : 0;
 	case MEMLOCKD_STATE_SUPERLOCKED:
-		return (lock->flags & ~MEMLOCKD_HEAL) == both ? 0 : -EINVAL;
+		return (lock->flags & (both | MEMLOCKD_MOVABLE)) == both ? 0 : -EINVAL;
 	default:
 		return -EINVAL;
 	}
 }
 
-/* Who has locked it, and when, for STATUS. */
-static void sign(struct mlkd_space *space, struct task_struct *task, u64 begin)
-{
-	struct pid *pid = get_task_pid(current, PIDTYPE_TGID);
-	u64 now = ktime_get_boottime_ns();
-
-	spin_lock(&space->lock);
-	swap(space->locker, pid);
-	space->locker_uid = current_uid();
-	space->locked_at = now;
-	space->duration = now - begin;
-	mlkd_target_faults(task, &space->minor_faults, &space->major_faults);
-	spin_unlock(&space->lock);
-	put_pid(pid);
-}
-
 /* The result of a lock, mapping by mapping. */
-static int count_mappings(struct task_struct *task, struct memlockd_lock *lock)
+static int count_mappings(struct mm_struct *mm, struct memlockd_lock *lock)
 {
-	struct mlkd_report *report = mlkd_report_begin(task);
+	struct mlkd_report *report = mlkd_report_begin(mm);
 	struct memlockd_mapping row = {};
 	int err;
 
@@ -121,23 +99,54 @@ static int count_mappings(struct task_struct *task, struct memlockd_lock *lock)
 	return err;
 }
 
-static int do_lock(union ioctl_args *args)
+/* Locks @space, for @holder, which takes the place of what @client held before. */
+static int lock_for(struct mlkd_space *space, struct mlkd_client *client,
+		    struct mlkd_holder *holder, struct mlkd_target *target,
+		    u64 stack_reserve, struct mlkd_limit *limit)
+{
+	bool bypass = READ_ONCE(mlkd_old_mlock) ||
+		      (holder->mode.flags & MEMLOCKD_BYPASS);
+	u64 begin = ktime_get_boottime_ns();
+	struct mlkd_mode mode;
+	LIST_HEAD(former);
+	int err;
+
+	mlkd_holders_take(space, client, current_uid(), false, &former);
+	mode = mlkd_holders_mode(space, holder->mode);
+	err = mlkd_lock(space, target->task, mode, bypass, stack_reserve, limit);
+	if (err) {
+		mlkd_holders_put_back(space, &former);
+		return err;
+	}
+	mlkd_holders_free(&former);
+	holder->locked_at = ktime_get_boottime_ns();
+	holder->duration = holder->locked_at - begin;
+	mlkd_target_faults(target->task, &holder->minor_faults,
+			   &holder->major_faults);
+	mlkd_holder_add(holder, space, client);
+	return 0;
+}
+
+static int do_lock(struct mlkd_client *client, union ioctl_args *args)
 {
 	struct memlockd_lock *lock = &args->lock;
 	struct mlkd_mode mode = { .state = lock->state, .flags = lock->flags };
-	u64 begin = ktime_get_boottime_ns();
+	struct mlkd_holder *holder = NULL;
 	struct mlkd_limit limit = {};
+	struct mlkd_target target;
 	struct mlkd_space *space;
-	struct task_struct *task;
 	int err;
 
 	err = check_mode(lock);
 	if (err)
 		return err;
-	task = get_target(lock->target_type, lock->target);
-	if (IS_ERR(task))
-		return PTR_ERR(task);
-	space = mlkd_space_claim(task, true);
+	if ((lock->flags & MEMLOCKD_BYPASS) && !capable(CAP_IPC_LOCK))
+		return -EPERM;
+	err = mlkd_target_get(&target, lock->target_type, lock->target);
+	if (err)
+		return err;
+	holder = mlkd_holder_new(target.task, mode);
+	space = holder ? mlkd_space_claim(&target, true) : ERR_PTR(-ENOMEM);
 	if (IS_ERR(space)) {
 		err = PTR_ERR(space);
 		if (err == -ENOMEM)
@@ -145,69 +154,74 @@ static int do_lock(union ioctl_args *args)
 		goto out;
 	}
 
-	err = mlkd_lock(space, task, mode, lock->stack_reserve, &limit);
-	if (!err)
-		sign(space, task, begin);
+	err = lock_for(space, client, holder, &target, lock->stack_reserve, &limit);
 	lock->out_locked = (u64)READ_ONCE(space->mm->locked_vm) << PAGE_SHIFT;
 	lock->out_pinned = (u64)atomic_long_read(&space->pins.nr_pages) << PAGE_SHIFT;
 	mlkd_space_release(space);
 	/* The lock stands; who is killed or gone does not miss the numbers. */
 	if (!err)
-		count_mappings(task, lock);
+		count_mappings(target.mm, lock);
 out:
+	if (err && holder)
+		mlkd_holder_free(holder);
 	lock->out_limit = limit.which;
 	lock->out_needed = limit.needed;
 	lock->out_allowed = limit.allowed;
-	put_task_struct(task);
+	mlkd_target_put(&target);
 	return err;
 }
 
-static int do_unlock(union ioctl_args *args)
+static int do_unlock(struct mlkd_client *client, union ioctl_args *args)
 {
 	struct memlockd_unlock *unlock = &args->unlock;
+	bool force = unlock->flags & MEMLOCKD_UNLOCK_FORCE;
+	struct mlkd_target target;
 	struct mlkd_space *space;
-	struct task_struct *task;
 	int err;
 
-	if (unlock->flags)
+	if (unlock->flags & ~MEMLOCKD_UNLOCK_FORCE)
 		return -EINVAL;
-	task = get_target(unlock->target_type, unlock->target);
-	if (IS_ERR(task))
-		return PTR_ERR(task);
-	space = mlkd_space_claim(task, false);
+	if (force && !capable(CAP_IPC_LOCK))
+		return -EPERM;
+	err = mlkd_target_get(&target, unlock->target_type, unlock->target);
+	if (err)
+		return err;
+	space = mlkd_space_claim(&target, false);
 	err = PTR_ERR_OR_ZERO(space);
 	if (!err) {
-		err = mlkd_unlock(space);
+		err = mlkd_holders_leave(space, client, current_uid(), force);
 		mlkd_space_release(space);
 	}
-	put_task_struct(task);
+	mlkd_target_put(&target);
 	return err;
 }
 
-static int do_sync(union ioctl_args *args)
+static int do_sync(struct mlkd_client *client, union ioctl_args *args)
 {
 	struct memlockd_sync *sync = &args->sync;
 	struct mlkd_limit limit = {};
+	struct mlkd_target target;
 	struct mlkd_space *space;
-	struct task_struct *task;
 	unsigned long locked, pinned;
+	bool bypass;
 	int err;
 
 	if (sync->flags)
 		return -EINVAL;
-	task = get_target(sync->target_type, sync->target);
-	if (IS_ERR(task))
-		return PTR_ERR(task);
-	space = mlkd_space_claim(task, false);
+	err = mlkd_target_get(&target, sync->target_type, sync->target);
+	if (err)
+		return err;
+	space = mlkd_space_claim(&target, false);
 	err = PTR_ERR_OR_ZERO(space);
 	if (err)
 		goto out;
 
 	locked = READ_ONCE(space->mm->locked_vm);
 	pinned = atomic_long_read(&space->pins.nr_pages);
+	bypass = READ_ONCE(mlkd_old_mlock) || mlkd_holders_bypass(space);
 	if (space->mode.flags & MEMLOCKD_CURRENT)
-		err = mlkd_lock(space, task, space->mode, space->stack_reserve,
-				&limit);
+		err = mlkd_lock(space, target.task, space->mode, bypass,
+				space->stack_reserve, &limit);
 	else
 		mlkd_populate_future(space, 0, 0);
 	/* It runs meanwhile, and may have unmapped more than it has mapped. */
@@ -218,87 +232,68 @@ static int do_sync(union ioctl_args *args)
 	sync->out_pinned = (u64)pinned << PAGE_SHIFT;
 	mlkd_space_release(space);
 out:
-	put_task_struct(task);
+	mlkd_target_put(&target);
 	return err;
 }
 
-/* Its number for the caller; 0 when the process is gone. */
-static pid_t live_pid(struct pid *pid)
-{
-	pid_t nr;
-
-	rcu_read_lock();
-	nr = pid_task(pid, PIDTYPE_TGID) ? pid_vnr(pid) : 0;
-	rcu_read_unlock();
-	return nr;
-}
-
-static int do_status(union ioctl_args *args)
+static int do_status(struct mlkd_client *client, union ioctl_args *args)
 {
 	struct memlockd_status *status = &args->status;
+	struct mlkd_target target;
 	struct mlkd_space *space;
-	struct task_struct *task;
 	u64 minor, major, limit;
-	struct mm_struct *mm;
+	struct mlkd_mode mode;
+	int err;
 
 	if (status->flags)
 		return -EINVAL;
-	task = get_target(status->target_type, status->target);
-	if (IS_ERR(task))
-		return PTR_ERR(task);
-	mm = mlkd_target_mm(task);
-	if (!mm) {
-		put_task_struct(task);
-		return -ESRCH;
-	}
+	err = mlkd_target_get(&target, status->target_type, status->target);
+	if (err)
+		return err;
 
-	limit = mlkd_target_memlock_limit(task);
+	limit = mlkd_target_memlock_limit(target.task);
 	status->out_memlock_limit = limit == RLIM_INFINITY ? U64_MAX : limit;
-	status->out_locked = (u64)READ_ONCE(mm->locked_vm) << PAGE_SHIFT;
-	mlkd_target_faults(task, &minor, &major);
+	status->out_locked = (u64)READ_ONCE(target.mm->locked_vm) << PAGE_SHIFT;
+	mlkd_target_faults(target.task, &minor, &major);
 
-	space = mlkd_space_find(mm);
+	space = mlkd_space_find(target.mm);
 	if (!space)
 		goto out;
-	spin_lock(&space->lock);
+	mode = mlkd_space_mode(space);
 	/* Else its first lock is on its way. */
-	if (space->mode.state != MEMLOCKD_STATE_UNLOCKED) {
-		status->out_state = space->mode.state;
-		status->out_lock_flags = space->mode.flags;
-		status->out_locker_pid = live_pid(space->locker);
-		status->out_locker_uid = from_kuid_munged(current_user_ns(),
-							  space->locker_uid);
-		status->out_lock_time_ns = space->locked_at;
-		status->out_lock_duration_ns = space->duration;
-		status->out_lock_minor_faults = minor - space->minor_faults;
-		status->out_lock_major_faults = major - space->major_faults;
+	if (mode.state != MEMLOCKD_STATE_UNLOCKED) {
+		status->out_state = mode.state;
+		status->out_lock_flags = mode.flags;
+		mlkd_holders_status(space, status, minor, major);
 	}
-	spin_unlock(&space->lock);
 	status->out_pinned = (u64)atomic_long_read(&space->pins.nr_pages) << PAGE_SHIFT;
 	status->out_bookkeeping = mlkd_pins_bytes(&space->pins);
 	status->out_healed = atomic_long_read(&space->heal.healed);
 	mlkd_space_put(space);
 out:
-	mmput(mm);
-	put_task_struct(task);
+	mlkd_target_put(&target);
 	return 0;
 }
 
-static int copy_rows(struct memlockd_mappings *mappings,
-		     const struct memlockd_mapping *rows, u32 nr)
+/* Copies rows out, each of @size bytes, to where the caller's are @row_size long. */
+static int copy_rows(u64 to_rows, u32 row_size, u32 first, const void *rows,
+		     size_t size, u32 nr)
 {
-	void __user *to = u64_to_user_ptr(mappings->rows) +
-			  (u64)mappings->out_rows * mappings->row_size;
-	size_t size = min_t(size_t, mappings->row_size, sizeof(*rows));
+	void __user *to = u64_to_user_ptr(to_rows) + (u64)first * row_size;
+	size_t known = min_t(size_t, row_size, size);
 	u32 i;
 
-	for (i = 0; i < nr; i++, to += mappings->row_size) {
-		if (copy_to_user(to, &rows[i], size) ||
-		    clear_user(to + size, mappings->row_size - size))
+	for (i = 0; i < nr; i++, to += row_size, rows += size) {
+		if (copy_to_user(to, rows, known) ||
+		    clear_user(to + known, row_size - known))
 			return -EFAULT;
 	}
-	mappings->out_rows += nr;
 	return 0;
+}
+
+static bool bad_row_size(u32 row_size, size_t min_size)
+{
+	return row_size < min_size || row_size > PAGE_SIZE;
 }
 
 static int gather_rows(struct memlockd_mappings *mappings,
@@ -322,37 +317,69 @@ static int gather_rows(struct memlockd_mappings *mappings,
 				break;
 			addr = rows[nr++].end;
 		}
-		copy_err = copy_rows(mappings, rows, nr);
+		copy_err = copy_rows(mappings->rows, mappings->row_size,
+				     mappings->out_rows, rows, sizeof(rows[0]), nr);
 		if (copy_err)
 			return copy_err;
+		mappings->out_rows += nr;
 	}
 	return err < 0 ? err : 0;
 }
 
-static int do_mappings(union ioctl_args *args)
+static int do_mappings(struct mlkd_client *client, union ioctl_args *args)
 {
 	struct memlockd_mappings *mappings = &args->mappings;
 	struct mlkd_report *report;
-	struct task_struct *task;
+	struct mlkd_target target;
 	int err;
 
-	if (mappings->flags || mappings->row_size < sizeof(struct memlockd_mapping) ||
-	    mappings->row_size > PAGE_SIZE)
+	if (mappings->flags ||
+	    bad_row_size(mappings->row_size, sizeof(struct memlockd_mapping)))
 		return -EINVAL;
 	/* An address from a wider process than this one is no address of it. */
 	if (mappings->start > ULONG_MAX)
 		return -EINVAL;
-	task = get_target(mappings->target_type, mappings->target);
-	if (IS_ERR(task))
-		return PTR_ERR(task);
-	report = mlkd_report_begin(task);
+	err = mlkd_target_get(&target, mappings->target_type, mappings->target);
+	if (err)
+		return err;
+	report = mlkd_report_begin(target.mm);
 	err = PTR_ERR_OR_ZERO(report);
 	if (!err) {
 		err = gather_rows(mappings, report);
 		mlkd_report_end(report);
 	}
-	put_task_struct(task);
+	mlkd_target_put(&target);
 	return err;
+}
+
+static int do_list(struct mlkd_client *client, union ioctl_args *args)
+{
+	struct memlockd_list *list = &args->list;
+	unsigned long id = list->start;
+	struct memlockd_holder row;
+	int err;
+
+	if (list->flags || list->start > ULONG_MAX ||
+	    bad_row_size(list->row_size, sizeof(row)))
+		return -EINVAL;
+	if (!capable(CAP_IPC_LOCK) && !READ_ONCE(mlkd_unprivileged_mlock))
+		return -EPERM;
+
+	for (; mlkd_holders_next(&id, &row); id++) {
+		if (list->out_rows == list->nr_rows) {
+			list->out_next = id;
+			break;
+		}
+		err = copy_rows(list->rows, list->row_size, list->out_rows, &row,
+				sizeof(row), 1);
+		if (err)
+			return err;
+		list->out_rows++;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
 }
 
 /**
@@ -360,13 +387,13 @@ static int do_mappings(union ioctl_args *args)
  * @size: of its structure, as the driver knows it
  * @min_size: of its structure's first version
  * @out_start: offset of the first of its outputs
- * @run: what it does, with the outputs zero at the beginning
+ * @run: what it does for a client, with the outputs zero at the beginning
  */
 struct ioctl_op {
 	size_t size;
 	size_t min_size;
 	size_t out_start;
-	int (*run)(union ioctl_args *args);
+	int (*run)(struct mlkd_client *client, union ioctl_args *args);
 };
 
 #define INDEX(cmd)	((cmd) - MEMLOCKD_CMD_INFO)
@@ -374,7 +401,7 @@ struct ioctl_op {
 static const struct ioctl_op ioctl_ops[] = {
 	[INDEX(MEMLOCKD_CMD_INFO)] = {
 		.size = sizeof(struct memlockd_info),
-		.min_size = offsetofend(struct memlockd_info, out_pinned),
+		.min_size = offsetofend(struct memlockd_info, out_max_wired),
 		.out_start = offsetof(struct memlockd_info, out_version),
 		.run = do_info,
 	},
@@ -398,7 +425,7 @@ static const struct ioctl_op ioctl_ops[] = {
 	},
 	[INDEX(MEMLOCKD_CMD_STATUS)] = {
 		.size = sizeof(struct memlockd_status),
-		.min_size = offsetofend(struct memlockd_status, out_healed),
+		.min_size = offsetofend(struct memlockd_status, out_reserved),
 		.out_start = offsetof(struct memlockd_status, out_state),
 		.run = do_status,
 	},
@@ -408,7 +435,25 @@ static const struct ioctl_op ioctl_ops[] = {
 		.out_start = offsetof(struct memlockd_mappings, out_rows),
 		.run = do_mappings,
 	},
+	[INDEX(MEMLOCKD_CMD_LIST)] = {
+		.size = sizeof(struct memlockd_list),
+		.min_size = offsetofend(struct memlockd_list, out_next),
+		.out_start = offsetof(struct memlockd_list, out_rows),
+		.run = do_list,
+	},
 };
+
+int mlkd_open(struct inode *inode, struct file *file)
+{
+	file->private_data = mlkd_client_new();
+	return file->private_data ? 0 : -ENOMEM;
+}
+
+int mlkd_release(struct inode *inode, struct file *file)
+{
+	mlkd_client_close(file->private_data);
+	return 0;
+}
 
 long mlkd_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
@@ -438,7 +483,7 @@ long mlkd_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (copy_to_user(user, &args, size))
 		return -EFAULT;
 
-	err = op->run(&args);
+	err = op->run(file->private_data, &args);
 
 	/* MEMLOCKD_LOCK says which limit it has met. */
 	if (err && err != -ENOMEM)

@@ -30,29 +30,64 @@
 #include "target.h"
 #include "worker.h"
 
+/**
+ * struct request - a request to lock
+ * @task: the process
+ * @mode: what it is to have
+ * @bypass: its RLIMIT_MEMLOCK is not applied
+ */
+struct request {
+	struct task_struct *task;
+	struct mlkd_mode mode;
+	bool bypass;
+};
+
 static bool locked(struct vm_area_struct *vma)
 {
 	return vma->vm_flags & VM_LOCKED;
 }
 
-/* @extra: pages that the caller is going to add to what is mapped. */
-static int check_limits(struct mlkd_space *space, struct task_struct *task,
-			struct mlkd_mode mode, unsigned long extra,
-			struct mlkd_limit *limit)
+/*
+ * RLIMIT_MEMLOCK, once @new pages more are locked. The core kernel does not know of
+ * a bypass: with FUTURE it would refuse each later mmap() of the process.
+ */
+static int check_rlimit(struct mlkd_space *space, const struct request *request,
+			unsigned long new, struct mlkd_limit *limit)
 {
-	unsigned long rlimit = mlkd_target_memlock_limit(task);
-	unsigned long total = space->mm->locked_vm;
+	unsigned long rlimit = mlkd_target_memlock_limit(request->task);
+	unsigned long total = space->mm->locked_vm + new;
+	bool future = request->mode.flags & MEMLOCKD_FUTURE;
+
+	if (total <= rlimit >> PAGE_SHIFT || mlkd_target_unlimited(request->task))
+		return 0;
+	if (request->bypass ? !future : !new)
+		return 0;
+	limit->which = request->bypass ? MEMLOCKD_LIMIT_FUTURE :
+		       MEMLOCKD_LIMIT_RLIMIT_MEMLOCK;
+	limit->needed = (u64)total << PAGE_SHIFT;
+	limit->allowed = rlimit;
+	return -ENOMEM;
+}
+
+/* @extra: pages that the caller is going to add to what is mapped. */
+static int check_limits(struct mlkd_space *space, const struct request *request,
+			unsigned long extra, struct mlkd_limit *limit)
+{
 	unsigned long new = extra, unique = extra, largest = 0;
 	struct vm_area_struct *vma;
 	struct vma_iterator vmi;
+	int err;
+
+	if (!(request->mode.flags & MEMLOCKD_CURRENT))
+		return check_rlimit(space, request, 0, limit);
 
 	vma_iter_init(&vmi, space->mm, 0);
-	if (!(mode.flags & MEMLOCKD_CURRENT))
-		return 0;
-
 	for_each_vma(vmi, vma) {
-		struct mlkd_want want = mlkd_want(vma, mode);
+		struct mlkd_want want = mlkd_want(vma, request->mode);
 
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
 		if (want.locked && !locked(vma))
 			new += vma_pages(vma);
 		if (!want.present)
@@ -66,13 +101,9 @@ static int check_limits(struct mlkd_space *space, struct task_struct *task,
 		}
 	}
 
-	total += new;
-	if (new && total > rlimit >> PAGE_SHIFT && !mlkd_target_unlimited(task)) {
-		limit->which = MEMLOCKD_LIMIT_RLIMIT_MEMLOCK;
-		limit->needed = (u64)total << PAGE_SHIFT;
-		limit->allowed = rlimit;
-		return -ENOMEM;
-	}
+	err = check_rlimit(space, request, new, limit);
+	if (err)
+		return err;
 	/* Pages may be mapped shared twice, but those of one mapping are different. */
 	unique += largest >> PAGE_SHIFT;
 	if (unique > totalram_pages()) {
@@ -153,6 +184,8 @@ static int note_owners(struct mlkd_space *space, struct mlkd_mode mode, bool fut
 		if (!err && mode.state == MEMLOCKD_STATE_SUPERLOCKED &&
 		    (vma->vm_flags & VM_MERGEABLE))
 			err = mlkd_owners_note_mergeable(owners, vma);
+		if (!err && fatal_signal_pending(current))
+			err = -EINTR;
 		if (err)
 			return err;
 		cond_resched();
@@ -250,9 +283,10 @@ static struct mlkd_mode future_of(struct mlkd_mode mode)
 }
 
 /* Flags the mappings. When it fails, it has changed nothing. */
-static int raise(struct mlkd_space *space, struct task_struct *task,
-		 struct mlkd_mode mode, struct mlkd_limit *limit)
+static int raise(struct mlkd_space *space, const struct request *request,
+		 struct mlkd_limit *limit)
 {
+	struct mlkd_mode mode = request->mode;
 	struct mm_struct *mm = space->mm;
 	struct page **scratch;
 	bool future;
@@ -265,9 +299,11 @@ static int raise(struct mlkd_space *space, struct task_struct *task,
 	if (mmap_write_lock_killable(mm))
 		goto out_free;
 
-	err = mlkd_target_gone(task, mm) ? -ESRCH : 0;
+	err = mlkd_target_gone(request->task, mm) ? -ESRCH : 0;
 	if (!err)
-		err = check_limits(space, task, mode, 0, limit);
+		err = check_limits(space, request, 0, limit);
+	if (!err)
+		err = mlkd_wired_reserve(space, mode, limit);
 	if (err)
 		goto out_unlock;
 
@@ -277,6 +313,7 @@ static int raise(struct mlkd_space *space, struct task_struct *task,
 	err = note_owners(space, mode, future);
 	if (err) {
 		forget_owners(space, space->request);
+		mlkd_wired_recount(space, space->mode);
 		goto out_unlock;
 	}
 
@@ -372,6 +409,7 @@ static void undo(struct mlkd_space *space, unsigned long request)
 	space->future = space->mode.flags & MEMLOCKD_FUTURE;
 	space->heal.on = space->mode.flags & MEMLOCKD_HEAL;
 	space->active = space->mode.state != MEMLOCKD_STATE_UNLOCKED;
+	mlkd_wired_recount(space, space->mode);
 	mmap_write_unlock(mm);
 
 	/* One page; there is no way to fail from here. */
@@ -415,6 +453,7 @@ static int finish(struct mlkd_space *space, struct mlkd_mode mode)
 		space->future_mode = future_of(mode);
 		space->future = mode.flags & MEMLOCKD_FUTURE;
 		space->heal.on = mode.flags & MEMLOCKD_HEAL;
+		mlkd_wired_recount(space, mode);
 	}
 	mmap_write_unlock(mm);
 	if (err)
@@ -460,16 +499,16 @@ static void stack_work(struct work_struct *work)
  * the first of its page.  It is not locked yet.  What cannot be had (another
  * mapping is in the way) is left out.
  */
-static int grow_stack(struct mlkd_space *space, struct task_struct *task,
-		      struct mlkd_mode mode, u64 reserve,
-		      struct mlkd_limit *limit)
+static int grow_stack(struct mlkd_space *space, const struct request *request,
+		      u64 reserve, struct mlkd_limit *limit)
 {
+	struct task_struct *task = request->task;
 	struct mm_struct *mm = space->mm;
 	struct vm_area_struct *vma;
 	unsigned long floor;
 	int err = 0;
 
-	if (mode.state != MEMLOCKD_STATE_SUPERLOCKED ||
+	if (request->mode.state != MEMLOCKD_STATE_SUPERLOCKED ||
 	    reserve == MEMLOCKD_STACK_RESERVE_NONE)
 		return 0;
 
@@ -479,7 +518,7 @@ static int grow_stack(struct mlkd_space *space, struct task_struct *task,
 	floor = stack_floor(vma, task, mm->start_stack,
 			    reserve ?: MEMLOCKD_STACK_RESERVE_DEFAULT);
 	if (floor)
-		err = check_limits(space, task, mode,
+		err = check_limits(space, request,
 				   (vma->vm_start - floor) >> PAGE_SHIFT, limit);
 	mmap_read_unlock(mm);
 	if (floor && !err) {
@@ -495,22 +534,29 @@ static int grow_stack(struct mlkd_space *space, struct task_struct *task,
  * @space: the space; its claim is held
  * @task: the process
  * @mode: the mode; its state is not MEMLOCKD_STATE_UNLOCKED
+ * @bypass: the process's RLIMIT_MEMLOCK is not applied
  * @stack_reserve: as in &memlockd_lock.stack_reserve
  * @limit: set when a limit is met
  *
  * Return: 0; or -ENOMEM, -EINTR, -ESRCH, and nothing has changed.
  */
 int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
-	      struct mlkd_mode mode, u64 stack_reserve, struct mlkd_limit *limit)
+	      struct mlkd_mode mode, bool bypass, u64 stack_reserve,
+	      struct mlkd_limit *limit)
 {
+	struct request request = { .task = task, .mode = mode, .bypass = bypass };
 	int err;
 
 	mlkd_future_arm(space);
 	space->request++;
-	err = grow_stack(space, task, mode, stack_reserve, limit);
+	err = grow_stack(space, &request, stack_reserve, limit);
 	if (err)
 		goto out;
-	err = raise(space, task, mode, limit);
+	err = raise(space, &request, limit);
+	if (err && limit->which == MEMLOCKD_LIMIT_MAX_WIRED && mlkd_wired_refresh()) {
+		*limit = (struct mlkd_limit){};
+		err = raise(space, &request, limit);
+	}
 	if (err)
 		goto out;
 	if (mode.flags & MEMLOCKD_CURRENT)
@@ -535,19 +581,38 @@ out:
 }
 
 /**
+ * mlkd_lower - give up what @mode does not ask for
+ * @space: the space; its claim is held, and it is locked
+ * @mode: no more than it has
+ *
+ * Return: 0; or -ENOMEM, and nothing has changed.
+ */
+int mlkd_lower(struct mlkd_space *space, struct mlkd_mode mode)
+{
+	int err;
+
+	/* What was there stays locked as long as there is any lock. */
+	mode.flags |= space->mode.flags & MEMLOCKD_CURRENT;
+	err = finish(space, mode);
+	if (err)
+		return err;
+	spin_lock(&space->lock);
+	space->mode = mode;
+	spin_unlock(&space->lock);
+	return 0;
+}
+
+/**
  * mlkd_unlock - undo a lock, whole
  * @space: the space; its claim is held
- *
- * Return: 0, or -ENOENT when nothing is locked.
  */
-int mlkd_unlock(struct mlkd_space *space)
+void mlkd_unlock(struct mlkd_space *space)
 {
 	if (space->mode.state == MEMLOCKD_STATE_UNLOCKED)
-		return -ENOENT;
+		return;
 
 	spin_lock(&space->lock);
 	space->mode = (struct mlkd_mode){};
 	spin_unlock(&space->lock);
 	undo(space, MLKD_FIRST_REQUEST);
-	return 0;
 }

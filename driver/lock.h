@@ -22,8 +22,10 @@ struct mlkd_limit {
 };
 
 int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
-	      struct mlkd_mode mode, u64 stack_reserve, struct mlkd_limit *limit);
-int mlkd_unlock(struct mlkd_space *space);
+	      struct mlkd_mode mode, bool bypass, u64 stack_reserve,
+	      struct mlkd_limit *limit);
+int mlkd_lower(struct mlkd_space *space, struct mlkd_mode mode);
+void mlkd_unlock(struct mlkd_space *space);
 int mlkd_note_locked(struct mlkd_space *space);
 
 #endif /* _MEMLOCKD_LOCK_H */

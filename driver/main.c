@@ -9,12 +9,17 @@
 
 #include "future.h"
 #include "heal.h"
+#include "holder.h"
 #include "ioctl.h"
+#include "knobs.h"
 #include "pin.h"
 #include "space.h"
+#include "target.h"
 
 static const struct file_operations fops = {
 	.owner = THIS_MODULE,
+	.open = mlkd_open,
+	.release = mlkd_release,
 	.unlocked_ioctl = mlkd_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.llseek = noop_llseek,
@@ -31,23 +36,36 @@ static int __init memlockd_init(void)
 {
 	int err;
 
+	err = mlkd_targets_init();
+	if (err)
+		return err;
 	err = mlkd_pins_init();
 	if (err)
 		return err;
 	err = mlkd_spaces_init();
 	if (err)
 		goto out_pins;
-	err = mlkd_heal_init();
+	err = mlkd_holders_init();
 	if (err)
 		goto out_spaces;
+	err = mlkd_heal_init();
+	if (err)
+		goto out_holders;
 	mlkd_future_init();
-	err = misc_register(&device);
+	err = mlkd_knobs_init();
 	if (err)
 		goto out_heal;
+	err = misc_register(&device);
+	if (err)
+		goto out_knobs;
 	return 0;
 
+out_knobs:
+	mlkd_knobs_exit();
 out_heal:
 	mlkd_heal_exit();
+out_holders:
+	mlkd_holders_exit();
 out_spaces:
 	mlkd_spaces_exit();
 out_pins:
@@ -58,8 +76,10 @@ out_pins:
 static void __exit memlockd_exit(void)
 {
 	misc_deregister(&device);
+	mlkd_knobs_exit();
 	mlkd_future_exit();
 	mlkd_heal_exit();
+	mlkd_holders_exit();
 	mlkd_spaces_exit();
 	mlkd_pins_exit();
 }

@@ -21,7 +21,6 @@
 #include "compat.h"
 #include "report.h"
 #include "space.h"
-#include "target.h"
 
 /* Pages looked at in one go, and how many times that under one mmap_lock. */
 #define SNAPSHOT_PAGES	8192UL
@@ -47,11 +46,11 @@ struct mlkd_report {
 
 /**
  * mlkd_report_begin - begin a report of a process
- * @task: leader of the process
+ * @mm: its address space
  *
  * Return: the report, or ERR_PTR(): -ESRCH, -ENOMEM.
  */
-struct mlkd_report *mlkd_report_begin(struct task_struct *task)
+struct mlkd_report *mlkd_report_begin(struct mm_struct *mm)
 {
 	struct mlkd_report *report = kzalloc(sizeof(*report), GFP_KERNEL_ACCOUNT);
 	int err = -ENOMEM;
@@ -63,10 +62,9 @@ struct mlkd_report *mlkd_report_begin(struct task_struct *task)
 	if (!report->pfns)
 		goto free_report;
 	err = -ESRCH;
-	report->mm = mlkd_target_mm(task);
-	if (!report->mm)
+	if (!mmget_not_zero(mm))
 		goto free_pfns;
-
+	report->mm = mm;
 	report->notifier.mm = report->mm;
 	report->space = mlkd_space_find(report->mm);
 	if (report->space)

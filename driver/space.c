@@ -9,6 +9,7 @@
 
 #include "compat.h"
 #include "future.h"
+#include "holder.h"
 #include "populate.h"
 #include "space.h"
 #include "target.h"
@@ -16,18 +17,32 @@
 static DEFINE_HASHTABLE(spaces, 8);
 static DEFINE_SPINLOCK(spaces_lock);
 static unsigned int nr_spaces;
-static struct workqueue_struct *reaper;
+static struct workqueue_struct *reaper, *pinner;
 
 int __init mlkd_spaces_init(void)
 {
-	reaper = alloc_workqueue("memlockd", WQ_UNBOUND, 0);
-	return reaper ? 0 : -ENOMEM;
+	reaper = alloc_workqueue("memlockd_reap", WQ_UNBOUND, 0);
+	if (!reaper)
+		return -ENOMEM;
+	pinner = alloc_workqueue("memlockd_pin", WQ_UNBOUND, 0);
+	if (!pinner) {
+		destroy_workqueue(reaper);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 /* Nothing is locked, or the module would be in use; the last may be on its way. */
 void mlkd_spaces_exit(void)
 {
+	destroy_workqueue(pinner);
 	destroy_workqueue(reaper);
+}
+
+/* Waits until what has ended so far is gone. */
+void mlkd_spaces_settle(void)
+{
+	flush_workqueue(reaper);
 }
 
 unsigned int mlkd_spaces_count(void)
@@ -78,7 +93,7 @@ void mlkd_space_put(struct mlkd_space *space)
 		return;
 	mlkd_pins_destroy(&space->pins);
 	mlkd_owners_destroy(&space->owners);
-	put_pid(space->locker);
+	mmdrop(space->mm);
 	kfree_rcu(space, rcu);
 	module_put(THIS_MODULE);
 }
@@ -102,7 +117,7 @@ void mlkd_space_pin_later(struct mlkd_space *space)
 	if (test_and_set_bit(MLKD_SPACE_PINNING, &space->flags))
 		return;
 	if (refcount_inc_not_zero(&space->ref))
-		queue_work(reaper, &space->pin_work);
+		queue_work(pinner, &space->pin_work);
 }
 
 /* The address space has ended, and its notifier with it. */
@@ -110,6 +125,8 @@ static void reap(struct work_struct *work)
 {
 	struct mlkd_space *space = container_of(work, struct mlkd_space, reap);
 
+	mlkd_holders_drop(space);
+	mlkd_wired_drop(space);
 	mlkd_future_disarm(space);
 	mmu_notifier_unregister(&space->notifier, space->mm);
 	mlkd_space_put(space);
@@ -144,6 +161,7 @@ static void notifier_end(struct mmu_notifier *notifier,
 	/* The OOM reaper may not wait; ->release follows soon. */
 	if (range->event != MMU_NOTIFY_UNMAP || !mmu_notifier_range_blockable(range))
 		return;
+	WRITE_ONCE(space->wired.stale, true);
 	mlkd_pins_drop(&space->pins, range->start, range->end, false);
 	mlkd_owners_unmap(&space->owners, range->start, range->end);
 }
@@ -162,6 +180,7 @@ static struct mlkd_space *alloc_space(struct mm_struct *mm)
 	__module_get(THIS_MODULE);
 	space->notifier.ops = &notifier_ops;
 	space->mm = mm;
+	mmgrab(mm);
 	space->request = MLKD_FIRST_REQUEST - 1;
 	space->busy = true;
 	refcount_set(&space->ref, 2);
@@ -169,6 +188,8 @@ static struct mlkd_space *alloc_space(struct mm_struct *mm)
 	INIT_WORK(&space->reap, reap);
 	INIT_WORK(&space->pin_work, pin_work);
 	spin_lock_init(&space->lock);
+	INIT_LIST_HEAD(&space->holders);
+	mlkd_wired_setup(&space->wired);
 	mlkd_owners_setup(&space->owners);
 	mlkd_pins_setup(&space->pins, mm);
 	mlkd_heal_setup(&space->heal);
@@ -180,6 +201,7 @@ static void end_space(struct mlkd_space *space, bool registered)
 {
 	leave(space);
 	wake_up_all(&space->wait);
+	mlkd_wired_drop(space);
 	mlkd_future_disarm(space);
 	if (registered)
 		mmu_notifier_unregister(&space->notifier, space->mm);
@@ -187,20 +209,10 @@ static void end_space(struct mlkd_space *space, bool registered)
 	mlkd_space_put(space);		/* the claim's */
 }
 
-/*
- * Returns the space of @mm with a reference, and claimed if it was not busy;
- * ERR_PTR(-ENOENT) if there is none and none was to be made.
- */
-static struct mlkd_space *try_claim(struct mm_struct *mm, bool create, bool *claimed)
+/* The space of @mm with a reference, and claimed if it was not busy; or NULL. */
+static struct mlkd_space *find_and_claim(struct mm_struct *mm, bool *claimed)
 {
-	struct mlkd_space *space, *new = NULL;
-	int err;
-
-	if (create) {
-		new = alloc_space(mm);
-		if (!new)
-			return ERR_PTR(-ENOMEM);
-	}
+	struct mlkd_space *space;
 
 	spin_lock(&spaces_lock);
 	space = lookup(mm);
@@ -208,62 +220,111 @@ static struct mlkd_space *try_claim(struct mm_struct *mm, bool create, bool *cla
 		refcount_inc(&space->ref);
 		*claimed = !space->busy;
 		space->busy = true;
-	} else if (new) {
-		hash_add_rcu(spaces, &new->node, (unsigned long)mm);
+	}
+	spin_unlock(&spaces_lock);
+	return space;
+}
+
+/* A new space of @mm, claimed; -EEXIST if there is one already. */
+static struct mlkd_space *new_space(struct mm_struct *mm)
+{
+	struct mlkd_space *space = alloc_space(mm);
+	bool exists;
+	int err;
+
+	if (!space)
+		return ERR_PTR(-ENOMEM);
+	spin_lock(&spaces_lock);
+	exists = lookup(mm);
+	if (!exists) {
+		hash_add_rcu(spaces, &space->node, (unsigned long)mm);
 		nr_spaces++;
 	}
 	spin_unlock(&spaces_lock);
-
-	if (space || !new) {
-		if (new) {
-			refcount_set(&new->ref, 1);
-			mlkd_space_put(new);
-		}
-		return space ?: ERR_PTR(-ENOENT);
+	if (exists) {
+		refcount_set(&space->ref, 1);
+		mlkd_space_put(space);
+		return ERR_PTR(-EEXIST);
 	}
 
-	err = mmu_notifier_register(&new->notifier, mm);
+	err = mmu_notifier_register(&space->notifier, mm);
 	if (err) {
-		end_space(new, false);
+		end_space(space, false);
 		/* Any signal makes it give up; nothing has happened yet. */
 		return ERR_PTR(err == -EINTR ? -ERESTARTNOINTR : err);
 	}
-	*claimed = true;
-	return new;
+	return space;
 }
 
 /**
  * mlkd_space_claim - claim a process's address space, to change its lock
- * @task: leader of the process
+ * @target: the process
  * @create: make a space if there is none
  *
  * Return: the space, with a user of its mm held, to be given to
- * mlkd_space_release(); or an ERR_PTR(): -ESRCH when the process has ended,
+ * mlkd_space_release(); or an ERR_PTR(): -ESRCH when the address space has ended,
  * -ENOENT when it is not locked, -ENOMEM, -EINTR.
  */
-struct mlkd_space *mlkd_space_claim(struct task_struct *task, bool create)
+struct mlkd_space *mlkd_space_claim(struct mlkd_target *target, bool create)
 {
-	for (;;) {
-		struct mm_struct *mm = mlkd_target_mm(task);
-		struct mlkd_space *space;
-		bool claimed = false;
-		int err;
+	struct mm_struct *mm = target->mm;
+	struct mlkd_space *space;
+	bool claimed = false;
+	int err;
 
-		if (!mm)
+	for (;;) {
+		if (!mmget_not_zero(mm))
 			return ERR_PTR(-ESRCH);
-		space = try_claim(mm, create, &claimed);
+		space = find_and_claim(mm, &claimed);
 		if (claimed)
 			return space;
+		if (!space) {
+			space = create ? new_space(mm) : ERR_PTR(-ENOENT);
+			if (!IS_ERR(space))
+				return space;
+			mmput(mm);
+			if (PTR_ERR(space) != -EEXIST)
+				return space;
+			continue;
+		}
 		mmput(mm);
-		if (IS_ERR(space))
-			return space;
-
 		err = wait_event_killable(space->wait,
 					  !READ_ONCE(space->busy) ||
 					  READ_ONCE(space->gone));
 		mlkd_space_put(space);
 		if (err)
 			return ERR_PTR(-EINTR);
+	}
+}
+
+/**
+ * mlkd_space_claim_again - claim a space that is known already
+ * @space: the space; the caller, a worker, has a reference
+ *
+ * Return: true with the claim, a reference more, and a user of its mm; false when
+ * it has ended.
+ */
+bool mlkd_space_claim_again(struct mlkd_space *space)
+{
+	for (;;) {
+		bool claimed;
+
+		if (!mmget_not_zero(space->mm))
+			return false;
+		spin_lock(&spaces_lock);
+		claimed = !space->gone && !space->busy;
+		if (claimed) {
+			space->busy = true;
+			refcount_inc(&space->ref);
+		}
+		spin_unlock(&spaces_lock);
+		if (claimed)
+			return true;
+		mmput(space->mm);
+		if (READ_ONCE(space->gone))
+			return false;
+		wait_event_idle(space->wait,
+				!READ_ONCE(space->busy) || READ_ONCE(space->gone));
 	}
 }
 

@@ -7,9 +7,7 @@
 
 #include <linux/hashtable.h>
 #include <linux/mmu_notifier.h>
-#include <linux/pid.h>
 #include <linux/refcount.h>
-#include <linux/uidgid.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
@@ -17,25 +15,24 @@
 #include "owner.h"
 #include "pin.h"
 #include "policy.h"
+#include "wired.h"
+
+struct mlkd_target;
 
 /**
  * struct mlkd_space - a locked address space
- * @notifier: holds @mm's mm_count, never its mm_users
- * @mm: the address space
+ * @notifier: tells of what becomes of the address space
+ * @mm: the address space; its mm_count is held, never its mm_users
  * @node: in the table of spaces, until @gone
  * @ref: one for the table, one for each call that uses it
  * @busy: a call has claimed it, to change it
  * @gone: unlocked, or its address space has ended; not in the table any more
  * @wait: woken when @busy ends or @gone begins
  * @reap: takes a space whose address space has ended apart
- * @lock: protects @mode to @major_faults, which every call may read
+ * @lock: protects @mode, which every call may read
  * @mode: what the space has
- * @locker: who asked for it
- * @locker_uid: and its real user ID
- * @locked_at: CLOCK_BOOTTIME, ns
- * @duration: of the locking call, ns
- * @minor_faults: of the process when it was locked
- * @major_faults: likewise
+ * @holders: who has asked for it; see holder.h
+ * @wired: its part in the count of all that is locked
  * @owners: whose VM_LOCKED is
  * @pins: the pins
  * @heal: what is to be made writable again
@@ -63,8 +60,8 @@
  * being killable, or at all.  Who holds a claim holds a user of @mm, so that
  * ->release cannot run; who waits holds none.
  *
- * Lock order: mmap_lock, then one of the leaves: the table's lock, @lock,
- * @pins.chunks, @owners.tree, @heal.lock.
+ * Lock order: mmap_lock, the mutex of wired.c, then one of the leaves: the table's
+ * lock, @lock, that of holder.c, @pins.chunks, @owners.tree, @heal.lock.
  */
 struct mlkd_space {
 	struct mmu_notifier notifier;
@@ -76,14 +73,10 @@ struct mlkd_space {
 	wait_queue_head_t wait;
 	struct work_struct reap;
 
-	spinlock_t lock;	/* @mode to @major_faults */
+	spinlock_t lock;	/* @mode */
 	struct mlkd_mode mode;
-	struct pid *locker;
-	kuid_t locker_uid;
-	u64 locked_at;
-	u64 duration;
-	u64 minor_faults;
-	u64 major_faults;
+	struct list_head holders;
+	struct mlkd_wired wired;
 
 	struct mlkd_owners owners;
 	struct mlkd_pins pins;
@@ -107,8 +100,10 @@ struct mlkd_space {
 int mlkd_spaces_init(void);
 void mlkd_spaces_exit(void);
 unsigned int mlkd_spaces_count(void);
+void mlkd_spaces_settle(void);
 
-struct mlkd_space *mlkd_space_claim(struct task_struct *task, bool create);
+struct mlkd_space *mlkd_space_claim(struct mlkd_target *target, bool create);
+bool mlkd_space_claim_again(struct mlkd_space *space);
 void mlkd_space_release(struct mlkd_space *space);
 
 struct mlkd_space *mlkd_space_find(struct mm_struct *mm);

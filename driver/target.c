@@ -15,6 +15,7 @@
 #include <linux/sched/task.h>
 
 #include "compat.h"
+#include "knobs.h"
 #include "target.h"
 
 /*
@@ -41,80 +42,80 @@ static struct pid *pid_of_pidfd(int fd)
 	return pid;
 }
 
-/**
- * mlkd_target_get - find the process that a call names
- * @type: &enum memlockd_target_type
- * @id: as @type says
- *
- * Return: the leader of the process, or ERR_PTR().
- */
-struct task_struct *mlkd_target_get(u32 type, s32 id)
+/* The leader of a process that has @mm. */
+static struct task_struct *task_of_mm(struct mm_struct *mm)
+{
+	struct task_struct *task = NULL, *t;
+
+	rcu_read_lock();
+#ifdef CONFIG_MEMCG
+	t = rcu_dereference(mm->owner);
+	if (t)
+		task = t->group_leader;
+#else
+	for_each_process(t) {
+		if (READ_ONCE(t->mm) == mm) {
+			task = t;
+			break;
+		}
+	}
+#endif
+	if (task)
+		get_task_struct(task);
+	rcu_read_unlock();
+	return task ?: ERR_PTR(-ESRCH);
+}
+
+/* proc_mem_operations is static, but what a file of our own has is the same. */
+static const struct file_operations *proc_mem_ops __ro_after_init;
+
+int __init mlkd_targets_init(void)
+{
+	struct file *file = filp_open("/proc/self/mem", O_RDONLY, 0);
+
+	if (IS_ERR(file)) {
+		pr_info("memlockd: no /proc/self/mem (%ld): MEMLOCKD_TARGET_PROC_MEM does not work\n",
+			PTR_ERR(file));
+		return 0;
+	}
+	proc_mem_ops = file->f_op;
+	filp_close(file, NULL);
+	return 0;
+}
+
+/* *@mm is the address space that the file stands for, with its mm_count held. */
+static struct task_struct *task_of_proc_mem(int fd, struct mm_struct **mm)
+{
+	struct file *file = fget(fd);
+	struct task_struct *task;
+
+	if (!file)
+		return ERR_PTR(-EBADF);
+	*mm = NULL;
+	task = ERR_PTR(-EINVAL);
+	if (proc_mem_ops && file->f_op == proc_mem_ops) {
+		*mm = file->private_data;
+		task = *mm ? task_of_mm(*mm) : ERR_PTR(-ESRCH);
+	}
+	if (!IS_ERR(task))
+		mmgrab(*mm);
+	fput(file);
+	return task;
+}
+
+static struct task_struct *task_of_pid(struct pid *pid)
 {
 	struct task_struct *task;
-	struct pid *pid;
 
-	switch (type) {
-	case MEMLOCKD_TARGET_PID:
-		pid = id ? find_get_pid(id) : get_task_pid(current, PIDTYPE_TGID);
-		break;
-	case MEMLOCKD_TARGET_PIDFD:
-		pid = pid_of_pidfd(id);
-		break;
-	default:
-		return ERR_PTR(-EINVAL);
-	}
 	if (IS_ERR(pid))
 		return ERR_CAST(pid);
 	task = get_pid_task(pid, PIDTYPE_TGID);
 	put_pid(pid);
-	if (!task)
-		return ERR_PTR(-ESRCH);
-	if (task->flags & PF_KTHREAD) {
-		put_task_struct(task);
-		return ERR_PTR(-ESRCH);
-	}
-	return task;
+	return task ?: ERR_PTR(-ESRCH);
 }
 
-/**
- * mlkd_target_permitted - may the caller lock @task?
- * @task: the process
- *
- * Memory is the machine's, so that root of a user namespace is nobody here.
- * Asked at each call, of the caller, who need not be who opened the device.
- *
- * Return: 0 or -EPERM.
- */
-int mlkd_target_permitted(struct task_struct *task)
-{
-	const struct cred *cred = current_cred(), *tcred;
-	int ret = 0;
-
-	if (!capable(CAP_IPC_LOCK))
-		return -EPERM;
-	if (same_thread_group(task, current))
-		return 0;
-
-	/* As ptrace(2) decides whose process it is. */
-	tcred = get_task_cred(task);
-	if (!(uid_eq(cred->uid, tcred->euid) && uid_eq(cred->uid, tcred->suid) &&
-	      uid_eq(cred->uid, tcred->uid) && gid_eq(cred->gid, tcred->egid) &&
-	      gid_eq(cred->gid, tcred->sgid) && gid_eq(cred->gid, tcred->gid)) &&
-	    !ns_capable(tcred->user_ns, CAP_SYS_PTRACE))
-		ret = -EPERM;
-	put_cred(tcred);
-	return ret;
-}
-
-/**
- * mlkd_target_mm - the address space of @task
- * @task: leader of the process
- *
- * The leader may have exited before its threads.
- *
- * Return: the address space, to be given to mmput(), or NULL.
- */
-struct mm_struct *mlkd_target_mm(struct task_struct *task)
+/* The address space of @task, whose leader may have exited before its threads. */
+static struct mm_struct *mm_of_task(struct task_struct *task)
 {
 	struct mm_struct *mm = get_task_mm(task);
 	struct task_struct *t;
@@ -130,6 +131,107 @@ struct mm_struct *mlkd_target_mm(struct task_struct *task)
 	}
 	rcu_read_unlock();
 	return mm;
+}
+
+/* Is it the caller's own, and no more than that: no set-user-ID program? */
+static bool own(struct task_struct *task, struct mm_struct *mm,
+		const struct cred *tcred)
+{
+	const struct cred *cred = current_cred();
+
+	return uid_eq(cred->uid, tcred->euid) && uid_eq(cred->uid, tcred->suid) &&
+	       uid_eq(cred->uid, tcred->uid) && gid_eq(cred->gid, tcred->egid) &&
+	       gid_eq(cred->gid, tcred->sgid) && gid_eq(cred->gid, tcred->gid) &&
+	       mlkd_dumpable(task, mm);
+}
+
+/*
+ * May the caller lock @task, which has @mm, or look at its lock?  As ptrace(2)
+ * decides, as far as a module can.  Memory is the machine's, so that root of a
+ * user namespace is nobody here.
+ */
+static int permitted(struct task_struct *task, struct mm_struct *mm, bool proved)
+{
+	bool privileged = capable(CAP_IPC_LOCK);
+	const struct cred *tcred;
+	int err = -EPERM;
+
+	if (!privileged && !READ_ONCE(mlkd_unprivileged_mlock))
+		return -EPERM;
+	if (privileged && (proved || same_thread_group(task, current)))
+		return 0;
+
+	tcred = get_task_cred(task);
+	if (own(task, mm, tcred) ||
+	    (privileged && ns_capable(tcred->user_ns, CAP_SYS_PTRACE) &&
+	     (mlkd_dumpable(task, mm) || ns_capable(mm->user_ns, CAP_SYS_PTRACE))))
+		err = 0;
+	put_cred(tcred);
+	return err;
+}
+
+/**
+ * mlkd_target_get - find the process that a call names, if the caller may lock it
+ * @target: set on success, to be given to mlkd_target_put()
+ * @type: &enum memlockd_target_type
+ * @id: as @type says
+ *
+ * Asked at each call, of the caller, who need not be who opened the device.
+ *
+ * Return: 0; -EPERM; -ESRCH when there is no such process or it has no address
+ * space; -EINVAL or -EBADF when @id is not what @type says; -EINTR.
+ */
+int mlkd_target_get(struct mlkd_target *target, u32 type, s32 id)
+{
+	struct mm_struct *mm, *proved = NULL;
+	struct task_struct *task;
+	int err;
+
+	switch (type) {
+	case MEMLOCKD_TARGET_PID:
+		task = task_of_pid(id ? find_get_pid(id) :
+				   get_task_pid(current, PIDTYPE_TGID));
+		break;
+	case MEMLOCKD_TARGET_PIDFD:
+		task = task_of_pid(pid_of_pidfd(id));
+		break;
+	case MEMLOCKD_TARGET_PROC_MEM:
+		task = task_of_proc_mem(id, &proved);
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+
+	/* An execve() in between would give it another mm, and other credentials. */
+	err = -EINTR;
+	if (down_read_killable(&task->signal->exec_update_lock))
+		goto out_task;
+	err = -ESRCH;
+	mm = task->flags & PF_KTHREAD ? NULL : mm_of_task(task);
+	if (mm && (!proved || mm == proved))
+		err = permitted(task, mm, proved);
+	up_read(&task->signal->exec_update_lock);
+	if (!err) {
+		mmgrab(mm);
+		target->task = task;
+		target->mm = mm;
+	}
+	if (mm)
+		mmput(mm);
+out_task:
+	if (proved)
+		mmdrop(proved);
+	if (err)
+		put_task_struct(task);
+	return err;
+}
+
+void mlkd_target_put(struct mlkd_target *target)
+{
+	mmdrop(target->mm);
+	put_task_struct(target->task);
 }
 
 /**

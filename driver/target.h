@@ -7,9 +7,21 @@
 
 #include <linux/sched.h>
 
-struct task_struct *mlkd_target_get(u32 type, s32 id);
-int mlkd_target_permitted(struct task_struct *task);
-struct mm_struct *mlkd_target_mm(struct task_struct *task);
+/**
+ * struct mlkd_target - the process that a call is about
+ * @task: its leader, with a reference
+ * @mm: its address space when the caller was found to be permitted; its mm_count
+ *	is held.  The process may have another one by now
+ */
+struct mlkd_target {
+	struct task_struct *task;
+	struct mm_struct *mm;
+};
+
+int mlkd_targets_init(void);
+
+int mlkd_target_get(struct mlkd_target *target, u32 type, s32 id);
+void mlkd_target_put(struct mlkd_target *target);
 bool mlkd_target_gone(struct task_struct *task, struct mm_struct *mm);
 unsigned long mlkd_target_memlock_limit(struct task_struct *task);
 bool mlkd_target_unlimited(struct task_struct *task);

@@ -28,11 +28,13 @@ static const struct ioctl {
 	{ "SYNC", MEMLOCKD_IOC_SYNC, sizeof(struct memlockd_sync) },
 	{ "STATUS", MEMLOCKD_IOC_STATUS, sizeof(struct memlockd_status) },
 	{ "MAPPINGS", MEMLOCKD_IOC_MAPPINGS, sizeof(struct memlockd_mappings) },
+	{ "LIST", MEMLOCKD_IOC_LIST, sizeof(struct memlockd_list) },
 	/* It comes last, as the others want a locked process. */
 	{ "UNLOCK", MEMLOCKD_IOC_UNLOCK, sizeof(struct memlockd_unlock) },
 };
 
 static struct memlockd_mapping rows[NR_ROWS];
+static struct memlockd_holder holders[16];
 
 /* Fill in the inputs of a valid call; leave the rest of @arg as it is. */
 static void fill(unsigned int cmd, void *arg, unsigned int size, pid_t pid)
@@ -40,10 +42,11 @@ static void fill(unsigned int cmd, void *arg, unsigned int size, pid_t pid)
 	struct memlockd_mappings *mappings = arg;
 	struct memlockd_unlock *any = arg;
 	struct memlockd_lock *lock = arg;
+	struct memlockd_list *list = arg;
 
 	any->size = size;
 	any->flags = 0;
-	/* INFO has no target: these are out_ fields there. */
+	/* INFO and LIST have no target. */
 	any->target_type = MEMLOCKD_TARGET_PID;
 	any->target = pid;
 	switch (cmd) {
@@ -58,6 +61,12 @@ static void fill(unsigned int cmd, void *arg, unsigned int size, pid_t pid)
 		mappings->rows = (uintptr_t)rows;
 		mappings->nr_rows = NR_ROWS;
 		mappings->row_size = sizeof(rows[0]);
+		break;
+	case MEMLOCKD_IOC_LIST:
+		list->start = 0;
+		list->rows = (uintptr_t)holders;
+		list->nr_rows = ARRAY_SIZE(holders);
+		list->row_size = sizeof(holders[0]);
 		break;
 	}
 }

@@ -14,7 +14,7 @@
 #define SIZE(type, bytes) \
 	_Static_assert(sizeof(struct type) == (bytes), #type)
 
-SIZE(memlockd_info, 32);
+SIZE(memlockd_info, 56);
 AT(memlockd_info, size, 0);
 AT(memlockd_info, flags, 4);
 AT(memlockd_info, out_version, 8);
@@ -22,6 +22,9 @@ AT(memlockd_info, out_page_size, 12);
 AT(memlockd_info, out_lock_flags, 16);
 AT(memlockd_info, out_locked_processes, 20);
 AT(memlockd_info, out_pinned, 24);
+AT(memlockd_info, out_wired, 32);
+AT(memlockd_info, out_wired_peak, 40);
+AT(memlockd_info, out_max_wired, 48);
 
 SIZE(memlockd_lock, 80);
 AT(memlockd_lock, size, 0);
@@ -54,7 +57,7 @@ AT(memlockd_sync, target, 12);
 AT(memlockd_sync, out_locked, 16);
 AT(memlockd_sync, out_pinned, 24);
 
-SIZE(memlockd_status, 104);
+SIZE(memlockd_status, 112);
 AT(memlockd_status, size, 0);
 AT(memlockd_status, flags, 4);
 AT(memlockd_status, target_type, 8);
@@ -72,7 +75,8 @@ AT(memlockd_status, out_memlock_limit, 72);
 AT(memlockd_status, out_pinned, 80);
 AT(memlockd_status, out_bookkeeping, 88);
 AT(memlockd_status, out_healed, 96);
-AT(memlockd_status, out_healed, 96);
+AT(memlockd_status, out_holders, 104);
+AT(memlockd_status, out_reserved, 108);
 
 SIZE(memlockd_mapping, 48);
 AT(memlockd_mapping, start, 0);
@@ -97,10 +101,33 @@ AT(memlockd_mappings, out_rows, 40);
 AT(memlockd_mappings, out_reserved, 44);
 AT(memlockd_mappings, out_next, 48);
 
+SIZE(memlockd_holder, 40);
+AT(memlockd_holder, id, 0);
+AT(memlockd_holder, lock_time_ns, 8);
+AT(memlockd_holder, target, 16);
+AT(memlockd_holder, pid, 20);
+AT(memlockd_holder, uid, 24);
+AT(memlockd_holder, kind, 28);
+AT(memlockd_holder, state, 32);
+AT(memlockd_holder, flags, 36);
+
+SIZE(memlockd_list, 48);
+AT(memlockd_list, size, 0);
+AT(memlockd_list, flags, 4);
+AT(memlockd_list, start, 8);
+AT(memlockd_list, rows, 16);
+AT(memlockd_list, nr_rows, 24);
+AT(memlockd_list, row_size, 28);
+AT(memlockd_list, out_rows, 32);
+AT(memlockd_list, out_reserved, 36);
+AT(memlockd_list, out_next, 40);
+
 _Static_assert(MEMLOCKD_IOC_INFO == 0xB740, "INFO");
 _Static_assert(MEMLOCKD_IOC_LOCK == 0xB741, "LOCK");
 _Static_assert(MEMLOCKD_IOC_UNLOCK == 0xB742, "UNLOCK");
 _Static_assert(MEMLOCKD_IOC_STATUS == 0xB743, "STATUS");
 _Static_assert(MEMLOCKD_IOC_MAPPINGS == 0xB744, "MAPPINGS");
+_Static_assert(MEMLOCKD_IOC_SYNC == 0xB745, "SYNC");
+_Static_assert(MEMLOCKD_IOC_LIST == 0xB746, "LIST");
 
 #endif /* MEMLOCKD_LAYOUT_H */

@@ -41,24 +41,58 @@
  * - E2BIG: bytes behind the driver's structure are not zero: the caller wants
  *   something that this driver does not have.
  * - EACCES, EPERM from open(2): the device's mode (0600 by default).
- * - EBADF: the target is a pidfd, and that is not an open file descriptor.
+ * - EBADF: the target is a file descriptor, and that is not open.
  * - EFAULT: a pointer is bad.
  * - EINTR: a fatal signal ended the call; what it had done has been undone.
  * - EINVAL: @size too small, an unknown flag, state, target type, or reserved
  *   field; a stack reserve without MEMLOCKD_STATE_SUPERLOCKED; neither
  *   MEMLOCKD_CURRENT nor MEMLOCKD_FUTURE; MEMLOCKD_MOVABLE with
  *   MEMLOCKD_STATE_SUPERLOCKED; MEMLOCKD_STATE_SUPERLOCKED without both of
- *   MEMLOCKD_CURRENT and MEMLOCKD_FUTURE; a file descriptor that is no pidfd.
+ *   MEMLOCKD_CURRENT and MEMLOCKD_FUTURE; a file descriptor that is not what
+ *   @target_type says.
  * - ENOENT: MEMLOCKD_IOC_UNLOCK or MEMLOCKD_IOC_SYNC of a process that is not
  *   locked.
  * - ENOMEM: a limit would be exceeded (&memlockd_lock.out_limit names it and
  *   &memlockd_lock.out_needed says how much it would have to be), or memory ran
  *   out (MEMLOCKD_LIMIT_MEMORY).
  * - ENOTTY: no such ioctl.
- * - EPERM: the caller lacks CAP_IPC_LOCK in the initial user namespace, or the
- *   target belongs to another user and the caller lacks CAP_SYS_PTRACE over it.
+ * - EPERM: the caller may not lock that process (see below); or asks for
+ *   MEMLOCKD_BYPASS or MEMLOCKD_UNLOCK_FORCE without CAP_IPC_LOCK; or wants to
+ *   unlock what only others hold.
  * - ESRCH: no such process; or it has exited, exits or calls execve(2) now; or
  *   it is a kernel thread.
+ */
+
+/**
+ * DOC: Who may lock whom
+ *
+ * Asked at each call, of the caller, whoever has opened the device; and of the
+ * target as it is then, so that nothing is remembered across execve(2).
+ *
+ * - With CAP_IPC_LOCK in the initial user namespace: the own process; processes
+ *   of the same user and group (real, effective and saved IDs of the target are
+ *   the caller's real ones) that are dumpable; any other one with CAP_SYS_PTRACE
+ *   in its user namespace, or with a file descriptor of its /proc/PID/mem
+ *   (MEMLOCKD_TARGET_PROC_MEM).
+ * - Without, if vm.memlockd.unprivileged_mlock is 1: the own process and others of
+ *   the same user and group, if they are dumpable: never what a set-user-ID
+ *   program or one with file capabilities runs in.
+ * - The superuser of another user namespace has no privilege here: memory is the
+ *   machine's.
+ */
+
+/**
+ * DOC: Who holds a lock
+ *
+ * A lock is held by the open file description of the device that it was asked
+ * for through.  Each holder has at most one lock of a process: asking again
+ * changes it.  The locks of different holders are independent: the process has
+ * what the strongest of them asks for, and is unlocked when the last goes.
+ *
+ * When the file is closed, at the latest by the end of the last process that has
+ * it, a lock with MEMLOCKD_OWNED goes.  One without stays, and is held by the
+ * user (the real user ID of who asked for it) from then on: any client of that
+ * user can unlock it, or take it over by asking for a lock.
  */
 
 #define MEMLOCKD_IOC_MAGIC	0xB7
@@ -74,6 +108,7 @@ enum {
 	MEMLOCKD_CMD_STATUS,
 	MEMLOCKD_CMD_MAPPINGS,
 	MEMLOCKD_CMD_SYNC,
+	MEMLOCKD_CMD_LIST,
 };
 
 /**
@@ -95,10 +130,15 @@ enum memlockd_state {
  * @MEMLOCKD_TARGET_PID: a process ID in the caller's PID namespace; 0 is the
  *	caller itself.
  * @MEMLOCKD_TARGET_PIDFD: a file descriptor of pidfd_open(2) or clone(2).
+ * @MEMLOCKD_TARGET_PROC_MEM: a file descriptor of /proc/PID/mem.  Whoever could
+ *	open that has been through the check of ptrace(2), that of security
+ *	modules included.  It names the address space, not the process: ESRCH when
+ *	that has gone, by execve(2) or exit.
  */
 enum memlockd_target_type {
 	MEMLOCKD_TARGET_PID = 0,
 	MEMLOCKD_TARGET_PIDFD = 1,
+	MEMLOCKD_TARGET_PROC_MEM = 2,
 };
 
 /**
@@ -112,12 +152,29 @@ enum memlockd_target_type {
  *	the lock, and again soon after each writeback has write-protected them.  It
  *	dirties all of these pages, fills the holes of the files, and makes each
  *	writeback write all of them; and the process may still come first.
+ * @MEMLOCKD_OWNED: the lock goes when the file that it was asked for through is
+ *	closed: a supervisor that dies takes its locks along.
+ * @MEMLOCKD_BYPASS: the target's RLIMIT_MEMLOCK is not applied to this call; needs
+ *	CAP_IPC_LOCK in the initial user namespace.  With MEMLOCKD_FUTURE the limit
+ *	must allow what is locked then all the same (MEMLOCKD_LIMIT_FUTURE): raise
+ *	it with prlimit(2) first.
  */
 enum memlockd_lock_flags {
 	MEMLOCKD_CURRENT = 1 << 0,
 	MEMLOCKD_FUTURE = 1 << 1,
 	MEMLOCKD_MOVABLE = 1 << 2,
 	MEMLOCKD_HEAL = 1 << 3,
+	MEMLOCKD_OWNED = 1 << 4,
+	MEMLOCKD_BYPASS = 1 << 5,
+};
+
+/**
+ * enum memlockd_unlock_flags - what is unlocked
+ * @MEMLOCKD_UNLOCK_FORCE: the locks of all holders, not only the caller's; needs
+ *	CAP_IPC_LOCK in the initial user namespace.
+ */
+enum memlockd_unlock_flags {
+	MEMLOCKD_UNLOCK_FORCE = 1 << 0,
 };
 
 /**
@@ -128,12 +185,19 @@ enum memlockd_lock_flags {
  *	CAP_IPC_LOCK, as with mlock(2).
  * @MEMLOCKD_LIMIT_RAM: the machine has less memory than the target has mapped.
  * @MEMLOCKD_LIMIT_MEMORY: memory, or the target's memory cgroup, ran out.
+ * @MEMLOCKD_LIMIT_MAX_WIRED: vm.memlockd.max_wired, which counts the unique
+ *	physical pages that are locked through this driver, system-wide.
+ * @MEMLOCKD_LIMIT_FUTURE: the target's RLIMIT_MEMLOCK is bypassed by this call, but
+ *	would make each later mmap(2) and brk(2) of the target fail, as a lock with
+ *	MEMLOCKD_FUTURE covers them.
  */
 enum memlockd_limit {
 	MEMLOCKD_LIMIT_NONE = 0,
 	MEMLOCKD_LIMIT_RLIMIT_MEMLOCK = 1,
 	MEMLOCKD_LIMIT_RAM = 2,
 	MEMLOCKD_LIMIT_MEMORY = 3,
+	MEMLOCKD_LIMIT_MAX_WIRED = 4,
+	MEMLOCKD_LIMIT_FUTURE = 5,
 };
 
 /**
@@ -218,6 +282,11 @@ enum memlockd_kind {
  * @out_locked_processes: address spaces that are locked now, system-wide.  The
  *	module cannot be unloaded while this is not 0.
  * @out_pinned: bytes pinned now, system-wide.
+ * @out_wired: unique physical memory that is locked through this driver now, in
+ *	bytes.  hugetlbfs pages do not count: they are never paged out.
+ * @out_wired_peak: the most that it has been since the module was loaded.
+ * @out_max_wired: the most that it may be (vm.memlockd.max_wired, in bytes); locks
+ *	that would exceed it are refused.
  *
  * What the driver can do, and how much of it is in use.  Needs no privilege but
  * the open device.
@@ -230,6 +299,9 @@ struct memlockd_info {
 	__u32 out_lock_flags;
 	__u32 out_locked_processes;
 	__aligned_u64 out_pinned;
+	__aligned_u64 out_wired;
+	__aligned_u64 out_wired_peak;
+	__aligned_u64 out_max_wired;
 };
 
 #define MEMLOCKD_IOC_INFO _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_INFO)
@@ -267,11 +339,12 @@ struct memlockd_info {
  * and pinned as @state promises; if it fails, nothing has changed.
  *
  * A lock belongs to the address space: it ends with MEMLOCKD_IOC_UNLOCK, with
- * execve(2) or with the end of the process, is not inherited by fork(2), and
- * does not end with the caller.  It does not nest: locking again moves the
- * target to exactly the new state and flags, and one unlock undoes it.  Without
- * MEMLOCKD_CURRENT, mappings that exist stay as they are, locked or not, as
- * with mlockall(MCL_FUTURE).
+ * execve(2) or with the end of the process, is not inherited by fork(2), and,
+ * without MEMLOCKD_OWNED, does not end with the caller.  It does not nest: locking
+ * again changes the holder's lock to exactly the new state and flags, and one
+ * unlock undoes it.  Where others hold locks of the same process, it has what the
+ * strongest asks for.  Without MEMLOCKD_CURRENT, mappings that exist stay as they
+ * are, locked or not, as with mlockall(MCL_FUTURE).
  */
 struct memlockd_lock {
 	__u32 size;
@@ -296,13 +369,18 @@ struct memlockd_lock {
 /**
  * struct memlockd_unlock - ioctl(MEMLOCKD_IOC_UNLOCK)
  * @size: sizeof(struct memlockd_unlock).
- * @flags: must be 0.
+ * @flags: &enum memlockd_unlock_flags.
  * @target_type: &enum memlockd_target_type.
  * @target: the process, as @target_type says.
  *
- * Undoes MEMLOCKD_IOC_LOCK, whole.  What the process has locked itself with
- * mlock(2) or mlockall(2), before the lock or during it, stays locked.  What it
- * has unlocked itself during the lock was still locked until now.
+ * Undoes MEMLOCKD_IOC_LOCK, whole: the caller's lock, that is the one of the file
+ * of the call, or else what the caller's user holds after its file was closed.
+ * When others hold locks as well, the process keeps what they have asked for; when
+ * only others do, the call fails with EPERM.
+ *
+ * What the process has locked itself with mlock(2) or mlockall(2), before the lock
+ * or during it, stays locked.  What it has unlocked itself during the lock was
+ * still locked until now.
  */
 struct memlockd_unlock {
 	__u32 size;
@@ -347,7 +425,8 @@ struct memlockd_sync {
  * @target: the process, as @target_type says.
  * @out_state: &enum memlockd_state.  The out_ fields from @out_lock_flags to
  *	@out_lock_major_faults are 0 when this is MEMLOCKD_STATE_UNLOCKED.
- * @out_lock_flags: &enum memlockd_lock_flags of the lock.
+ * @out_lock_flags: &enum memlockd_lock_flags, what all holders ask for taken
+ *	together, without MEMLOCKD_OWNED and MEMLOCKD_BYPASS.
  * @out_locker_pid: process that locked it last, in the caller's PID namespace;
  *	0 when that process is gone or not visible from there.
  * @out_locker_uid: real user ID of the locker, in the caller's user namespace.
@@ -360,6 +439,8 @@ struct memlockd_sync {
  * @out_pinned: bytes pinned by this driver.
  * @out_bookkeeping: bytes of kernel memory that remember the pins.
  * @out_healed: pages that MEMLOCKD_HEAL has made writable again.
+ * @out_holders: locks of it that are held; MEMLOCKD_IOC_LIST says by whom.
+ * @out_reserved: 0.
  *
  * Cheap: walks no page tables.
  */
@@ -381,6 +462,8 @@ struct memlockd_status {
 	__aligned_u64 out_pinned;
 	__aligned_u64 out_bookkeeping;
 	__aligned_u64 out_healed;
+	__u32 out_holders;
+	__u32 out_reserved;
 };
 
 #define MEMLOCKD_IOC_STATUS _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_STATUS)
@@ -444,5 +527,70 @@ struct memlockd_mappings {
 };
 
 #define MEMLOCKD_IOC_MAPPINGS _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_MAPPINGS)
+
+/**
+ * enum memlockd_holder_kind - what holds a lock
+ * @MEMLOCKD_HOLDER_FILE: an open file of the device.
+ * @MEMLOCKD_HOLDER_USER: the user, as that file has been closed.
+ */
+enum memlockd_holder_kind {
+	MEMLOCKD_HOLDER_FILE = 0,
+	MEMLOCKD_HOLDER_USER = 1,
+};
+
+/**
+ * struct memlockd_holder - one row of MEMLOCKD_IOC_LIST
+ * @id: number of the lock, which changes when it is asked for again; no number is
+ *	used twice.
+ * @lock_time_ns: CLOCK_BOOTTIME, in nanoseconds, when it was asked for last.
+ * @target: the process that is locked, in the caller's PID namespace.
+ * @pid: the process that has asked for it, in the caller's PID namespace; 0 when
+ *	it is gone or not visible from there.
+ * @uid: its real user ID, in the caller's user namespace.
+ * @kind: &enum memlockd_holder_kind.
+ * @state: &enum memlockd_state that was asked for.
+ * @flags: &enum memlockd_lock_flags that were asked for.
+ */
+struct memlockd_holder {
+	__aligned_u64 id;
+	__aligned_u64 lock_time_ns;
+	__s32 target;
+	__s32 pid;
+	__u32 uid;
+	__u32 kind;
+	__u32 state;
+	__u32 flags;
+};
+
+/**
+ * struct memlockd_list - ioctl(MEMLOCKD_IOC_LIST)
+ * @size: sizeof(struct memlockd_list).
+ * @flags: must be 0.
+ * @start: @id to begin at.
+ * @rows: address of an array of &struct memlockd_holder; may be 0 when @nr_rows
+ *	is.
+ * @nr_rows: number of rows that @rows has place for.
+ * @row_size: sizeof(struct memlockd_holder); as in &struct memlockd_mappings.
+ * @out_rows: rows written.
+ * @out_reserved: 0.
+ * @out_next: @start for the next call; 0 when there are no more locks.
+ *
+ * All locks that are held, in the order in which they were asked for.
+ * Leaves out the processes that are not visible in the caller's PID namespace, and,
+ * for callers without CAP_IPC_LOCK, what other users hold.
+ */
+struct memlockd_list {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 start;
+	__aligned_u64 rows;
+	__u32 nr_rows;
+	__u32 row_size;
+	__u32 out_rows;
+	__u32 out_reserved;
+	__aligned_u64 out_next;
+};
+
+#define MEMLOCKD_IOC_LIST _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_LIST)
 
 #endif /* _UAPI_LINUX_MEMLOCKD_H */

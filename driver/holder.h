@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Who holds the locks of a process.
+ */
+#ifndef _MEMLOCKD_HOLDER_H
+#define _MEMLOCKD_HOLDER_H
+
+#include <linux/list.h>
+#include <linux/pid.h>
+#include <linux/uidgid.h>
+
+#include "policy.h"
+
+struct memlockd_holder;
+struct memlockd_status;
+struct mlkd_client;
+struct mlkd_space;
+
+/* The flags of a lock that say something of its holder, not of the memory. */
+#define MLKD_HOLDER_FLAGS	(MEMLOCKD_OWNED | MEMLOCKD_BYPASS)
+
+/**
+ * struct mlkd_holder - one lock of one process
+ * @in_space: in the list of its space
+ * @in_client: in the list of its client
+ * @space: the space, once it is in its list; holds no reference, as it ends with
+ *	the space
+ * @client: the open file that holds it, with a reference; NULL for its user
+ * @id: its number
+ * @mode: what it asks for, with MLKD_HOLDER_FLAGS
+ * @target: the process that was locked
+ * @locker: who has asked for it
+ * @uid: and its real user ID
+ * @locked_at: CLOCK_BOOTTIME, ns
+ * @duration: of the locking call, ns
+ * @minor_faults: of the process when it was locked
+ * @major_faults: likewise
+ *
+ * The lists, and @space and @client, are protected by a spinlock of holder.c,
+ * which is a leaf; the rest does not change once it is in the lists.  Holders
+ * come and go under the claim of their space, or when that has ended; a client
+ * goes without.
+ */
+struct mlkd_holder {
+	struct list_head in_space;
+	struct list_head in_client;
+	struct mlkd_space *space;
+	struct mlkd_client *client;
+	u64 id;
+	struct mlkd_mode mode;
+	struct pid *target;
+	struct pid *locker;
+	kuid_t uid;
+	u64 locked_at;
+	u64 duration;
+	u64 minor_faults;
+	u64 major_faults;
+};
+
+int mlkd_holders_init(void);
+void mlkd_holders_exit(void);
+
+struct mlkd_client *mlkd_client_new(void);
+void mlkd_client_close(struct mlkd_client *client);
+
+struct mlkd_holder *mlkd_holder_new(struct task_struct *task,
+				    struct mlkd_mode mode);
+void mlkd_holder_free(struct mlkd_holder *holder);
+void mlkd_holder_add(struct mlkd_holder *holder, struct mlkd_space *space,
+		     struct mlkd_client *client);
+
+int mlkd_holders_take(struct mlkd_space *space, struct mlkd_client *client,
+		      kuid_t uid, bool force, struct list_head *taken);
+void mlkd_holders_put_back(struct mlkd_space *space, struct list_head *taken);
+void mlkd_holders_free(struct list_head *taken);
+struct mlkd_mode mlkd_holders_mode(struct mlkd_space *space,
+				   struct mlkd_mode mode);
+bool mlkd_holders_bypass(struct mlkd_space *space);
+int mlkd_holders_leave(struct mlkd_space *space, struct mlkd_client *client,
+		       kuid_t uid, bool force);
+void mlkd_holders_drop(struct mlkd_space *space);
+
+void mlkd_holders_status(struct mlkd_space *space,
+			 struct memlockd_status *status, u64 minor_faults,
+			 u64 major_faults);
+bool mlkd_holders_next(unsigned long *id, struct memlockd_holder *row);
+
+#endif /* _MEMLOCKD_HOLDER_H */

@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Counting the unique physical pages that are locked, system-wide.
+ *
+ * The limit max_wired is there to leave the machine some memory, so it counts
+ * each page once, however many mappings and processes have it locked.
+ *
+ * A page of private memory that has been made present for a lock belongs to one
+ * address space (a lock breaks copy-on-write), and is mapped there once.  All
+ * other pages are those of files, shared memory included, and one of these is
+ * known by its file and its place in it: that stays, when the page is migrated
+ * or swapped, and can be told before the page is there.  So what an address space
+ * has in the count is a number, and a list of ranges of files; and each file has
+ * an interval tree of all these ranges.  Only what the union of them gains or
+ * loses changes the total, so that it is exact at each step.
+ *
+ * A request is counted when it begins, before anything is made present, under a
+ * mutex: there is no moment at which the total is above the limit because of it.
+ * What a process does later (it maps memory under a lock with FUTURE, or unmaps
+ * some) does not wait for this count: the change is noted, and the process is
+ * counted again when somebody wants to know: who reads the total, and who would
+ * be refused.
+ *
+ * Files are known by the address of their address_space, and not held: what is
+ * locked of a file is mapped, so that the file is there, or else the count is
+ * stale, and corrects itself.
+ */
+#include <linux/fs.h>
+#include <linux/hashtable.h>
+#include <linux/interval_tree_generic.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "knobs.h"
+#include "lock.h"
+#include "space.h"
+#include "wired.h"
+
+/* A file that has ranges. */
+struct file_ranges {
+	struct hlist_node node;
+	struct address_space *mapping;
+	struct rb_root_cached tree;
+};
+
+/* Pages first to last of a file. */
+struct mlkd_wired_range {
+	struct rb_node rb;
+	unsigned long first;
+	unsigned long last;
+	unsigned long subtree_last;
+	struct address_space *mapping;
+};
+
+#define FIRST(range)	((range)->first)
+#define LAST(range)	((range)->last)
+
+INTERVAL_TREE_DEFINE(struct mlkd_wired_range, rb, unsigned long, subtree_last,
+		     FIRST, LAST, static, range)
+
+static DEFINE_MUTEX(wired_mutex);	/* all that follows */
+static DEFINE_HASHTABLE(files, 10);
+static LIST_HEAD(spaces);
+static unsigned long total, peak;
+
+static struct file_ranges *find_file(struct address_space *mapping)
+{
+	struct file_ranges *file;
+
+	hash_for_each_possible(files, file, node, (unsigned long)mapping)
+		if (file->mapping == mapping)
+			return file;
+	return NULL;
+}
+
+/* How many pages of @range are in no other range of its file. */
+static unsigned long unshared(struct file_ranges *file,
+			      const struct mlkd_wired_range *range)
+{
+	unsigned long next = range->first, count = 0;
+	struct mlkd_wired_range *other;
+
+	/* In the order of their first pages. */
+	for (other = range_iter_first(&file->tree, range->first, range->last);
+	     other && next <= range->last;
+	     other = range_iter_next(other, range->first, range->last)) {
+		if (other->first > next)
+			count += other->first - next;
+		next = max(next, other->last + 1);
+	}
+	if (next <= range->last)
+		count += range->last - next + 1;
+	return count;
+}
+
+/* Puts ranges into the trees of their files. Returns how many were put there. */
+static unsigned int insert(struct mlkd_wired_range *ranges, unsigned int nr)
+{
+	struct file_ranges *file = NULL;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		struct mlkd_wired_range *range = &ranges[i];
+
+		if (!file || file->mapping != range->mapping)
+			file = find_file(range->mapping);
+		if (!file) {
+			file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
+			if (!file)
+				break;
+			file->mapping = range->mapping;
+			file->tree = RB_ROOT_CACHED;
+			hash_add(files, &file->node, (unsigned long)file->mapping);
+		}
+		total += unshared(file, range);
+		range_insert(range, &file->tree);
+	}
+	return i;
+}
+
+static void remove(struct mlkd_wired_range *ranges, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		struct file_ranges *file = find_file(ranges[i].mapping);
+
+		range_remove(&ranges[i], &file->tree);
+		total -= unshared(file, &ranges[i]);
+	}
+}
+
+/* Forgets files that have no ranges left; once nothing is to be put back. */
+static void prune(struct mlkd_wired_range *ranges, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		struct file_ranges *file = find_file(ranges[i].mapping);
+
+		if (file && RB_EMPTY_ROOT(&file->tree.rb_root)) {
+			hash_del(&file->node);
+			kfree(file);
+		}
+	}
+}
+
+/* What is @vma to be counted as? Its pages are [0, *nr), of a file or not. */
+static struct address_space *pages_of(struct vm_area_struct *vma,
+				      struct mlkd_want want, unsigned long *nr)
+{
+	*nr = (mlkd_vma_file_end(vma) - vma->vm_start) >> PAGE_SHIFT;
+	if (!vma->vm_file)
+		return NULL;
+	/* Its own copies; else the file's pages, as long as nobody has written. */
+	if (mlkd_vma_private(vma) && (want.gup_flags & FOLL_WRITE))
+		return NULL;
+	return vma->vm_file->f_mapping;
+}
+
+/* Is @vma locked by us, or about to be? */
+static bool counts(struct mlkd_space *space, struct vm_area_struct *vma,
+		   struct mlkd_want want, bool all)
+{
+	if (!want.locked || !want.present)
+		return false;
+	return all || ((vma->vm_flags & VM_LOCKED) &&
+		       mlkd_owners_hold(&space->owners, vma->vm_start, vma->vm_end));
+}
+
+/* Counts @space into *@wired. @all: whatever @mode covers, locked yet or not. */
+static int count(struct mlkd_space *space, struct mlkd_mode mode, bool all,
+		 struct mlkd_wired *wired)
+{
+	struct mlkd_wired_range *last = NULL;
+	struct mm_struct *mm = space->mm;
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+	unsigned int room = 0;
+
+	vma_iter_init(&vmi, mm, 0);
+	for_each_vma(vmi, vma)
+		room += vma->vm_file && mlkd_want(vma, mode).locked;
+	if (room) {
+		wired->ranges = kvcalloc(room, sizeof(*wired->ranges),
+					 GFP_KERNEL_ACCOUNT);
+		if (!wired->ranges)
+			return -ENOMEM;
+	}
+
+	vma_iter_init(&vmi, mm, 0);
+	for_each_vma(vmi, vma) {
+		struct mlkd_want want = mlkd_want(vma, mode);
+		struct address_space *mapping;
+		unsigned long nr;
+
+		cond_resched();
+		if (!counts(space, vma, want, all))
+			continue;
+		mapping = pages_of(vma, want, &nr);
+		if (!mapping || !nr) {
+			wired->pages += nr;
+			continue;
+		}
+		if (last && last->mapping == mapping && last->last + 1 == vma->vm_pgoff) {
+			last->last += nr;
+			continue;
+		}
+		last = &wired->ranges[wired->nr_ranges++];
+		last->mapping = mapping;
+		last->first = vma->vm_pgoff;
+		last->last = vma->vm_pgoff + nr - 1;
+	}
+	wired->locked_vm = mm->locked_vm;
+	wired->map_count = mm->map_count;
+	return 0;
+}
+
+static void swap_counts(struct mlkd_wired *a, struct mlkd_wired *b)
+{
+	swap(a->pages, b->pages);
+	swap(a->ranges, b->ranges);
+	swap(a->nr_ranges, b->nr_ranges);
+	swap(a->locked_vm, b->locked_vm);
+	swap(a->map_count, b->map_count);
+}
+
+/*
+ * Replaces what @space has in the count by *@new, unless that exceeds the limit.
+ * What is not in the count any more is left in *@new.
+ */
+static int replace(struct mlkd_space *space, struct mlkd_wired *new,
+		   struct mlkd_limit *limit)
+{
+	struct mlkd_wired *wired = &space->wired;
+	unsigned long before, max = READ_ONCE(mlkd_max_wired);
+	unsigned int inserted;
+
+	lockdep_assert_held(&wired_mutex);
+	before = total;
+	inserted = insert(new->ranges, new->nr_ranges);
+	if (inserted < new->nr_ranges) {
+		remove(new->ranges, inserted);
+		prune(new->ranges, inserted);
+		return -ENOMEM;
+	}
+	remove(wired->ranges, wired->nr_ranges);
+	total += new->pages - wired->pages;
+
+	if (limit && total > before && total > max) {
+		limit->which = MEMLOCKD_LIMIT_MAX_WIRED;
+		limit->needed = (u64)total << PAGE_SHIFT;
+		limit->allowed = (u64)max << PAGE_SHIFT;
+		total -= new->pages - wired->pages;
+		/* Their files are still there, so that this takes no memory. */
+		insert(wired->ranges, wired->nr_ranges);
+		remove(new->ranges, new->nr_ranges);
+		prune(new->ranges, new->nr_ranges);
+		return -ENOMEM;
+	}
+	peak = max(peak, total);
+	prune(wired->ranges, wired->nr_ranges);
+	swap_counts(wired, new);
+	if (list_empty(&wired->node))
+		list_add(&wired->node, &spaces);
+	return 0;
+}
+
+static int update(struct mlkd_space *space, struct mlkd_mode mode, bool all,
+		  struct mlkd_limit *limit)
+{
+	struct mlkd_wired new = {};
+	int err;
+
+	lockdep_assert_held(&space->mm->mmap_lock);
+	/* Set again by whatever happens while we count. */
+	WRITE_ONCE(space->wired.stale, false);
+	err = count(space, mode, all, &new);
+	mutex_lock(&wired_mutex);
+	if (!err && !space->wired.gone)
+		err = replace(space, &new, limit);
+	mutex_unlock(&wired_mutex);
+	if (err)
+		WRITE_ONCE(space->wired.stale, true);
+	kvfree(new.ranges);
+	return err;
+}
+
+/**
+ * mlkd_wired_reserve - count what a request is about to lock
+ * @space: the space; its mmap_lock is held for writing
+ * @mode: what the space is about to have
+ * @limit: set when the limit would be exceeded
+ *
+ * Return: 0 or -ENOMEM, and the count is as it was.
+ */
+int mlkd_wired_reserve(struct mlkd_space *space, struct mlkd_mode mode,
+		       struct mlkd_limit *limit)
+{
+	int err = update(space, mode, mode.flags & MEMLOCKD_CURRENT, limit);
+
+	if (!err)
+		space->wired.mode = mode;
+	return err;
+}
+
+/**
+ * mlkd_wired_recount - count what is locked
+ * @space: the space; its mmap_lock is held for writing
+ * @mode: what it has now
+ *
+ * Without memory for that the old count stays, until somebody needs the total.
+ */
+void mlkd_wired_recount(struct mlkd_space *space, struct mlkd_mode mode)
+{
+	space->wired.mode = mode;
+	update(space, mode, false, NULL);
+}
+
+void mlkd_wired_setup(struct mlkd_wired *wired)
+{
+	INIT_LIST_HEAD(&wired->node);
+}
+
+/* @space is locked no more. */
+void mlkd_wired_drop(struct mlkd_space *space)
+{
+	struct mlkd_wired *wired = &space->wired;
+
+	mutex_lock(&wired_mutex);
+	remove(wired->ranges, wired->nr_ranges);
+	prune(wired->ranges, wired->nr_ranges);
+	total -= wired->pages;
+	list_del_init(&wired->node);
+	wired->gone = true;
+	mutex_unlock(&wired_mutex);
+	kvfree(wired->ranges);
+}
+
+/* One that has to be counted again, with a reference; each at most once a pass. */
+static struct mlkd_space *next_stale(unsigned int pass)
+{
+	struct mlkd_wired *wired;
+
+	lockdep_assert_held(&wired_mutex);
+	list_for_each_entry(wired, &spaces, node) {
+		struct mlkd_space *space = container_of(wired, struct mlkd_space, wired);
+		struct mm_struct *mm = space->mm;
+
+		if (wired->pass == pass)
+			continue;
+		wired->pass = pass;
+		if ((READ_ONCE(wired->stale) ||
+		     READ_ONCE(mm->locked_vm) != wired->locked_vm ||
+		     READ_ONCE(mm->map_count) != wired->map_count) &&
+		    refcount_inc_not_zero(&space->ref))
+			return space;
+	}
+	return NULL;
+}
+
+/**
+ * mlkd_wired_refresh - count again what has changed
+ *
+ * Called without any lock.  Stops when the caller is killed.
+ *
+ * Return: there is less now than before.
+ */
+bool mlkd_wired_refresh(void)
+{
+	static unsigned int last_pass;
+	unsigned long before, after;
+	struct mlkd_space *space;
+	unsigned int pass;
+
+	mutex_lock(&wired_mutex);
+	before = total;
+	mutex_unlock(&wired_mutex);
+
+	/* What has ended. */
+	mlkd_spaces_settle();
+
+	mutex_lock(&wired_mutex);
+	pass = ++last_pass;
+	while ((space = next_stale(pass))) {
+		struct mm_struct *mm = space->mm;
+		bool killed = false;
+
+		mutex_unlock(&wired_mutex);
+		if (mmget_not_zero(mm)) {
+			killed = mmap_read_lock_killable(mm);
+			if (!killed) {
+				update(space, space->wired.mode, false, NULL);
+				mmap_read_unlock(mm);
+			}
+			mmput(mm);
+		}
+		mlkd_space_put(space);
+		mutex_lock(&wired_mutex);
+		if (killed)
+			break;
+	}
+	after = total;
+	mutex_unlock(&wired_mutex);
+	return after < before;
+}
+
+/* Pages in the count now. */
+unsigned long mlkd_wired_now(void)
+{
+	mlkd_wired_refresh();
+	return READ_ONCE(total);
+}
+
+/* The most that there have been. */
+unsigned long mlkd_wired_peak(void)
+{
+	return READ_ONCE(peak);
+}
