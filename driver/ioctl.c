@@ -16,6 +16,7 @@
 #include "knobs.h"
 #include "lock.h"
 #include "populate.h"
+#include "range.h"
 #include "report.h"
 #include "space.h"
 #include "target.h"
@@ -43,6 +44,7 @@ union ioctl_args {
 	struct memlockd_sync sync;
 	struct memlockd_mappings mappings;
 	struct memlockd_list list;
+	struct memlockd_range range;
 };
 
 static int do_info(struct mlkd_client *client, union ioctl_args *args)
@@ -215,7 +217,11 @@ static int do_sync(struct mlkd_client *client, union ioctl_args *args)
 	err = PTR_ERR_OR_ZERO(space);
 	if (err)
 		goto out;
+	err = -ENOENT;
+	if (space->mode.state == MEMLOCKD_STATE_UNLOCKED)
+		goto out_space;
 
+	err = 0;
 	locked = READ_ONCE(space->mm->locked_vm);
 	pinned = atomic_long_read(&space->pins.nr_pages);
 	bypass = READ_ONCE(mlkd_old_mlock) || mlkd_holders_bypass(space);
@@ -230,6 +236,7 @@ static int do_sync(struct mlkd_client *client, union ioctl_args *args)
 		       pinned) - pinned;
 	sync->out_locked = (u64)locked << PAGE_SHIFT;
 	sync->out_pinned = (u64)pinned << PAGE_SHIFT;
+out_space:
 	mlkd_space_release(space);
 out:
 	mlkd_target_put(&target);
@@ -269,6 +276,7 @@ static int do_status(struct mlkd_client *client, union ioctl_args *args)
 	status->out_pinned = (u64)atomic_long_read(&space->pins.nr_pages) << PAGE_SHIFT;
 	status->out_bookkeeping = mlkd_pins_bytes(&space->pins);
 	status->out_healed = atomic_long_read(&space->heal.healed);
+	status->out_ranges = mlkd_ranges_bytes(space);
 	mlkd_space_put(space);
 out:
 	mlkd_target_put(&target);
@@ -382,6 +390,91 @@ static int do_list(struct mlkd_client *client, union ioctl_args *args)
 	return 0;
 }
 
+/* All pages that the range has a part of, as mlock(2) has it. */
+static int whole_pages(const struct memlockd_range *range, unsigned long *start,
+		       unsigned long *end)
+{
+	u64 last = range->addr + range->len - 1;
+
+	*start = 0;
+	*end = 0;
+	if (!range->len)
+		return 0;
+	if (last < range->addr || last > ULONG_MAX - PAGE_SIZE)
+		return -EINVAL;
+	*start = (unsigned long)range->addr & PAGE_MASK;
+	*end = PAGE_ALIGN((unsigned long)last + 1);
+	return 0;
+}
+
+static int do_lock_range(struct mlkd_client *client, union ioctl_args *args)
+{
+	struct memlockd_range *range = &args->range;
+	bool bypass = READ_ONCE(mlkd_old_mlock);
+	struct mlkd_limit limit = {};
+	struct mlkd_target target;
+	struct mlkd_space *space;
+	unsigned long start, end;
+	int err;
+
+	if (range->flags || range->reserved ||
+	    (range->state != MEMLOCKD_STATE_LOCKED &&
+	     range->state != MEMLOCKD_STATE_SUPERLOCKED))
+		return -EINVAL;
+	err = whole_pages(range, &start, &end);
+	if (err)
+		return err;
+	err = mlkd_target_get(&target, range->target_type, range->target);
+	if (err)
+		return err;
+	if (start == end)
+		goto out;
+	space = mlkd_space_claim(&target, true);
+	err = PTR_ERR_OR_ZERO(space);
+	if (!err) {
+		err = mlkd_range_lock(space, target.task, range->state, start, end,
+				      bypass, &limit);
+		mlkd_space_release(space);
+	} else if (err == -ENOMEM) {
+		limit.which = MEMLOCKD_LIMIT_MEMORY;
+	}
+	range->out_limit = limit.which;
+	range->out_needed = limit.needed;
+	range->out_allowed = limit.allowed;
+out:
+	mlkd_target_put(&target);
+	return err;
+}
+
+static int do_unlock_range(struct mlkd_client *client, union ioctl_args *args)
+{
+	struct memlockd_range *range = &args->range;
+	struct mlkd_target target;
+	struct mlkd_space *space;
+	unsigned long start, end;
+	int err;
+
+	if (range->flags || range->reserved || range->state != MEMLOCKD_STATE_UNLOCKED)
+		return -EINVAL;
+	err = whole_pages(range, &start, &end);
+	if (err)
+		return err;
+	err = mlkd_target_get(&target, range->target_type, range->target);
+	if (err)
+		return err;
+	if (start == end)
+		goto out;
+	space = mlkd_space_claim(&target, false);
+	err = PTR_ERR_OR_ZERO(space);
+	if (!err) {
+		err = mlkd_range_unlock(space, start, end);
+		mlkd_space_release(space);
+	}
+out:
+	mlkd_target_put(&target);
+	return err;
+}
+
 /**
  * struct ioctl_op - one of the calls
  * @size: of its structure, as the driver knows it
@@ -425,7 +518,7 @@ static const struct ioctl_op ioctl_ops[] = {
 	},
 	[INDEX(MEMLOCKD_CMD_STATUS)] = {
 		.size = sizeof(struct memlockd_status),
-		.min_size = offsetofend(struct memlockd_status, out_reserved),
+		.min_size = offsetofend(struct memlockd_status, out_ranges),
 		.out_start = offsetof(struct memlockd_status, out_state),
 		.run = do_status,
 	},
@@ -440,6 +533,18 @@ static const struct ioctl_op ioctl_ops[] = {
 		.min_size = offsetofend(struct memlockd_list, out_next),
 		.out_start = offsetof(struct memlockd_list, out_rows),
 		.run = do_list,
+	},
+	[INDEX(MEMLOCKD_CMD_LOCK_RANGE)] = {
+		.size = sizeof(struct memlockd_range),
+		.min_size = offsetofend(struct memlockd_range, out_allowed),
+		.out_start = offsetof(struct memlockd_range, out_limit),
+		.run = do_lock_range,
+	},
+	[INDEX(MEMLOCKD_CMD_UNLOCK_RANGE)] = {
+		.size = sizeof(struct memlockd_range),
+		.min_size = offsetofend(struct memlockd_range, out_allowed),
+		.out_start = offsetof(struct memlockd_range, out_limit),
+		.run = do_unlock_range,
 	},
 };
 

@@ -25,6 +25,7 @@
 #include "lock.h"
 #include "munlock.h"
 #include "populate.h"
+#include "range.h"
 #include "shared.h"
 #include "space.h"
 #include "target.h"
@@ -303,7 +304,8 @@ static int raise(struct mlkd_space *space, const struct request *request,
 	if (!err)
 		err = check_limits(space, request, 0, limit);
 	if (!err)
-		err = mlkd_wired_reserve(space, mode, limit);
+		err = mlkd_wired_reserve(space, mode,
+					 mode.flags & MEMLOCKD_CURRENT, limit);
 	if (err)
 		goto out_unlock;
 
@@ -344,8 +346,8 @@ static int trim_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		     unsigned long start, unsigned long end, unsigned long *next)
 {
 	if (!mlkd_want(vma, walk->mode).pinned)
-		mlkd_pins_drop(&walk->space->pins, vma->vm_start, vma->vm_end,
-			       false);
+		mlkd_ranges_drop_pins(walk->space, vma->vm_start, vma->vm_end,
+				      false);
 	*next = vma->vm_end;
 	return 0;
 }
@@ -354,14 +356,12 @@ static int trim_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 static int undo_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		     unsigned long start, unsigned long end, unsigned long *next)
 {
-	struct mlkd_pins *pins = &walk->space->pins;
-
 	if (locked(vma) || !mlkd_vma_lockable(vma) ||
 	    !mlkd_owners_ours_since(&walk->space->owners, vma, walk->request))
 		return trim_step(walk, vma, start, end, next);
 
-	*next = mlkd_munlock_range(pins, vma, start, end, walk->pages);
-	mlkd_pins_drop(pins, start, *next, true);
+	*next = mlkd_munlock_range(&walk->space->pins, vma, start, end, walk->pages);
+	mlkd_ranges_drop_pins(walk->space, start, *next, true);
 	return 0;
 }
 
@@ -395,8 +395,11 @@ static void undo(struct mlkd_space *space, unsigned long request)
 	if (owners->future >= request)
 		mm->def_flags &= ~VM_LOCKED;
 	for_each_vma(vmi, vma) {
+		u32 state;
+
 		if (!locked(vma) || !mlkd_vma_lockable(vma) ||
-		    !mlkd_owners_ours_since(owners, vma, request))
+		    !mlkd_owners_ours_since(owners, vma, request) ||
+		    mlkd_ranges_cover(space, vma->vm_start, vma->vm_end, &state))
 			continue;
 		/* Left behind, munlock() would take it for a lock that was counted. */
 		vm_flags_clear(vma, VM_LOCKED | VM_LOCKONFAULT);
@@ -421,11 +424,15 @@ static void undo(struct mlkd_space *space, unsigned long request)
 
 	if (space->mode.state == MEMLOCKD_STATE_UNLOCKED) {
 		/* What the target has moved about while we walked. */
-		mlkd_pins_drop(&space->pins, 0, ULONG_MAX, true);
-		return;
+		mlkd_ranges_drop_pins(space, 0, ULONG_MAX, true);
+		if (mlkd_ranges_empty(space))
+			return;
 	}
+	/* Else the space ends now. */
 	mmap_write_lock(mm);
 	forget_owners(space, request);
+	if (space->mode.state == MEMLOCKD_STATE_UNLOCKED)
+		mlkd_owners_clear(owners);
 	mmap_write_unlock(mm);
 }
 
@@ -560,7 +567,7 @@ int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 	if (err)
 		goto out;
 	if (mode.flags & MEMLOCKD_CURRENT)
-		err = mlkd_populate(space, task, mode);
+		err = mlkd_populate(space, task, mode, 0, 0);
 	if (!err)
 		err = finish(space, mode);
 	if (err) {

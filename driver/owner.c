@@ -36,6 +36,14 @@ void mlkd_owners_setup(struct mlkd_owners *owners)
 	owners->future = 0;
 }
 
+/* Nothing is ours any more. */
+void mlkd_owners_clear(struct mlkd_owners *owners)
+{
+	mtree_destroy(&owners->mergeable);
+	mtree_destroy(&owners->tree);
+	owners->future = 0;
+}
+
 void mlkd_owners_destroy(struct mlkd_owners *owners)
 {
 	mtree_destroy(&owners->mergeable);

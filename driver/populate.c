@@ -345,6 +345,8 @@ static void prefault_vvar(struct mlkd_space *space, struct task_struct *task)
  * @space: the space; its claim is held
  * @task: the process
  * @mode: what is promised
+ * @start: first address
+ * @end: address behind the last; 0 for all there is
  *
  * A page that cannot be had (behind the end of a file, poisoned, in the hands of
  * a userfaultfd monitor) does not fail the call.
@@ -352,10 +354,12 @@ static void prefault_vvar(struct mlkd_space *space, struct task_struct *task)
  * Return: 0, -ENOMEM, -EINTR or -ESRCH; then part of it is present and pinned.
  */
 int mlkd_populate(struct mlkd_space *space, struct task_struct *task,
-		  struct mlkd_mode mode)
+		  struct mlkd_mode mode, unsigned long start, unsigned long end)
 {
 	struct mlkd_walk walk = {
 		.space = space,
+		.start = start,
+		.end = end,
 		.task = task,
 		.mode = mode,
 	};
@@ -367,7 +371,7 @@ int mlkd_populate(struct mlkd_space *space, struct task_struct *task,
 		return -ENOMEM;
 	err = mlkd_walk(&walk, populate_step);
 	kfree(walk.pages);
-	if (!err)
+	if (!err && !end)
 		prefault_vvar(space, task);
 	return err;
 }

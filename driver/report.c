@@ -19,6 +19,7 @@
 #include <linux/userfaultfd_k.h>
 
 #include "compat.h"
+#include "range.h"
 #include "report.h"
 #include "space.h"
 
@@ -133,16 +134,17 @@ static long count_unreadable(struct mlkd_report *report, unsigned long start,
 
 /* What there is to be known of a mapping without its page tables. */
 struct facts {
+	struct mlkd_mode mode;		/* what it has been promised */
 	struct mlkd_want want;
 	enum memlockd_reason reason;	/* that the kind of mapping brings */
 	unsigned long file_end;
 	bool covered;
 };
 
-static enum memlockd_reason kind_reason(struct mlkd_report *report,
+static enum memlockd_reason kind_reason(struct mlkd_mode mode,
 					struct vm_area_struct *vma)
 {
-	bool superlocked = report->mode.state == MEMLOCKD_STATE_SUPERLOCKED;
+	bool superlocked = mode.state == MEMLOCKD_STATE_SUPERLOCKED;
 
 	if (mlkd_vma_kernel(vma))
 		return MEMLOCKD_REASON_KERNEL;
@@ -165,10 +167,17 @@ static enum memlockd_reason kind_reason(struct mlkd_report *report,
 static void gather_facts(struct mlkd_report *report, struct vm_area_struct *vma,
 			 struct facts *facts)
 {
-	facts->want = mlkd_want(vma, report->mode);
+	u32 state;
+
+	facts->mode = report->mode;
+	if (report->space &&
+	    mlkd_ranges_cover(report->space, vma->vm_start, vma->vm_end, &state) &&
+	    state > facts->mode.state)
+		facts->mode.state = state;
+	facts->want = mlkd_want(vma, facts->mode);
 	facts->file_end = mlkd_vma_file_end(vma);
-	facts->reason = kind_reason(report, vma);
-	facts->covered = report->mode.state != MEMLOCKD_STATE_UNLOCKED;
+	facts->reason = kind_reason(facts->mode, vma);
+	facts->covered = facts->mode.state != MEMLOCKD_STATE_UNLOCKED;
 
 	if (!facts->covered) {
 		facts->reason = MEMLOCKD_REASON_NOT_COVERED;
@@ -181,8 +190,8 @@ static void gather_facts(struct mlkd_report *report, struct vm_area_struct *vma,
 }
 
 /* Fills in state and reason, once the counts are there. */
-static void judge(struct mlkd_report *report, const struct facts *facts,
-		  bool armed, struct memlockd_mapping *row)
+static void judge(const struct facts *facts, bool armed,
+		  struct memlockd_mapping *row)
 {
 	u64 size = row->end - row->start;
 	u64 inside = facts->file_end - row->start;
@@ -223,11 +232,11 @@ static void judge(struct mlkd_report *report, const struct facts *facts,
 		row->state = MEMLOCKD_STATE_UNLOCKED;
 	else if (facts->reason == MEMLOCKD_REASON_WRITEBACK ||
 		 facts->reason == MEMLOCKD_REASON_SHARED ||
-		 (report->mode.state == MEMLOCKD_STATE_SUPERLOCKED &&
+		 (facts->mode.state == MEMLOCKD_STATE_SUPERLOCKED &&
 		  facts->want.pinned && row->pinned < inside))
 		row->state = MEMLOCKD_STATE_LOCKED;
 	else
-		row->state = report->mode.state;
+		row->state = facts->mode.state;
 }
 
 /**
@@ -296,7 +305,7 @@ int mlkd_report_next(struct mlkd_report *report, unsigned long addr,
 	}
 out:
 	mmap_read_unlock(mm);
-	judge(report, &facts, armed, row);
+	judge(&facts, armed, row);
 	return 1;
 }
 

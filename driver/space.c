@@ -11,6 +11,7 @@
 #include "future.h"
 #include "holder.h"
 #include "populate.h"
+#include "range.h"
 #include "space.h"
 #include "target.h"
 
@@ -93,6 +94,7 @@ void mlkd_space_put(struct mlkd_space *space)
 		return;
 	mlkd_pins_destroy(&space->pins);
 	mlkd_owners_destroy(&space->owners);
+	mtree_destroy(&space->ranges);
 	mmdrop(space->mm);
 	kfree_rcu(space, rcu);
 	module_put(THIS_MODULE);
@@ -164,6 +166,7 @@ static void notifier_end(struct mmu_notifier *notifier,
 	WRITE_ONCE(space->wired.stale, true);
 	mlkd_pins_drop(&space->pins, range->start, range->end, false);
 	mlkd_owners_unmap(&space->owners, range->start, range->end);
+	mlkd_ranges_unmap(space, range->start, range->end);
 }
 
 static const struct mmu_notifier_ops notifier_ops = {
@@ -191,6 +194,7 @@ static struct mlkd_space *alloc_space(struct mm_struct *mm)
 	INIT_LIST_HEAD(&space->holders);
 	mlkd_wired_setup(&space->wired);
 	mlkd_owners_setup(&space->owners);
+	mt_init(&space->ranges);
 	mlkd_pins_setup(&space->pins, mm);
 	mlkd_heal_setup(&space->heal);
 	return space;
@@ -336,7 +340,8 @@ void mlkd_space_release(struct mlkd_space *space)
 {
 	struct mm_struct *mm = space->mm;
 
-	if (space->mode.state == MEMLOCKD_STATE_UNLOCKED) {
+	if (space->mode.state == MEMLOCKD_STATE_UNLOCKED &&
+	    mlkd_ranges_empty(space)) {
 		end_space(space, true);
 	} else {
 		spin_lock(&spaces_lock);

@@ -35,6 +35,7 @@ struct mlkd_target;
  * @wired: its part in the count of all that is locked
  * @owners: whose VM_LOCKED is
  * @pins: the pins
+ * @ranges: parts of it that are locked apart from the whole; see range.c
  * @heal: what is to be made writable again
  * @request: number of the last lock request; changed by who has claimed it
  * @active: there is a lock, or one is being made
@@ -61,7 +62,8 @@ struct mlkd_target;
  * ->release cannot run; who waits holds none.
  *
  * Lock order: mmap_lock, the mutex of wired.c, then one of the leaves: the table's
- * lock, @lock, that of holder.c, @pins.chunks, @owners.tree, @heal.lock.
+ * lock, @lock, that of holder.c, @pins.chunks, @owners.tree, @ranges,
+ * @heal.lock.
  */
 struct mlkd_space {
 	struct mmu_notifier notifier;
@@ -80,6 +82,7 @@ struct mlkd_space {
 
 	struct mlkd_owners owners;
 	struct mlkd_pins pins;
+	struct maple_tree ranges;
 	struct mlkd_heal heal;
 	unsigned long request;
 	bool active;

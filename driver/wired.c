@@ -36,6 +36,7 @@
 #include "compat.h"
 #include "knobs.h"
 #include "lock.h"
+#include "range.h"
 #include "space.h"
 #include "wired.h"
 
@@ -148,74 +149,99 @@ static void prune(struct mlkd_wired_range *ranges, unsigned int nr)
 	}
 }
 
-/* What is @vma to be counted as? Its pages are [0, *nr), of a file or not. */
-static struct address_space *pages_of(struct vm_area_struct *vma,
-				      struct mlkd_want want, unsigned long *nr)
-{
-	*nr = (mlkd_vma_file_end(vma) - vma->vm_start) >> PAGE_SHIFT;
-	if (!vma->vm_file)
-		return NULL;
-	/* Its own copies; else the file's pages, as long as nobody has written. */
-	if (mlkd_vma_private(vma) && (want.gup_flags & FOLL_WRITE))
-		return NULL;
-	return vma->vm_file->f_mapping;
-}
-
 /* Is @vma locked by us, or about to be? */
 static bool counts(struct mlkd_space *space, struct vm_area_struct *vma,
-		   struct mlkd_want want, bool all)
+		   struct mlkd_mode mode, bool all)
 {
+	struct mlkd_want want = mlkd_want(vma, mode);
+
 	if (!want.locked || !want.present)
 		return false;
 	return all || ((vma->vm_flags & VM_LOCKED) &&
 		       mlkd_owners_hold(&space->owners, vma->vm_start, vma->vm_end));
 }
 
-/* Counts @space into *@wired. @all: whatever @mode covers, locked yet or not. */
+/* Counts the pages of [start, end), a part of @vma that is locked as @mode says. */
+static void count_part(struct mlkd_wired *wired, struct vm_area_struct *vma,
+		       struct mlkd_mode mode, unsigned long start,
+		       unsigned long end)
+{
+	struct mlkd_wired_range *range = NULL;
+	struct mlkd_want want = mlkd_want(vma, mode);
+	unsigned long first, nr;
+
+	end = min(end, mlkd_vma_file_end(vma));
+	if (!want.locked || !want.present || start >= end)
+		return;
+	nr = (end - start) >> PAGE_SHIFT;
+	/* Its own copies; else the file's pages, as long as nobody has written. */
+	if (!vma->vm_file ||
+	    (mlkd_vma_private(vma) && (want.gup_flags & FOLL_WRITE))) {
+		wired->pages += nr;
+		return;
+	}
+
+	first = vma->vm_pgoff + ((start - vma->vm_start) >> PAGE_SHIFT);
+	if (wired->nr_ranges)
+		range = &wired->ranges[wired->nr_ranges - 1];
+	if (!range || range->mapping != vma->vm_file->f_mapping ||
+	    range->last + 1 != first) {
+		range = &wired->ranges[wired->nr_ranges++];
+		range->mapping = vma->vm_file->f_mapping;
+		range->first = first;
+	}
+	range->last = first + nr - 1;
+}
+
+/*
+ * Calls count_part() for all that is locked, or with @wired being NULL counts how
+ * many parts of files that are.  @all: whatever @mode covers, locked yet or not.
+ */
+static unsigned int count_parts(struct mlkd_space *space, struct mlkd_mode mode,
+				bool all, struct mlkd_wired *wired)
+{
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+	unsigned int nr = 0;
+
+	vma_iter_init(&vmi, space->mm, 0);
+	for_each_vma(vmi, vma) {
+		unsigned long start = vma->vm_start, end = vma->vm_end;
+		struct mlkd_mode part = { .flags = MEMLOCKD_CURRENT };
+
+		cond_resched();
+		if (counts(space, vma, mode, all)) {
+			nr += !!vma->vm_file;
+			if (wired)
+				count_part(wired, vma, mode, start, end);
+			continue;
+		}
+		while (mlkd_ranges_next(space, &start, &end, &part.state)) {
+			nr += !!vma->vm_file;
+			if (wired)
+				count_part(wired, vma, part, start, end);
+			start = end;
+			end = vma->vm_end;
+		}
+	}
+	return nr;
+}
+
+/* Counts @space into *@wired. */
 static int count(struct mlkd_space *space, struct mlkd_mode mode, bool all,
 		 struct mlkd_wired *wired)
 {
-	struct mlkd_wired_range *last = NULL;
-	struct mm_struct *mm = space->mm;
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
-	unsigned int room = 0;
+	unsigned int room = count_parts(space, mode, all, NULL);
 
-	vma_iter_init(&vmi, mm, 0);
-	for_each_vma(vmi, vma)
-		room += vma->vm_file && mlkd_want(vma, mode).locked;
 	if (room) {
 		wired->ranges = kvcalloc(room, sizeof(*wired->ranges),
 					 GFP_KERNEL_ACCOUNT);
 		if (!wired->ranges)
 			return -ENOMEM;
 	}
-
-	vma_iter_init(&vmi, mm, 0);
-	for_each_vma(vmi, vma) {
-		struct mlkd_want want = mlkd_want(vma, mode);
-		struct address_space *mapping;
-		unsigned long nr;
-
-		cond_resched();
-		if (!counts(space, vma, want, all))
-			continue;
-		mapping = pages_of(vma, want, &nr);
-		if (!mapping || !nr) {
-			wired->pages += nr;
-			continue;
-		}
-		if (last && last->mapping == mapping && last->last + 1 == vma->vm_pgoff) {
-			last->last += nr;
-			continue;
-		}
-		last = &wired->ranges[wired->nr_ranges++];
-		last->mapping = mapping;
-		last->first = vma->vm_pgoff;
-		last->last = vma->vm_pgoff + nr - 1;
-	}
-	wired->locked_vm = mm->locked_vm;
-	wired->map_count = mm->map_count;
+	count_parts(space, mode, all, wired);
+	wired->locked_vm = space->mm->locked_vm;
+	wired->map_count = space->mm->map_count;
 	return 0;
 }
 
@@ -293,14 +319,15 @@ static int update(struct mlkd_space *space, struct mlkd_mode mode, bool all,
  * mlkd_wired_reserve - count what a request is about to lock
  * @space: the space; its mmap_lock is held for writing
  * @mode: what the space is about to have
+ * @all: on all mappings that there are
  * @limit: set when the limit would be exceeded
  *
  * Return: 0 or -ENOMEM, and the count is as it was.
  */
-int mlkd_wired_reserve(struct mlkd_space *space, struct mlkd_mode mode,
+int mlkd_wired_reserve(struct mlkd_space *space, struct mlkd_mode mode, bool all,
 		       struct mlkd_limit *limit)
 {
-	int err = update(space, mode, mode.flags & MEMLOCKD_CURRENT, limit);
+	int err = update(space, mode, all, limit);
 
 	if (!err)
 		space->wired.mode = mode;

@@ -43,7 +43,7 @@ struct mlkd_wired {
 };
 
 void mlkd_wired_setup(struct mlkd_wired *wired);
-int mlkd_wired_reserve(struct mlkd_space *space, struct mlkd_mode mode,
+int mlkd_wired_reserve(struct mlkd_space *space, struct mlkd_mode mode, bool all,
 		       struct mlkd_limit *limit);
 void mlkd_wired_recount(struct mlkd_space *space, struct mlkd_mode mode);
 void mlkd_wired_drop(struct mlkd_space *space);

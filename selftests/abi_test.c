@@ -29,6 +29,8 @@ static const struct ioctl {
 	{ "STATUS", MEMLOCKD_IOC_STATUS, sizeof(struct memlockd_status) },
 	{ "MAPPINGS", MEMLOCKD_IOC_MAPPINGS, sizeof(struct memlockd_mappings) },
 	{ "LIST", MEMLOCKD_IOC_LIST, sizeof(struct memlockd_list) },
+	{ "LOCK_RANGE", MEMLOCKD_IOC_LOCK_RANGE, sizeof(struct memlockd_range) },
+	{ "UNLOCK_RANGE", MEMLOCKD_IOC_UNLOCK_RANGE, sizeof(struct memlockd_range) },
 	/* It comes last, as the others want a locked process. */
 	{ "UNLOCK", MEMLOCKD_IOC_UNLOCK, sizeof(struct memlockd_unlock) },
 };
@@ -43,6 +45,7 @@ static void fill(unsigned int cmd, void *arg, unsigned int size, pid_t pid)
 	struct memlockd_unlock *any = arg;
 	struct memlockd_lock *lock = arg;
 	struct memlockd_list *list = arg;
+	struct memlockd_range *range = arg;
 
 	any->size = size;
 	any->flags = 0;
@@ -67,6 +70,14 @@ static void fill(unsigned int cmd, void *arg, unsigned int size, pid_t pid)
 		list->rows = (uintptr_t)holders;
 		list->nr_rows = ARRAY_SIZE(holders);
 		list->row_size = sizeof(holders[0]);
+		break;
+	case MEMLOCKD_IOC_LOCK_RANGE:
+	case MEMLOCKD_IOC_UNLOCK_RANGE:
+		range->state = cmd == MEMLOCKD_IOC_LOCK_RANGE ? MEMLOCKD_STATE_LOCKED :
+			       MEMLOCKD_STATE_UNLOCKED;
+		range->reserved = 0;
+		range->addr = 0;
+		range->len = 0;
 		break;
 	}
 }

@@ -57,7 +57,7 @@ AT(memlockd_sync, target, 12);
 AT(memlockd_sync, out_locked, 16);
 AT(memlockd_sync, out_pinned, 24);
 
-SIZE(memlockd_status, 112);
+SIZE(memlockd_status, 120);
 AT(memlockd_status, size, 0);
 AT(memlockd_status, flags, 4);
 AT(memlockd_status, target_type, 8);
@@ -77,6 +77,7 @@ AT(memlockd_status, out_bookkeeping, 88);
 AT(memlockd_status, out_healed, 96);
 AT(memlockd_status, out_holders, 104);
 AT(memlockd_status, out_reserved, 108);
+AT(memlockd_status, out_ranges, 112);
 
 SIZE(memlockd_mapping, 48);
 AT(memlockd_mapping, start, 0);
@@ -122,6 +123,20 @@ AT(memlockd_list, out_rows, 32);
 AT(memlockd_list, out_reserved, 36);
 AT(memlockd_list, out_next, 40);
 
+SIZE(memlockd_range, 64);
+AT(memlockd_range, size, 0);
+AT(memlockd_range, flags, 4);
+AT(memlockd_range, target_type, 8);
+AT(memlockd_range, target, 12);
+AT(memlockd_range, state, 16);
+AT(memlockd_range, reserved, 20);
+AT(memlockd_range, addr, 24);
+AT(memlockd_range, len, 32);
+AT(memlockd_range, out_limit, 40);
+AT(memlockd_range, out_reserved, 44);
+AT(memlockd_range, out_needed, 48);
+AT(memlockd_range, out_allowed, 56);
+
 _Static_assert(MEMLOCKD_IOC_INFO == 0xB740, "INFO");
 _Static_assert(MEMLOCKD_IOC_LOCK == 0xB741, "LOCK");
 _Static_assert(MEMLOCKD_IOC_UNLOCK == 0xB742, "UNLOCK");
@@ -129,5 +144,7 @@ _Static_assert(MEMLOCKD_IOC_STATUS == 0xB743, "STATUS");
 _Static_assert(MEMLOCKD_IOC_MAPPINGS == 0xB744, "MAPPINGS");
 _Static_assert(MEMLOCKD_IOC_SYNC == 0xB745, "SYNC");
 _Static_assert(MEMLOCKD_IOC_LIST == 0xB746, "LIST");
+_Static_assert(MEMLOCKD_IOC_LOCK_RANGE == 0xB747, "LOCK_RANGE");
+_Static_assert(MEMLOCKD_IOC_UNLOCK_RANGE == 0xB748, "UNLOCK_RANGE");
 
 #endif /* MEMLOCKD_LAYOUT_H */

@@ -26,9 +26,9 @@
  *
  * Unknown flags, unknown enum values and non-zero reserved fields fail with
  * EINVAL.  Fields called out_* are written by the driver and ignored as input.
- * They are written on success; MEMLOCKD_IOC_LOCK writes them on ENOMEM as well; a
- * call that fails otherwise leaves them as they were or sets them to 0.  All
- * sizes and addresses are in bytes.
+ * They are written on success; MEMLOCKD_IOC_LOCK and MEMLOCKD_IOC_LOCK_RANGE write
+ * them on ENOMEM as well; a call that fails otherwise leaves them as they were or
+ * sets them to 0.  All sizes and addresses are in bytes.
  *
  * The ioctl numbers carry no size (_IO), because the structures can grow.
  */
@@ -49,13 +49,16 @@
  *   MEMLOCKD_CURRENT nor MEMLOCKD_FUTURE; MEMLOCKD_MOVABLE with
  *   MEMLOCKD_STATE_SUPERLOCKED; MEMLOCKD_STATE_SUPERLOCKED without both of
  *   MEMLOCKD_CURRENT and MEMLOCKD_FUTURE; a file descriptor that is not what
- *   @target_type says.
+ *   @target_type says; a range that wraps around.
  * - ENOENT: MEMLOCKD_IOC_UNLOCK or MEMLOCKD_IOC_SYNC of a process that is not
- *   locked.
+ *   locked; MEMLOCKD_IOC_UNLOCK_RANGE where no range is locked.
  * - ENOMEM: a limit would be exceeded (&memlockd_lock.out_limit names it and
  *   &memlockd_lock.out_needed says how much it would have to be), or memory ran
- *   out (MEMLOCKD_LIMIT_MEMORY).
+ *   out (MEMLOCKD_LIMIT_MEMORY); a range has parts that are not mapped
+ *   (MEMLOCKD_LIMIT_NONE).
  * - ENOTTY: no such ioctl.
+ * - EOPNOTSUPP: MEMLOCKD_IOC_LOCK_RANGE of a part of a shared mapping that is not
+ *   locked by other means.
  * - EPERM: the caller may not lock that process (see below); or asks for
  *   MEMLOCKD_BYPASS or MEMLOCKD_UNLOCK_FORCE without CAP_IPC_LOCK; or wants to
  *   unlock what only others hold.
@@ -109,6 +112,8 @@ enum {
 	MEMLOCKD_CMD_MAPPINGS,
 	MEMLOCKD_CMD_SYNC,
 	MEMLOCKD_CMD_LIST,
+	MEMLOCKD_CMD_LOCK_RANGE,
+	MEMLOCKD_CMD_UNLOCK_RANGE,
 };
 
 /**
@@ -441,6 +446,7 @@ struct memlockd_sync {
  * @out_healed: pages that MEMLOCKD_HEAL has made writable again.
  * @out_holders: locks of it that are held; MEMLOCKD_IOC_LIST says by whom.
  * @out_reserved: 0.
+ * @out_ranges: bytes locked by MEMLOCKD_IOC_LOCK_RANGE.
  *
  * Cheap: walks no page tables.
  */
@@ -464,6 +470,7 @@ struct memlockd_status {
 	__aligned_u64 out_healed;
 	__u32 out_holders;
 	__u32 out_reserved;
+	__aligned_u64 out_ranges;
 };
 
 #define MEMLOCKD_IOC_STATUS _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_STATUS)
@@ -592,5 +599,52 @@ struct memlockd_list {
 };
 
 #define MEMLOCKD_IOC_LIST _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_LIST)
+
+/**
+ * struct memlockd_range - ioctl(MEMLOCKD_IOC_LOCK_RANGE, MEMLOCKD_IOC_UNLOCK_RANGE)
+ * @size: sizeof(struct memlockd_range).
+ * @flags: must be 0.
+ * @target_type: &enum memlockd_target_type.
+ * @target: the process, as @target_type says.
+ * @state: MEMLOCKD_STATE_LOCKED or MEMLOCKD_STATE_SUPERLOCKED; to unlock,
+ *	MEMLOCKD_STATE_UNLOCKED.
+ * @reserved: must be 0.
+ * @addr: first address.  The range covers all pages that it has a part of, as with
+ *	mlock(2).
+ * @len: its length.
+ * @out_limit: with ENOMEM: &enum memlockd_limit, the limit that was met.
+ * @out_reserved: 0.
+ * @out_needed: with ENOMEM: bytes that @out_limit would have to allow.
+ * @out_allowed: with ENOMEM: bytes that @out_limit allows.
+ *
+ * Locks a part of the target's address space, for the approach of few and tightly
+ * controlled locks; independent of MEMLOCKD_IOC_LOCK, which may lock more.  Such a
+ * lock is the address space's: it does not nest, has no holder, and ends with
+ * MEMLOCKD_IOC_UNLOCK_RANGE, when it is unmapped, and with the process.
+ *
+ * Whole mappings get all that @state promises.  Of a mapping that lies in the range
+ * in parts only, the private pages are present and pinned; as there is no way to
+ * split it from outside, it is not marked as locked, so that it does not count
+ * against RLIMIT_MEMLOCK and in VmLck, and the process can still give its pages up
+ * with madvise(2).  Shared pages are not held by a pin: see EOPNOTSUPP.  A process
+ * that does this to itself calls mlock(2) first, which splits; libmemlockd does.
+ */
+struct memlockd_range {
+	__u32 size;
+	__u32 flags;
+	__u32 target_type;
+	__s32 target;
+	__u32 state;
+	__u32 reserved;
+	__aligned_u64 addr;
+	__aligned_u64 len;
+	__u32 out_limit;
+	__u32 out_reserved;
+	__aligned_u64 out_needed;
+	__aligned_u64 out_allowed;
+};
+
+#define MEMLOCKD_IOC_LOCK_RANGE _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_LOCK_RANGE)
+#define MEMLOCKD_IOC_UNLOCK_RANGE _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_UNLOCK_RANGE)
 
 #endif /* _UAPI_LINUX_MEMLOCKD_H */

@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Locks of parts of an address space.
+ *
+ * Such a lock is what mlock(2) by the process itself would be, and pins.  So
+ * whole mappings in the range become VM_LOCKED as the process's own: they stay so
+ * when a lock of the whole address space goes, and the other way round.  Of a
+ * mapping that is in the range in parts only the pins are left, as nothing can
+ * split it: they hold private pages, and shared ones not.
+ *
+ * What is noted here is which pins are wanted even if no lock of the whole wants
+ * them.
+ */
+#include <linux/maple_tree.h>
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "lock.h"
+#include "munlock.h"
+#include "populate.h"
+#include "range.h"
+#include "shared.h"
+#include "space.h"
+#include "target.h"
+#include "worker.h"
+
+/**
+ * struct part - a range that is to be locked or unlocked
+ * @task: the process, if it is to be locked
+ * @mode: what it is to have
+ * @start: first address
+ * @end: address behind the last
+ * @bypass: RLIMIT_MEMLOCK is not applied
+ * @flagged: what has become VM_LOCKED for it, or was
+ * @before: what was noted of it before
+ */
+struct part {
+	struct task_struct *task;
+	struct mlkd_mode mode;
+	unsigned long start;
+	unsigned long end;
+	bool bypass;
+	struct maple_tree flagged;
+	struct maple_tree before;
+};
+
+bool mlkd_ranges_empty(struct mlkd_space *space)
+{
+	return mtree_empty(&space->ranges);
+}
+
+/**
+ * mlkd_ranges_next - the next part of an address space that is locked by ranges
+ * @space: the space
+ * @start: where to look from; set to its first address
+ * @end: where to look to; set to the address behind its last
+ * @state: set to what it has
+ *
+ * Return: false when there is none.
+ */
+bool mlkd_ranges_next(struct mlkd_space *space, unsigned long *start,
+		      unsigned long *end, u32 *state)
+{
+	MA_STATE(mas, &space->ranges, *start, *start);
+	void *entry = NULL;
+
+	mtree_lock(&space->ranges);
+	if (*start < *end)
+		entry = mas_find(&mas, *end - 1);
+	if (entry) {
+		*start = max(*start, mas.index);
+		*end = min(*end - 1, mas.last) + 1;
+		*state = xa_to_value(entry);
+	}
+	mtree_unlock(&space->ranges);
+	return entry;
+}
+
+u64 mlkd_ranges_bytes(struct mlkd_space *space)
+{
+	unsigned long start = 0, end = ULONG_MAX;
+	u64 bytes = 0;
+	u32 state;
+
+	while (mlkd_ranges_next(space, &start, &end, &state)) {
+		bytes += end - start;
+		start = end;
+		end = ULONG_MAX;
+	}
+	return bytes;
+}
+
+/* Is all of [@start, @end) locked by ranges? Then *@state is the least it has. */
+bool mlkd_ranges_cover(struct mlkd_space *space, unsigned long start,
+		       unsigned long end, u32 *state)
+{
+	unsigned long from = start, to = end;
+	u32 this;
+
+	*state = MEMLOCKD_STATE_SUPERLOCKED;
+	while (mlkd_ranges_next(space, &from, &to, &this) && from == start) {
+		*state = min(*state, this);
+		start = to;
+		if (start == end)
+			return true;
+		from = to;
+		to = end;
+	}
+	return false;
+}
+
+/* mlkd_pins_drop(), but for what a range wants pinned. */
+void mlkd_ranges_drop_pins(struct mlkd_space *space, unsigned long start,
+			   unsigned long end, bool munlock)
+{
+	unsigned long from = start, to = end;
+	u32 state;
+
+	while (mlkd_ranges_next(space, &from, &to, &state)) {
+		mlkd_pins_drop(&space->pins, start, from, munlock);
+		start = to;
+		from = to;
+		to = end;
+	}
+	mlkd_pins_drop(&space->pins, start, end, munlock);
+}
+
+/*
+ * [@start, @end) is unmapped.  Called from notifiers: where there is no memory to
+ * forget it, a mapping that takes its place may stay pinned for too long.
+ */
+void mlkd_ranges_unmap(struct mlkd_space *space, unsigned long start,
+		       unsigned long end)
+{
+	unsigned long from = start, to = end;
+	u32 state;
+
+	if (mlkd_ranges_next(space, &from, &to, &state))
+		mtree_store_range(&space->ranges, start, end - 1, NULL,
+				  GFP_NOWAIT | __GFP_NOWARN);
+}
+
+static bool inside(const struct part *part, struct vm_area_struct *vma)
+{
+	return vma->vm_start >= part->start && vma->vm_end <= part->end;
+}
+
+/* May it be locked? Changes nothing. */
+static int check(struct mlkd_space *space, struct part *part,
+		 struct mlkd_limit *limit)
+{
+	unsigned long rlimit = mlkd_target_memlock_limit(part->task);
+	unsigned long total, new = 0, next = part->start;
+	struct mm_struct *mm = space->mm;
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	vma_iter_init(&vmi, mm, part->start);
+	for_each_vma_range(vmi, vma, part->end) {
+		struct mlkd_want want = mlkd_want(vma, part->mode);
+
+		if (vma->vm_start > next)
+			return -ENOMEM;
+		next = vma->vm_end;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+		if (!want.locked || (vma->vm_flags & VM_LOCKED))
+			continue;
+		/* Only a pin can hold it then. */
+		if (!inside(part, vma) && want.present && !want.pinned)
+			return -EOPNOTSUPP;
+		new += (min(part->end, vma->vm_end) -
+			max(part->start, vma->vm_start)) >> PAGE_SHIFT;
+	}
+	if (next < part->end)
+		return -ENOMEM;
+
+	total = mm->locked_vm + new;
+	if (new && total > rlimit >> PAGE_SHIFT && !part->bypass &&
+	    !mlkd_target_unlimited(part->task)) {
+		limit->which = MEMLOCKD_LIMIT_RLIMIT_MEMLOCK;
+		limit->needed = (u64)total << PAGE_SHIFT;
+		limit->allowed = rlimit;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Notes @vma in @tree. */
+static int note(struct maple_tree *tree, struct vm_area_struct *vma)
+{
+	return mtree_store_range(tree, vma->vm_start, vma->vm_end - 1,
+				 xa_mk_value(0), GFP_KERNEL_ACCOUNT);
+}
+
+/* Is all of @vma noted in @tree? The process may have merged it. */
+static bool noted(struct maple_tree *tree, struct vm_area_struct *vma)
+{
+	MA_STATE(mas, tree, vma->vm_start, vma->vm_start);
+	unsigned long next = vma->vm_start;
+	void *entry;
+
+	mtree_lock(tree);
+	mas_for_each(&mas, entry, vma->vm_end - 1) {
+		if (mas.index > next)
+			break;
+		next = mas.last + 1;
+	}
+	mtree_unlock(tree);
+	return next >= vma->vm_end;
+}
+
+/* Notes the range itself, and what was noted in its place. */
+static int note_range(struct mlkd_space *space, struct part *part)
+{
+	unsigned long start = part->start, end = part->end;
+	u32 state;
+	int err;
+
+	while (mlkd_ranges_next(space, &start, &end, &state)) {
+		err = mtree_store_range(&part->before, start, end - 1,
+					xa_mk_value(state), GFP_KERNEL_ACCOUNT);
+		if (err)
+			return err;
+		start = end;
+		end = part->end;
+	}
+	return mtree_store_range(&space->ranges, part->start, part->end - 1,
+				 xa_mk_value(part->mode.state),
+				 GFP_KERNEL_ACCOUNT);
+}
+
+/* There is no way to fail when something is undone. */
+static void note_before(struct mlkd_space *space, struct part *part)
+{
+	MA_STATE(mas, &part->before, part->start, part->start);
+	void *entry;
+
+	mtree_store_range(&space->ranges, part->start, part->end - 1, NULL,
+			  GFP_KERNEL | __GFP_NOFAIL);
+	mas_lock(&mas);
+	mas_for_each(&mas, entry, part->end - 1) {
+		unsigned long first = mas.index, last = mas.last;
+
+		mas_pause(&mas);
+		mas_unlock(&mas);
+		mtree_store_range(&space->ranges, first, last, entry,
+				  GFP_KERNEL | __GFP_NOFAIL);
+		mas_lock(&mas);
+	}
+	mas_unlock(&mas);
+}
+
+/* Notes the range, and flags the mappings that are in it as a whole. */
+static int raise(struct mlkd_space *space, struct part *part,
+		 struct mlkd_limit *limit)
+{
+	struct mm_struct *mm = space->mm;
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+	struct page **scratch;
+	int err;
+
+	scratch = kcalloc(MLKD_CHUNK_PAGES, sizeof(*scratch), GFP_KERNEL_ACCOUNT);
+	if (!scratch)
+		return -ENOMEM;
+	err = -EINTR;
+	if (mmap_write_lock_killable(mm))
+		goto out_free;
+	err = mlkd_target_gone(part->task, mm) ? -ESRCH : 0;
+	if (!err)
+		err = check(space, part, limit);
+	if (!err)
+		err = note_range(space, part);
+	if (!err) {
+		err = mlkd_wired_reserve(space, space->mode, false, limit);
+		if (err)
+			note_before(space, part);
+	}
+	if (err)
+		goto out_unlock;
+
+	vma_iter_init(&vmi, mm, part->start);
+	for_each_vma_range(vmi, vma, part->end) {
+		if (!inside(part, vma) || (vma->vm_flags & VM_LOCKED) ||
+		    !mlkd_vma_lockable(vma))
+			continue;
+		/* What is missing in there stays locked, if this is undone. */
+		note(&part->flagged, vma);
+		if (!mlkd_vma_private(vma))
+			mlkd_shared_unmap(vma, scratch);
+		vm_flags_set(vma, VM_LOCKED);
+		mm->locked_vm += vma_pages(vma);
+	}
+out_unlock:
+	mmap_write_unlock(mm);
+out_free:
+	kfree(scratch);
+	return err;
+}
+
+struct release_job {
+	struct work_struct work;
+	struct mlkd_walk walk;
+};
+
+static int release_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
+			unsigned long start, unsigned long end,
+			unsigned long *next)
+{
+	struct mlkd_space *space = walk->space;
+	bool locked = vma->vm_flags & VM_LOCKED;
+
+	*next = end;
+	if (!locked && mlkd_vma_lockable(vma))
+		*next = mlkd_munlock_range(&space->pins, vma, start, end, walk->pages);
+	if (!mlkd_want(vma, space->mode).pinned)
+		mlkd_ranges_drop_pins(space, start, *next, !locked);
+	return 0;
+}
+
+static void release_work(struct work_struct *work)
+{
+	struct release_job *job = container_of(work, struct release_job, work);
+
+	mlkd_walk(&job->walk, release_step);
+}
+
+/* Clears the flags that the range has set; mmap_lock is held for writing. */
+static void clear_flags(struct mlkd_space *space, struct part *part)
+{
+	struct mm_struct *mm = space->mm;
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	vma_iter_init(&vmi, mm, part->start);
+	for_each_vma_range(vmi, vma, part->end) {
+		if (!(vma->vm_flags & VM_LOCKED) || !noted(&part->flagged, vma))
+			continue;
+		vm_flags_clear(vma, VM_LOCKED | VM_LOCKONFAULT);
+		mm->locked_vm -= vma_pages(vma);
+	}
+	mlkd_wired_recount(space, space->mode);
+}
+
+/* Gives up the pins of the range, as far as nobody else wants them. */
+static void release(struct mlkd_space *space, struct part *part)
+{
+	struct release_job job = {
+		.walk.space = space,
+		.walk.start = part->start,
+		.walk.end = part->end,
+	};
+
+	job.walk.pages = kcalloc(MLKD_CHUNK_PAGES, sizeof(*job.walk.pages),
+				 GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+	/* By a worker: GUP does nothing for a caller that is being killed. */
+	mlkd_run_in_worker(&job.work, release_work);
+	kfree(job.walk.pages);
+}
+
+static void setup(struct part *part)
+{
+	mt_init(&part->flagged);
+	mt_init(&part->before);
+}
+
+static void destroy(struct part *part)
+{
+	mtree_destroy(&part->flagged);
+	mtree_destroy(&part->before);
+}
+
+/**
+ * mlkd_range_lock - lock a part of an address space
+ * @space: the space; its claim is held
+ * @task: the process
+ * @state: &enum memlockd_state; not MEMLOCKD_STATE_UNLOCKED
+ * @start: first address, of a page
+ * @end: address behind the last, of a page; beyond @start
+ * @bypass: the process's RLIMIT_MEMLOCK is not applied
+ * @limit: set when a limit is met
+ *
+ * Return: 0; or -ENOMEM, -EOPNOTSUPP, -EINTR, -ESRCH, and nothing has changed.
+ */
+int mlkd_range_lock(struct mlkd_space *space, struct task_struct *task, u32 state,
+		    unsigned long start, unsigned long end, bool bypass,
+		    struct mlkd_limit *limit)
+{
+	struct part part = {
+		.task = task,
+		.mode = { .state = state, .flags = MEMLOCKD_CURRENT },
+		.start = start,
+		.end = end,
+		.bypass = bypass,
+	};
+	int err;
+
+	setup(&part);
+	err = raise(space, &part, limit);
+	if (err)
+		goto out;
+	err = mlkd_populate(space, task, part.mode, start, end);
+	if (err) {
+		mmap_write_lock(space->mm);
+		note_before(space, &part);
+		clear_flags(space, &part);
+		mmap_write_unlock(space->mm);
+		release(space, &part);
+	}
+	if (err == -ENOMEM)
+		limit->which = MEMLOCKD_LIMIT_MEMORY;
+out:
+	destroy(&part);
+	return err;
+}
+
+/* Forgets the range, and says what of it loses its VM_LOCKED. */
+static int forget(struct mlkd_space *space, struct part *part)
+{
+	struct mlkd_owners *owners = &space->owners;
+	unsigned long from = part->start, to = part->end;
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+	u32 state;
+	int err;
+
+	if (!mlkd_ranges_next(space, &from, &to, &state))
+		return -ENOENT;
+	vma_iter_init(&vmi, space->mm, part->start);
+	for_each_vma_range(vmi, vma, part->end) {
+		if (!inside(part, vma) || !(vma->vm_flags & VM_LOCKED) ||
+		    !mlkd_vma_lockable(vma) ||
+		    !mlkd_ranges_cover(space, vma->vm_start, vma->vm_end, &state))
+			continue;
+		/* The whole is locked: it is that lock's alone from now on. */
+		if (space->active &&
+		    mlkd_owners_hold(owners, vma->vm_start, vma->vm_end))
+			err = mlkd_owners_set_ours(owners, vma, MLKD_FIRST_REQUEST);
+		else
+			err = note(&part->flagged, vma);
+		if (err)
+			return err;
+	}
+	return mtree_store_range(&space->ranges, part->start, part->end - 1,
+				 NULL, GFP_KERNEL_ACCOUNT);
+}
+
+/**
+ * mlkd_range_unlock - undo mlkd_range_lock()
+ * @space: the space; its claim is held
+ * @start: first address, of a page
+ * @end: address behind the last, of a page; beyond @start
+ *
+ * Return: 0; -ENOENT when no part of it is locked by a range; -ENOMEM or -EINTR,
+ * and nothing has changed.
+ */
+int mlkd_range_unlock(struct mlkd_space *space, unsigned long start,
+		      unsigned long end)
+{
+	struct part part = { .start = start, .end = end };
+	int err;
+
+	if (mmap_write_lock_killable(space->mm))
+		return -EINTR;
+	setup(&part);
+	err = forget(space, &part);
+	if (!err)
+		clear_flags(space, &part);
+	mmap_write_unlock(space->mm);
+	if (!err)
+		release(space, &part);
+	destroy(&part);
+	return err;
+}

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Locks of parts of an address space: what they hold, what they count, and that
+ * they and the lock of the whole leave each other alone.
+ */
+#include <linux/capability.h>
+#include <sched.h>
+#include <sys/resource.h>
+
+#include "kselftest_harness.h"
+#include "memlockd_test.h"
+
+#define RW	(PROT_READ | PROT_WRITE)
+#define L	MEMLOCKD_STATE_LOCKED
+#define S	MEMLOCKD_STATE_SUPERLOCKED
+#define LEN	(64 * PAGE)
+
+FIXTURE(range)
+{
+	struct counters start;
+	struct target target;
+	unsigned long addr;
+	unsigned long vmlck, vmpin;
+	int fd;
+};
+
+FIXTURE_VARIANT(range)
+{
+	int state;
+};
+
+FIXTURE_VARIANT_ADD(range, locked) {
+	.state = L,
+};
+
+FIXTURE_VARIANT_ADD(range, superlocked) {
+	.state = S,
+};
+
+FIXTURE_SETUP(range)
+{
+	long addr;
+
+	self->fd = device_open();
+	ASSERT_LE(0, self->fd);
+	counters_start(&self->start);
+	target_start(&self->target);
+	/* Alone between guards. */
+	addr = target_call(&self->target, do_map_small, 3 * LEN, PROT_NONE, MAP_PRIVATE);
+	ASSERT_LT(0, addr);
+	self->addr = addr + LEN;
+	ASSERT_EQ(0, target_call(&self->target, do_protect, self->addr, LEN, RW));
+	self->vmlck = status_bytes(self->target.pid, "VmLck");
+	self->vmpin = status_bytes(self->target.pid, "VmPin");
+}
+
+FIXTURE_TEARDOWN(range)
+{
+	target_stop(&self->target);
+	EXPECT_TRUE(counters_back(&self->start));
+}
+
+static struct memlockd_range last;
+
+static int call(int fd, unsigned long cmd, pid_t pid, int state, unsigned long addr,
+		unsigned long len)
+{
+	last = (struct memlockd_range) {
+		.size = sizeof(last),
+		.target = pid,
+		.state = state,
+		.addr = addr,
+		.len = len,
+	};
+	return device_call(fd, cmd, &last);
+}
+
+static int lock_range(int fd, pid_t pid, int state, unsigned long addr, unsigned long len)
+{
+	return call(fd, MEMLOCKD_IOC_LOCK_RANGE, pid, state, addr, len);
+}
+
+static int unlock_range(int fd, pid_t pid, unsigned long addr, unsigned long len)
+{
+	return call(fd, MEMLOCKD_IOC_UNLOCK_RANGE, pid, MEMLOCKD_STATE_UNLOCKED, addr, len);
+}
+
+/* So much more is locked, pinned, and noted as ranges than at the beginning. */
+static void check(struct __test_metadata *_metadata, FIXTURE_DATA(range) *self,
+		  unsigned long locked, unsigned long pinned, unsigned long ranges)
+{
+	pid_t pid = self->target.pid;
+	struct memlockd_status status;
+
+	ASSERT_EQ(0, status_pid(self->fd, pid, &status));
+	TH_LOG("VmLck +%lu kB, VmPin +%lu kB, ranges %llu kB",
+	       (status_bytes(pid, "VmLck") - self->vmlck) / KIB,
+	       (status_bytes(pid, "VmPin") - self->vmpin) / KIB, status.out_ranges / KIB);
+	EXPECT_EQ(self->vmlck + locked, status_bytes(pid, "VmLck"));
+	EXPECT_EQ(self->vmlck + locked, vmas_locked(pid));
+	EXPECT_EQ(self->vmpin + pinned, status_bytes(pid, "VmPin"));
+	EXPECT_EQ(ranges, status.out_ranges);
+}
+
+/* A process that is told to write its own memory out has no fault there afterwards. */
+static void check_no_faults(struct __test_metadata *_metadata, FIXTURE_DATA(range) *self,
+			    unsigned long addr, unsigned long len)
+{
+	target_call(&self->target, do_advise, self->addr, LEN, MADV_PAGEOUT);
+	ASSERT_EQ(0, target_call(&self->target, do_write, addr, len, PAGE));
+	TH_LOG("%ld minor and %ld major faults in %lu pages", self->target.minflt,
+	       self->target.majflt, len / PAGE);
+	EXPECT_EQ(0, self->target.minflt);
+	EXPECT_EQ(0, self->target.majflt);
+}
+
+TEST_F(range, whole_mapping)
+{
+	pid_t pid = self->target.pid;
+	struct memlockd_mapping *rows, *row;
+	long nr;
+
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN));
+	check(_metadata, self, LEN, LEN, LEN);
+	nr = mappings_pid(self->fd, pid, 256, &rows);
+	ASSERT_LT(0, nr);
+	row = row_at(rows, nr, self->addr);
+	ASSERT_NE(NULL, row);
+	row_print(row);
+	EXPECT_EQ(variant->state, row->state);
+	EXPECT_EQ(MEMLOCKD_STATE_UNLOCKED, row_at(rows, nr, rows[0].start)->state);
+	free(rows);
+	EXPECT_EQ(MEMLOCKD_STATE_UNLOCKED, state_of(self->fd, pid));
+	check_no_faults(_metadata, self, self->addr, LEN);
+
+	ASSERT_EQ(0, unlock_range(self->fd, pid, self->addr, LEN));
+	check(_metadata, self, 0, 0, 0);
+	EXPECT_EQ(0, stuck_pages(pid, self->addr, self->addr + LEN));
+	EXPECT_EQ(-ENOENT, unlock_range(self->fd, pid, self->addr, LEN));
+}
+
+TEST_F(range, part_of_a_mapping_is_pinned)
+{
+	unsigned long part = self->addr + LEN / 4;
+	pid_t pid = self->target.pid;
+
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, part, LEN / 2));
+	check(_metadata, self, 0, LEN / 2, LEN / 2);
+	check_no_faults(_metadata, self, part, LEN / 2);
+	/* In pieces, from the middle. */
+	ASSERT_EQ(0, unlock_range(self->fd, pid, part + LEN / 8, LEN / 4));
+	check(_metadata, self, 0, LEN / 4, LEN / 4);
+	ASSERT_EQ(0, unlock_range(self->fd, pid, self->addr, LEN));
+	check(_metadata, self, 0, 0, 0);
+}
+
+TEST_F(range, pages_that_it_has_a_byte_of_are_covered)
+{
+	pid_t pid = self->target.pid;
+
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr + PAGE - 1, 2));
+	check(_metadata, self, 0, 2 * PAGE, 2 * PAGE);
+	ASSERT_EQ(0, unlock_range(self->fd, pid, self->addr + PAGE - 1, 2));
+	check(_metadata, self, 0, 0, 0);
+	EXPECT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, 0));
+	check(_metadata, self, 0, 0, 0);
+}
+
+TEST_F(range, what_the_process_has_split_itself_counts)
+{
+	unsigned long part = self->addr + LEN / 4;
+	pid_t pid = self->target.pid;
+
+	ASSERT_EQ(0, target_call(&self->target, do_mlock, part, LEN / 2, 0));
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, part, LEN / 2));
+	check(_metadata, self, LEN / 2, LEN / 2, LEN / 2);
+	ASSERT_EQ(0, unlock_range(self->fd, pid, part, LEN / 2));
+	check(_metadata, self, 0, 0, 0);
+}
+
+TEST_F(range, bad_ranges_change_nothing)
+{
+	pid_t pid = self->target.pid;
+
+	EXPECT_EQ(-EINVAL, lock_range(self->fd, pid, MEMLOCKD_STATE_UNLOCKED, self->addr, LEN));
+	EXPECT_EQ(-EINVAL, lock_range(self->fd, pid, 3, self->addr, LEN));
+	EXPECT_EQ(-EINVAL, lock_range(self->fd, pid, variant->state, ~0UL, 2));
+	EXPECT_EQ(-EINVAL, lock_range(self->fd, pid, variant->state, self->addr, ~0UL));
+	EXPECT_EQ(-EINVAL, lock_range(self->fd, pid, variant->state, ~0UL - PAGE, PAGE));
+	EXPECT_EQ(-ENOENT, unlock_range(self->fd, pid, self->addr, LEN));
+	check(_metadata, self, 0, 0, 0);
+	/* A hole behind it. */
+	ASSERT_EQ(0, target_call(&self->target, do_unmap, self->addr + LEN, LEN, 0));
+	EXPECT_EQ(-ENOMEM, lock_range(self->fd, pid, variant->state, self->addr, LEN + PAGE));
+	EXPECT_EQ(MEMLOCKD_LIMIT_NONE, last.out_limit);
+	EXPECT_EQ(-ENOMEM, lock_range(self->fd, pid, variant->state, self->addr + LEN, PAGE));
+	check(_metadata, self, 0, 0, 0);
+}
+
+TEST_F(range, shared_memory_as_a_whole_only)
+{
+	pid_t pid = self->target.pid;
+	unsigned long addr;
+
+	addr = target_call(&self->target, do_map_small, LEN, RW, MAP_SHARED);
+	ASSERT_LT(0, (long)addr);
+	EXPECT_EQ(-EOPNOTSUPP, lock_range(self->fd, pid, variant->state, addr, PAGE));
+	check(_metadata, self, 0, 0, 0);
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, addr, LEN));
+	check(_metadata, self, LEN, 0, LEN);
+	ASSERT_EQ(0, unlock_range(self->fd, pid, addr, LEN));
+	check(_metadata, self, 0, 0, 0);
+	/* A part that the process has locked itself is a mapping of its own. */
+	ASSERT_EQ(0, target_call(&self->target, do_mlock, addr + PAGE, PAGE, 0));
+	EXPECT_EQ(0, lock_range(self->fd, pid, variant->state, addr + PAGE, PAGE));
+	check(_metadata, self, PAGE, 0, PAGE);
+	ASSERT_EQ(0, unlock_range(self->fd, pid, addr, LEN));
+	check(_metadata, self, 0, 0, 0);
+}
+
+TEST_F(range, limit_is_exact)
+{
+	pid_t pid = self->target.pid;
+	struct rlimit limit;
+	int over;
+
+	ASSERT_EQ(0, target_call(&self->target, do_drop_cap, CAP_IPC_LOCK, 0, 0));
+	for (over = 1; over >= 0; over--) {
+		limit.rlim_cur = self->vmlck + LEN - over * PAGE;
+		limit.rlim_max = limit.rlim_cur + PAGE;
+		ASSERT_EQ(0, prlimit(pid, RLIMIT_MEMLOCK, &limit, NULL));
+		EXPECT_EQ(over ? -ENOMEM : 0,
+			  lock_range(self->fd, pid, variant->state, self->addr, LEN));
+		if (over) {
+			TH_LOG("needs %llu, has %llu", last.out_needed, last.out_allowed);
+			EXPECT_EQ(MEMLOCKD_LIMIT_RLIMIT_MEMLOCK, last.out_limit);
+			EXPECT_EQ(self->vmlck + LEN, last.out_needed);
+			check(_metadata, self, 0, 0, 0);
+		}
+	}
+	check(_metadata, self, LEN, LEN, LEN);
+	/* Once more costs nothing more. */
+	EXPECT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN));
+	check(_metadata, self, LEN, LEN, LEN);
+}
+
+/* The lock of the whole comes and goes over it, and the other way round. */
+TEST_F(range, range_and_whole_are_independent)
+{
+	pid_t pid = self->target.pid;
+	unsigned long part = self->addr + LEN / 4, vmlck, vmpin;
+
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN));
+	ASSERT_EQ(0, lock_pid(self->fd, pid, S, CURRENT_FUTURE, NULL));
+	ASSERT_EQ(0, unlock_pid(self->fd, pid));
+	check(_metadata, self, LEN, LEN, LEN);
+	check_no_faults(_metadata, self, self->addr, LEN);
+	ASSERT_EQ(0, lock_pid(self->fd, pid, L, LIKE_MLOCKALL, NULL));
+	check_no_faults(_metadata, self, self->addr, LEN);
+	vmlck = status_bytes(pid, "VmLck");
+	ASSERT_EQ(0, unlock_range(self->fd, pid, self->addr, LEN));
+	EXPECT_EQ(vmlck, status_bytes(pid, "VmLck"));
+	EXPECT_EQ(self->vmpin, status_bytes(pid, "VmPin"));
+	ASSERT_EQ(0, unlock_pid(self->fd, pid));
+	check(_metadata, self, 0, 0, 0);
+
+	ASSERT_EQ(0, lock_pid(self->fd, pid, S, CURRENT_FUTURE, NULL));
+	vmlck = status_bytes(pid, "VmLck");
+	vmpin = status_bytes(pid, "VmPin");
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, part, LEN / 2));
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN));
+	EXPECT_EQ(vmlck, status_bytes(pid, "VmLck"));
+	ASSERT_EQ(0, unlock_range(self->fd, pid, part, LEN / 2));
+	EXPECT_EQ(vmlck, status_bytes(pid, "VmLck"));
+	EXPECT_EQ(vmpin, status_bytes(pid, "VmPin"));
+	ASSERT_EQ(0, unlock_pid(self->fd, pid));
+	/* What is left of the range lies in parts of the mapping. */
+	check(_metadata, self, 0, LEN / 2, LEN / 2);
+	ASSERT_EQ(0, unlock_range(self->fd, pid, self->addr, LEN));
+	check(_metadata, self, 0, 0, 0);
+}
+
+TEST_F(range, ends_where_it_is_unmapped)
+{
+	pid_t pid = self->target.pid;
+
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN));
+	ASSERT_EQ(0, target_call(&self->target, do_unmap, self->addr, LEN / 2, 0));
+	check(_metadata, self, LEN / 2, LEN / 2, LEN / 2);
+	ASSERT_EQ(0, target_call(&self->target, do_unmap, self->addr + LEN / 2, LEN / 2, 0));
+	check(_metadata, self, 0, 0, 0);
+	EXPECT_EQ(-ENOENT, unlock_range(self->fd, pid, self->addr, LEN));
+}
+
+TEST_F(range, ends_with_exec_and_is_not_inherited)
+{
+	pid_t pid = self->target.pid;
+	struct memlockd_status status;
+	long child;
+
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN));
+	child = target_call(&self->target, do_fork, 0, 0, 0);
+	ASSERT_LT(0, child);
+	ASSERT_EQ(0, status_pid(self->fd, child, &status));
+	EXPECT_EQ(0, status.out_ranges);
+	EXPECT_EQ(0, status_bytes(child, "VmPin"));
+	ASSERT_EQ(0, target_call(&self->target, do_reap, child, 0, 0));
+	target_post(&self->target, do_exec, 0, 0, 0);
+	while (status_bytes(pid, "VmLck"))
+		sched_yield();
+	ASSERT_EQ(0, status_pid(self->fd, pid, &status));
+	EXPECT_EQ(0, status.out_ranges);
+	EXPECT_EQ(0, status.out_pinned);
+}
+
+TEST_HARNESS_MAIN
