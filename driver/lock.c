@@ -49,8 +49,8 @@ static bool locked(struct vm_area_struct *vma)
 }
 
 /*
- * RLIMIT_MEMLOCK, once @new pages more are locked. The core kernel does not know of
- * a bypass: with FUTURE it would refuse each later mmap() of the process.
+ * RLIMIT_MEMLOCK, once @new pages more are locked.  Above it, FUTURE would make the
+ * core kernel refuse each later mmap() of the process: it knows of no bypass.
  */
 static int check_rlimit(struct mlkd_space *space, const struct request *request,
 			unsigned long new, struct mlkd_limit *limit)
@@ -58,10 +58,11 @@ static int check_rlimit(struct mlkd_space *space, const struct request *request,
 	unsigned long rlimit = mlkd_target_memlock_limit(request->task);
 	unsigned long total = space->mm->locked_vm + new;
 	bool future = request->mode.flags & MEMLOCKD_FUTURE;
+	bool more = new || (future && !space->future);
 
 	if (total <= rlimit >> PAGE_SHIFT || mlkd_target_unlimited(request->task))
 		return 0;
-	if (request->bypass ? !future : !new)
+	if (request->bypass ? !future : !more)
 		return 0;
 	limit->which = request->bypass ? MEMLOCKD_LIMIT_FUTURE :
 		       MEMLOCKD_LIMIT_RLIMIT_MEMLOCK;

@@ -174,9 +174,9 @@ static void count_part(struct mlkd_wired *wired, struct vm_area_struct *vma,
 	if (!want.locked || !want.present || start >= end)
 		return;
 	nr = (end - start) >> PAGE_SHIFT;
-	/* Its own copies; else the file's pages, as long as nobody has written. */
+	/* Its own copies, now or since it was written to; else the file's pages. */
 	if (!vma->vm_file ||
-	    (mlkd_vma_private(vma) && (want.gup_flags & FOLL_WRITE))) {
+	    (mlkd_vma_private(vma) && ((want.gup_flags & FOLL_WRITE) || vma->anon_vma))) {
 		wired->pages += nr;
 		return;
 	}
@@ -380,7 +380,8 @@ static struct mlkd_space *next_stale(unsigned int pass)
 		if (wired->pass == pass)
 			continue;
 		wired->pass = pass;
-		if ((READ_ONCE(wired->stale) ||
+		/* Nothing tells when a file has become shorter. */
+		if ((READ_ONCE(wired->stale) || wired->nr_ranges ||
 		     READ_ONCE(mm->locked_vm) != wired->locked_vm ||
 		     READ_ONCE(mm->map_count) != wired->map_count) &&
 		    refcount_inc_not_zero(&space->ref))
