@@ -8,6 +8,8 @@
 #define _MEMLOCKD_COMPAT_H
 
 #include <linux/compat.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/sched/coredump.h>
 #include <linux/sysctl.h>
@@ -25,6 +27,21 @@
 #error "memlockd needs a kernel with CONFIG_HMM_MIRROR, for hmm_range_fault()"
 #endif
 
+#if __has_include(<linux/sched/exec_state.h>)
+#include <linux/sched/exec_state.h>
+#endif
+
+#if __has_include(<linux/folio_batch.h>)
+#include <linux/folio_batch.h>
+#else
+#include <linux/pagevec.h>
+#endif
+
+#ifndef MEMLOCKD_DFL_WQ
+#define system_dfl_wq		system_unbound_wq
+#define system_percpu_wq	system_wq
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 {
@@ -39,11 +56,47 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 }
 #endif
 
-/* Is @mm, which @task has, no image of a set-user-ID program or the like? */
+/*
+ * Is @mm, which @task has, no image of a set-user-ID program or the like?  And who
+ * has privilege over it?
+ */
+#if __has_include(<linux/sched/exec_state.h>)
+static inline bool mlkd_dumpable(struct task_struct *task, struct mm_struct *mm)
+{
+	struct task_exec_state *state;
+	bool ret;
+
+	rcu_read_lock();
+	state = rcu_dereference(task->exec_state);
+	ret = state && READ_ONCE(state->dumpable) == TASK_DUMPABLE_OWNER;
+	rcu_read_unlock();
+	return ret;
+}
+
+static inline bool mlkd_mm_capable(struct task_struct *task, struct mm_struct *mm,
+				   int cap)
+{
+	struct task_exec_state *state;
+	bool ret;
+
+	rcu_read_lock();
+	state = rcu_dereference(task->exec_state);
+	ret = state && ns_capable(state->user_ns, cap);
+	rcu_read_unlock();
+	return ret;
+}
+#else
 static inline bool mlkd_dumpable(struct task_struct *task, struct mm_struct *mm)
 {
 	return get_dumpable(mm) == SUID_DUMP_USER;
 }
+
+static inline bool mlkd_mm_capable(struct task_struct *task, struct mm_struct *mm,
+				   int cap)
+{
+	return ns_capable(mm->user_ns, cap);
+}
+#endif
 
 /* Handlers of sysctls, and where their tables end. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
@@ -53,6 +106,25 @@ static inline bool mlkd_dumpable(struct task_struct *task, struct mm_struct *mm)
 #define mlkd_ctl_table		const struct ctl_table
 #define MLKD_CTL_TABLE_END
 #endif
+
+/*
+ * The process that a pidfd stands for, or NULL if @file is none.  It has a file
+ * system of its own; before 6.9 it was an anonymous file of that name, which no
+ * one but the kernel can give.
+ */
+static inline struct pid *mlkd_pidfd_pid(struct file *file)
+{
+	struct inode *inode = file_inode(file);
+
+#ifdef PID_FS_MAGIC
+	if (inode->i_sb->s_magic == PID_FS_MAGIC)
+		return inode->i_private;
+#endif
+	if (inode->i_sb->s_magic == ANON_INODE_FS_MAGIC &&
+	    !strcmp(file->f_path.dentry->d_name.name, "[pidfd]"))
+		return file->private_data;
+	return NULL;
+}
 
 /* Is current in a system call with another table of numbers? */
 static inline bool mlkd_compat_syscall(void)

@@ -418,7 +418,7 @@ void mlkd_future_disarm(struct mlkd_space *space)
 	space->armed = false;
 	mutex_lock(&arm_mutex);
 	if (!--nr_armed)
-		mod_delayed_work(system_wq, &linger, LINGER);
+		mod_delayed_work(system_percpu_wq, &linger, LINGER);
 	mutex_unlock(&arm_mutex);
 }
 
@@ -430,7 +430,7 @@ void __init mlkd_future_init(void)
 /* Nothing is locked any more. */
 void mlkd_future_exit(void)
 {
-	mod_delayed_work(system_wq, &linger, 0);
+	mod_delayed_work(system_percpu_wq, &linger, 0);
 	flush_delayed_work(&linger);
 	wait_for_calls();
 }

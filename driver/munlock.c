@@ -12,7 +12,6 @@
  * marks the page again.  Until then nr_mlock is too small.
  */
 #include <linux/mm.h>
-#include <linux/pagevec.h>
 #include <linux/swap.h>
 #include <linux/vmstat.h>
 

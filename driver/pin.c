@@ -209,7 +209,7 @@ int mlkd_pins_add(struct mlkd_pins *pins, unsigned long start,
 		struct page *page = pages[i], *old = c->pages[slot];
 
 		if (c->huge && test_bit(slot, c->huge_map)) {
-			if (nth_page(c->huge, slot) == page) {
+			if (c->huge + slot == page) {
 				pages[nr_surplus++] = page;
 				continue;
 			}

@@ -7,7 +7,6 @@
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
-#include <linux/magic.h>
 #include <linux/memlockd.h>
 #include <linux/pid.h>
 #include <linux/sched/mm.h>
@@ -18,16 +17,12 @@
 #include "knobs.h"
 #include "target.h"
 
-/*
- * pidfd_pid() is not exported.  A pidfd is an anonymous file of that name, which
- * no one but the kernel can give.
- */
+/* pidfd_pid() is not exported. */
 static struct pid *file_pid(struct file *file)
 {
-	if (file_inode(file)->i_sb->s_magic != ANON_INODE_FS_MAGIC ||
-	    strcmp(file->f_path.dentry->d_name.name, "[pidfd]"))
-		return ERR_PTR(-EINVAL);
-	return get_pid(file->private_data);
+	struct pid *pid = mlkd_pidfd_pid(file);
+
+	return pid ? get_pid(pid) : ERR_PTR(-EINVAL);
 }
 
 static struct pid *pid_of_pidfd(int fd)
@@ -164,7 +159,7 @@ static int permitted(struct task_struct *task, struct mm_struct *mm, bool proved
 	tcred = get_task_cred(task);
 	if (own(task, mm, tcred) ||
 	    (privileged && ns_capable(tcred->user_ns, CAP_SYS_PTRACE) &&
-	     (mlkd_dumpable(task, mm) || ns_capable(mm->user_ns, CAP_SYS_PTRACE))))
+	     (mlkd_dumpable(task, mm) || mlkd_mm_capable(task, mm, CAP_SYS_PTRACE))))
 		err = 0;
 	put_cred(tcred);
 	return err;

@@ -8,12 +8,14 @@
 
 #include <linux/workqueue.h>
 
+#include "compat.h"
+
 /* Runs @fn for @work, which is a part of its arguments on the stack, and waits. */
 static inline void mlkd_run_in_worker(struct work_struct *work, work_func_t fn)
 {
 	might_sleep();
 	INIT_WORK_ONSTACK(work, fn);
-	queue_work(system_unbound_wq, work);
+	queue_work(system_dfl_wq, work);
 	flush_work(work);
 	destroy_work_on_stack(work);
 }
