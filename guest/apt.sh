@@ -6,7 +6,7 @@
 # mirror SUITE: the archive to take a suite from: the one that the machine itself uses for its release or for security.
 mirror() {
 	local codename sources
-	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+	codename=$(release)
 	# apt reads its own sources best: deb822 or one-line, any number of files.
 	# shellcheck disable=SC2016
 	sources=$(apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages')
@@ -42,7 +42,7 @@ private_apt() {
 		Acquire::Retries "3";
 	END
 	mkdir -p "$dir/etc/sources.list.d"
-	quietly "$dir/update.log" apt-get -c "$dir/apt.conf" update -q || die "apt-get update failed for $1"
+	quietly "$dir/update.log" flock "$dir/lock" apt-get -c "$dir/apt.conf" update -q || die "apt-get update failed for $1"
 	echo "$dir/apt.conf"
 }
 
@@ -51,7 +51,7 @@ closure() {
 	local conf=$1
 	shift
 	apt-cache -c "$conf" depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances "$@" |
-		grep -E '^linux-(image|binary|modules|headers|kbuild|source)-[^<>]*$' | grep -v -e '-unsigned$' | sort -u
+		grep -E '^linux-(image|binary|base|modules|headers|kbuild|source)-[^<>]*$' | grep -v -e '-unsigned$' | sort -u
 }
 
 # unpack WHAT CONF DIR PACKAGE...: download packages and unpack them below DIR.
