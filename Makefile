@@ -5,13 +5,16 @@
 KERNEL  ?= running
 KERNELS ?= 6.1 6.1-rt
 TESTS   ?=
+CASES   ?=
+SIZE    ?= 512
+ROUNDS  ?= 7
 PREFIX  ?= /usr/local
 export DESTDIR PREFIX TESTS
 
 help: ## this table
 	@echo 'memlockd: lock or superlock the memory of another process'
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 all: modules selftests ## modules and selftests
 
@@ -38,6 +41,18 @@ faults: ## the fault table, and build/faults.json: each lock under each stressor
 	@guest/run --kernel $(KERNEL:running=6.1) --mem 768 --swap 1024 --cpus 2 --nodes 2 --timeout 1200 -- \
 		build/selftests/memlockd/faults_test --table --json build/faults.json
 
+bench: ## what it costs, beside mlockall(2), and build/bench.json; CASES="name ...", SIZE=MiB, ROUNDS=N
+	@guest/setup host
+	@$(MAKE) --no-print-directory -C tools/bench
+	@guest/run --kernel $(KERNEL:running=6.1) --mem 2560 --swap 1024 --cpus 2 --timeout 7200 -- \
+		build/bench/bench --size $(SIZE) --rounds $(ROUNDS) --json build/bench.json $(CASES)
+
+bench-icount: ## instructions of each page and call, against tools/bench/icount.baseline; RECORD=1 writes that
+	@guest/setup host
+	@$(MAKE) --no-print-directory -C tools/bench
+	@guest/run --count --mem 1024 --timeout 1800 -- build/bench/bench --count --size 32 --rounds 2 \
+		$(if $(RECORD),--record,--baseline) tools/bench/icount.baseline $(CASES)
+
 install: ## by DKMS, for the running kernel and its successors; header into PREFIX=/usr/local
 	@packaging/install
 
@@ -54,4 +69,4 @@ clean: ## remove what was built
 distclean: clean ## also remove what was fetched
 	rm -rf "$${MEMLOCKD_CACHE:-.cache}"
 
-.PHONY: help all modules selftests check demo faults install uninstall lint clean distclean
+.PHONY: help all modules selftests check demo faults bench bench-icount install uninstall lint clean distclean

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What calls cost that a process makes while it, or another, is locked; and our
+ * own calls that change nothing.
+ */
+#include <fcntl.h>
+#include <math.h>
+#include <sched.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+/* Only the call itself is the subject of these cases. */
+static void only_op(struct sample *s)
+{
+	int metric;
+
+	for (metric = 0; metric < NR_METRICS; metric++)
+		if (metric != OP)
+			s->value[metric] = NAN;
+}
+
+static bool measure_in(struct target *t, enum variant variant, target_fn fn, long a, long b,
+		       struct sample *s)
+{
+	surroundings(variant);
+	lock_target(t, variant, s);
+	/* Code that was patched is translated anew by the emulator. */
+	target_call(t, fn, a, b / 8 + 1, 0);
+	s->value[OP] = target_call(t, fn, a, b, 0);
+	target_stop(t);
+	only_op(s);
+	return true;
+}
+
+static long map_loop(long len, long times, long c)
+{
+	uint64_t start = now();
+	long i;
+
+	for (i = 0; i < times; i++) {
+		void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		munmap(p, len);
+	}
+	return now() - start;
+}
+
+bool run_map(const struct bench_case *c, enum variant variant, struct sample *s)
+{
+	struct target t;
+
+	target_start(&t);
+	return measure_in(&t, variant, map_loop, c->a, units_of(c), s);
+}
+
+static long fault_loop(long a, long pages, long c)
+{
+	char *p = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t start;
+	long i;
+
+	madvise(p, pages * PAGE, MADV_NOHUGEPAGE);
+	start = now();
+	for (i = 0; i < pages; i++)
+		p[i * PAGE] = 1;
+	start = now() - start;
+	munmap(p, pages * PAGE);
+	return start;
+}
+
+bool run_fault(const struct bench_case *c, enum variant variant, struct sample *s)
+{
+	struct target t;
+
+	target_start(&t);
+	return measure_in(&t, variant, fault_loop, 0, units_of(c), s);
+}
+
+static pid_t start_child(enum fork how)
+{
+	char *argv[] = { "bench", "--nothing", NULL };
+	pid_t pid = -1;
+
+	switch (how) {
+	case FORK:
+		pid = fork();
+		break;
+	case VFORK:
+		pid = vfork();
+		break;
+	case SPAWN:
+		if (posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, argv + 2))
+			return -1;
+		break;
+	}
+	if (!pid)
+		_exit(0);
+	return pid;
+}
+
+/* The call itself; the rest of the child's life is not the parent's. */
+static long fork_loop(long how, long times, long c)
+{
+	uint64_t sum = 0;
+	long i;
+
+	for (i = 0; i < times; i++) {
+		uint64_t start = now();
+		pid_t pid = start_child(how);
+
+		sum += now() - start;
+		if (pid < 0 || waitpid(pid, NULL, 0) != pid)
+			return -1;
+	}
+	return sum;
+}
+
+/* @b MiB of memory of its own. */
+bool run_fork(const struct bench_case *c, enum variant variant, struct sample *s)
+{
+	struct target t;
+	long addr;
+
+	target_start(&t);
+	addr = target_call(&t, do_map_small, c->b * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	if (addr < 0)
+		die("mmap in the target");
+	target_call(&t, do_write, addr, c->b * MIB, PAGE);
+	return measure_in(&t, variant, fork_loop, c->a, units_of(c), s);
+}
+
+/* All of a file, as those read it who have nothing better. */
+static void read_whole(pid_t pid, const char *name)
+{
+	char path[64], buffer[65536];
+	ssize_t got;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	fd = open(path, O_RDONLY);
+	do
+		got = read(fd, buffer, sizeof(buffer));
+	while (got > 0);
+	if (got < 0)
+		die(path);
+	close(fd);
+}
+
+bool run_status(const struct bench_case *c, enum variant variant, struct sample *s)
+{
+	long i, times = units_of(c);
+	struct memlockd_status out;
+	struct target t;
+	uint64_t start;
+
+	target_start(&t);
+	lock_target(&t, SUPER, s);
+	start = now();
+	for (i = 0; i < times; i++) {
+		if (variant == PLAIN)
+			read_whole(t.pid, "status");
+		else if (status_pid(device, t.pid, &out))
+			die("status");
+	}
+	s->value[OP] = now() - start;
+	target_stop(&t);
+	only_op(s);
+	return true;
+}
+
+static long map_alternating(long nr, long b, long c)
+{
+	char *p = mmap(NULL, nr * PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	long i;
+
+	for (i = 0; i < nr; i += 2)
+		if (mprotect(p + i * PAGE, PAGE, PROT_READ))
+			return -1;
+	return 0;
+}
+
+/* MAPPINGS against smaps, which says less. */
+bool run_rows(const struct bench_case *c, enum variant variant, struct sample *s)
+{
+	struct memlockd_mapping *rows;
+	struct target t;
+	uint64_t start;
+
+	target_start(&t);
+	if (target_call(&t, map_alternating, units_of(c), 0, 0))
+		die("mappings in the target");
+	lock_target(&t, SUPER, s);
+	start = now();
+	if (variant == PLAIN) {
+		read_whole(t.pid, "smaps");
+	} else {
+		if (mappings_pid(device, t.pid, 1024, &rows) < units_of(c))
+			die("MAPPINGS");
+		free(rows);
+	}
+	s->value[OP] = now() - start;
+	target_stop(&t);
+	only_op(s);
+	return true;
+}
+
+/* The first lock since the module was loaded, which has the probes to register. */
+bool run_first(const struct bench_case *c, enum variant variant, struct sample *s)
+{
+	const char *module = getenv("MEMLOCKD_KO");
+	struct target t;
+	int fd;
+
+	if (!module) {
+		printf("# MEMLOCKD_KO is not set: cannot load the module again\n");
+		return false;
+	}
+	if (variant == ARMED)
+		surroundings(PLAIN);
+	else
+		surroundings(variant);
+	if (variant != PEER) {
+		close(device);
+		fd = open(module, O_RDONLY | O_CLOEXEC);
+		if (syscall(SYS_delete_module, "memlockd", 0) ||
+		    syscall(SYS_finit_module, fd, "", 0))
+			die(module);
+		close(fd);
+		device = device_open();
+		if (device < 0)
+			die("/dev/memlockd");
+	}
+	target_start(&t);
+	lock_target(&t, variant, s);
+	unlock_target(&t, variant, s);
+	target_stop(&t);
+	return true;
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Locking and unlocking memory of several kinds and sizes.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sysinfo.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+#define HUGE	(2 * MIB)
+
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT	21
+#endif
+
+/* In the target: maps @len of @kind; the address. */
+static long map_memory(long len, long kind, long c)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | (kind == HUGETLB ? MAP_HUGETLB : 0);
+	size_t room = len + (kind == HUGETLB ? 0 : HUGE);
+	char *p = mmap(NULL, room, PROT_READ | PROT_WRITE, flags, -1, 0);
+	char *aligned = (char *)(((uintptr_t)p + HUGE - 1) & ~(HUGE - 1));
+
+	if (p == MAP_FAILED)
+		return -1;
+	if (kind == HUGETLB)
+		return (long)p;
+	if (aligned > p)
+		munmap(p, aligned - p);
+	if (aligned < p + HUGE)
+		munmap(aligned + len, p + HUGE - aligned);
+	madvise(aligned, len, kind == THP ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	return (long)aligned;
+}
+
+/* In the target: a write to each page, and no read before it. */
+static long touch(long addr, long len, long c)
+{
+	volatile char *p = (char *)addr;
+	long i;
+
+	for (i = 0; i < len; i += PAGE)
+		p[i] = 1;
+	return 0;
+}
+
+static bool hugetlb_pages(long nr)
+{
+	return write_number("/proc/sys/vm/nr_hugepages", nr) &&
+	       read_number("/proc/sys/vm/nr_hugepages") == nr;
+}
+
+/* Makes the memory what the case says it is. */
+static bool prepare(struct target *t, long addr, size_t len, enum residency residency)
+{
+	unsigned long present;
+
+	if (residency == UNTOUCHED)
+		return true;
+	target_call(t, touch, addr, len, 0);
+	if (residency == RESIDENT)
+		return true;
+
+	if (target_call(t, do_advise, addr, len, MADV_PAGEOUT))
+		die("MADV_PAGEOUT");
+	present = present_bytes(t->pid, addr, addr + len);
+	if (present > len / 20) {
+		printf("# %lu of %zu MiB could not be swapped out\n", present / MIB, len / MIB);
+		return false;
+	}
+	return true;
+}
+
+bool run_memory(const struct bench_case *c, enum variant variant, struct sample *s)
+{
+	size_t len = units_of(c) * PAGE;
+	enum residency residency = c->a & 15;
+	enum memory kind = c->a >> 4;
+	struct target t;
+	bool good;
+	long addr;
+
+	if (kind == HUGETLB && !hugetlb_pages(len / HUGE)) {
+		printf("# cannot get %zu huge pages\n", len / HUGE);
+		hugetlb_pages(0);
+		return false;
+	}
+	target_start(&t);
+	addr = target_call(&t, map_memory, len, kind, 0);
+	if (addr < 0)
+		die("mmap in the target");
+	good = prepare(&t, addr, len, residency);
+	if (good) {
+		lock_target(&t, variant, s);
+		unlock_target(&t, variant, s);
+	}
+	target_stop(&t);
+	if (kind == HUGETLB)
+		hugetlb_pages(0);
+	return good;
+}
+
+/* In the target: @nr mappings of a page each, that cannot be merged. */
+static long map_many(long nr, long b, long c)
+{
+	char *p = mmap(NULL, nr * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long i;
+
+	if (p == MAP_FAILED)
+		return -1;
+	madvise(p, nr * PAGE, MADV_NOHUGEPAGE);
+	for (i = 0; i < nr; i++)
+		p[i * PAGE] = 1;
+	for (i = 0; i < nr; i += 2)
+		if (mprotect(p + i * PAGE, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC))
+			return -1;
+	return (long)p;
+}
+
+bool run_mappings(const struct bench_case *c, enum variant variant, struct sample *s)
+{
+	struct target t;
+
+	write_number("/proc/sys/vm/max_map_count", 1000000);
+	target_start(&t);
+	if (target_call(&t, map_many, units_of(c), 0, 0) < 0)
+		die("mappings in the target");
+	lock_target(&t, variant, s);
+	unlock_target(&t, variant, s);
+	target_stop(&t);
+	return true;
+}
+
+/* What nobody can touch: @a of it, in GiB. */
+bool run_reserve(const struct bench_case *c, enum variant variant, struct sample *s)
+{
+	struct target t;
+
+	target_start(&t);
+	if (c->a && target_call(&t, do_map, c->a << 30, PROT_NONE, MAP_PRIVATE | MAP_NORESERVE) < 0)
+		die("mmap in the target");
+	lock_target(&t, variant, s);
+	unlock_target(&t, variant, s);
+	target_stop(&t);
+	return true;
+}
+
+static size_t free_memory(void)
+{
+	struct sysinfo info;
+
+	sysinfo(&info);
+	return info.freeram * info.mem_unit;
+}
+
+/* From SIGKILL until the memory can be had again, but for a fiftieth. */
+bool run_kill(const struct bench_case *c, enum variant variant, struct sample *s)
+{
+	size_t len = units_of(c) * PAGE, wanted;
+	uint64_t start;
+	struct target t;
+	long addr;
+
+	/* Else each processor keeps tens of MiB back, that count as used. */
+	write_number("/proc/sys/vm/percpu_pagelist_high_fraction", 100000);
+	target_start(&t);
+	addr = target_call(&t, map_memory, len, c->a, 0);
+	if (addr < 0)
+		die("mmap in the target");
+	target_call(&t, touch, addr, len, 0);
+	lock_target(&t, variant, s);
+	s->value[LOCK] = s->value[UNLOCK] = s->value[SLAB] = s->value[BOOKS] = __builtin_nan("");
+	wanted = free_memory() + len / 100 * 98;
+
+	start = now();
+	kill(t.pid, SIGKILL);
+	while (free_memory() < wanted) {
+		if (now() - start > 60000000000ULL) {
+			printf("# only %zu of %zu MiB came back\n",
+			       (free_memory() - (wanted - len / 100 * 98)) / MIB, len / MIB);
+			target_stop(&t);
+			return false;
+		}
+	}
+	s->value[OP] = now() - start;
+	target_stop(&t);
+	return true;
+}
+
+static atomic_bool stop_looking;
+
+/* A thread of the target that needs mmap_lock, for writing, again and again. */
+static void *look(void *longest)
+{
+	uint64_t *max = longest;
+
+	while (!stop_looking) {
+		uint64_t start = now(), took;
+		void *p = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		munmap(p, PAGE);
+		took = now() - start;
+		if (took > *max)
+			*max = took;
+	}
+	return NULL;
+}
+
+static uint64_t longest;
+static pthread_t looker;
+
+static long start_looking(long a, long b, long c)
+{
+	longest = 0;
+	return -pthread_create(&looker, NULL, look, &longest);
+}
+
+static long stop(long a, long b, long c)
+{
+	stop_looking = true;
+	pthread_join(looker, NULL);
+	return longest;
+}
+
+/* The longest that another thread of the target waits, while it is locked. */
+bool run_stall(const struct bench_case *c, enum variant variant, struct sample *s)
+{
+	size_t len = units_of(c) * PAGE;
+	struct target t;
+	long addr;
+
+	target_start(&t);
+	addr = target_call(&t, map_memory, len, SMALL, 0);
+	if (addr < 0)
+		die("mmap in the target");
+	if (c->a == RESIDENT)
+		target_call(&t, touch, addr, len, 0);
+	if (target_call(&t, start_looking, 0, 0, 0))
+		die("thread in the target");
+	lock_target(&t, variant, s);
+	unlock_target(&t, variant, s);
+	s->value[STALL] = target_call(&t, stop, 0, 0, 0);
+	target_stop(&t);
+	s->value[SLAB] = s->value[BOOKS] = __builtin_nan("");
+	return true;
+}

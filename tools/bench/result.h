@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What has been measured, and what it says.
+ */
+#ifndef BENCH_RESULT_H
+#define BENCH_RESULT_H
+
+#include "bench.h"
+
+#define MAX_ROUNDS	99
+
+struct result {
+	int rounds;		/* 0: not measured */
+	struct sample samples[NR_VARIANTS][MAX_ROUNDS];
+};
+
+/**
+ * struct target_value - what is to be reached
+ * @name: the case
+ * @variant: the variant
+ * @metric: of it
+ * @limit: the ratio to its peer, at most; of BOOKS: bytes for each GiB
+ */
+struct target_value {
+	const char *name;
+	enum variant variant;
+	enum metric metric;
+	double limit;
+};
+
+extern const struct target_value targets[];
+extern const size_t nr_targets;
+
+void print_head(int rounds);
+void print_result(const struct bench_case *c, const struct result *result);
+void print_targets(const struct result *results);
+void write_json(const char *path, const struct result *results, int rounds);
+
+/* One number for each case, variant and metric: the least seen, for each unit. */
+void write_baseline(const char *path, const struct result *results);
+int compare_baseline(const char *path, const struct result *results);
+
+#endif /* BENCH_RESULT_H */
