@@ -23,10 +23,6 @@
 #error "memlockd needs a kernel with CONFIG_MMU_NOTIFIER"
 #endif
 
-#ifndef CONFIG_HMM_MIRROR
-#error "memlockd needs a kernel with CONFIG_HMM_MIRROR, for hmm_range_fault()"
-#endif
-
 #if __has_include(<linux/sched/exec_state.h>)
 #include <linux/sched/exec_state.h>
 #endif

@@ -2,47 +2,39 @@
 /*
  * What a lock has come to, mapping by mapping.
  *
- * Nothing is remembered for this: the page tables are read, by
- * hmm_range_fault(), which sees what an access would find.  So it is the state
- * as it is now, whatever has happened to the process since the lock.
+ * Nothing is remembered for this: the page tables are read, which say what an
+ * access would find.  So it is the state as it is now, whatever has happened to
+ * the process since the lock.
  */
 #include <linux/dax.h>
-#include <linux/hmm.h>
 #include <linux/hugetlb.h>
 #include <linux/memlockd.h>
 #include <linux/mman.h>
 #include <linux/mm.h>
-#include <linux/mmu_notifier.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
 
 #include "compat.h"
+#include "pgtable.h"
 #include "range.h"
 #include "report.h"
 #include "space.h"
 
-/* Pages looked at in one go, and how many times that under one mmap_lock. */
-#define SNAPSHOT_PAGES	8192UL
-#define SNAPSHOT_STEPS	8
+/* How many page tables are looked at under one mmap_lock. */
+#define REPORT_STEPS	128
 
 /**
  * struct mlkd_report - a report in the making
  * @mm: the address space; a user of it is held
  * @space: its space; NULL if it is not locked
  * @mode: what it has been promised
- * @notifier: for hmm_range_fault(), which only wants to know @mm from it, and
- *	whether a sequence number has moved.  It is never registered: the answer
- *	may be old as soon as it is given, and nobody acts on the pages.
- * @pfns: SNAPSHOT_PAGES of output
  */
 struct mlkd_report {
 	struct mm_struct *mm;
 	struct mlkd_space *space;
 	struct mlkd_mode mode;
-	struct mmu_interval_notifier notifier;
-	unsigned long *pfns;
 };
 
 /**
@@ -54,29 +46,18 @@ struct mlkd_report {
 struct mlkd_report *mlkd_report_begin(struct mm_struct *mm)
 {
 	struct mlkd_report *report = kzalloc(sizeof(*report), GFP_KERNEL_ACCOUNT);
-	int err = -ENOMEM;
 
 	if (!report)
-		return ERR_PTR(err);
-	report->pfns = kvmalloc_array(SNAPSHOT_PAGES, sizeof(*report->pfns),
-				      GFP_KERNEL_ACCOUNT);
-	if (!report->pfns)
-		goto free_report;
-	err = -ESRCH;
-	if (!mmget_not_zero(mm))
-		goto free_pfns;
+		return ERR_PTR(-ENOMEM);
+	if (!mmget_not_zero(mm)) {
+		kfree(report);
+		return ERR_PTR(-ESRCH);
+	}
 	report->mm = mm;
-	report->notifier.mm = report->mm;
 	report->space = mlkd_space_find(report->mm);
 	if (report->space)
 		report->mode = mlkd_space_mode(report->space);
 	return report;
-
-free_pfns:
-	kvfree(report->pfns);
-free_report:
-	kfree(report);
-	return ERR_PTR(err);
 }
 
 void mlkd_report_end(struct mlkd_report *report)
@@ -84,52 +65,19 @@ void mlkd_report_end(struct mlkd_report *report)
 	if (report->space)
 		mlkd_space_put(report->space);
 	mmput(report->mm);
-	kvfree(report->pfns);
 	kfree(report);
 }
 
-/* How many pages in [start, end) the page tables map. */
-static long count_readable(struct mlkd_report *report, unsigned long start,
-			   unsigned long end)
+/* Counts what is present at the start of [addr, row->end); where that ends. */
+static unsigned long count_run(struct mm_struct *mm, unsigned long addr,
+			       struct memlockd_mapping *row)
 {
-	struct hmm_range range = {
-		.notifier = &report->notifier,
-		.notifier_seq = report->notifier.invalidate_seq,
-		.start = start,
-		.end = end,
-		.hmm_pfns = report->pfns,
-	};
-	unsigned long i, nr = (end - start) >> PAGE_SHIFT;
-	long count = 0;
-	int err;
+	bool present;
+	unsigned long next = mlkd_pgtable_run(mm, addr, row->end, MLKD_READ, &present);
 
-	memset(report->pfns, 0, nr * sizeof(*report->pfns));
-	err = hmm_range_fault(&range);
-	if (err)
-		return err;
-	for (i = 0; i < nr; i++)
-		count += (report->pfns[i] & (HMM_PFN_VALID | HMM_PFN_ERROR)) ==
-			 HMM_PFN_VALID;
-	return count;
-}
-
-/* hmm_range_fault() refuses mappings without PROT_READ. */
-static long count_unreadable(struct mlkd_report *report, unsigned long start,
-			     unsigned long end)
-{
-	long count = 0;
-
-	for (; start < end; start += PAGE_SIZE) {
-		struct page *page;
-
-		if (mlkd_gup_remote(report->mm, start, 1,
-				    FOLL_FORCE | FOLL_NOFAULT, &page, NULL) == 1) {
-			put_page(page);
-			count++;
-		}
-		cond_resched();
-	}
-	return count;
+	if (present)
+		row->resident += next - addr;
+	return next;
 }
 
 /* What there is to be known of a mapping without its page tables. */
@@ -284,18 +232,9 @@ int mlkd_report_next(struct mlkd_report *report, unsigned long addr,
 	for (addr = vma->vm_start; addr < row->end; ) {
 		int step;
 
-		for (step = 0; step < SNAPSHOT_STEPS && addr < row->end; step++) {
-			unsigned long end = min_t(unsigned long, row->end - addr,
-						  SNAPSHOT_PAGES * PAGE_SIZE) + addr;
-			long count = (row->prot & PROT_READ) ?
-				     count_readable(report, addr, end) :
-				     count_unreadable(report, addr, end);
-
-			/* A mapping that has changed meanwhile: what is left of it. */
-			if (count > 0)
-				row->resident += (u64)count << PAGE_SHIFT;
-			addr = end;
-		}
+		/* A mapping that has changed meanwhile: what is left of it. */
+		for (step = 0; step < REPORT_STEPS && addr < row->end; step++)
+			addr = count_run(mm, addr, row);
 		if (addr >= row->end)
 			break;
 		mmap_read_unlock(mm);

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A look at page tables, which no exported function gives without taking a
+ * reference to each page.
+ *
+ * Lockless, as GUP-fast does it: tables are freed after an interrupt to each CPU,
+ * so that they stay while interrupts are off here.
+ */
+#include <linux/hugetlb.h>
+#include <linux/mm.h>
+#include <linux/pgtable.h>
+
+#include "compat.h"
+#include "pgtable.h"
+
+/* The entry above the PTEs: its level, and where it ends; interrupts are off. */
+static enum mlkd_pgtable upper_level(struct mm_struct *mm, unsigned long addr,
+				     unsigned long *next, pud_t *pud, pmd_t *pmd)
+{
+	pgd_t pgd;
+	p4d_t p4d;
+
+	*pmd = __pmd(0);
+	*next = ALIGN(addr + 1, PGDIR_SIZE);
+	pgd = READ_ONCE(*pgd_offset(mm, addr));
+	if (pgd_none(pgd))
+		return MLKD_PGTABLE_NONE;
+	*next = ALIGN(addr + 1, P4D_SIZE);
+	p4d = READ_ONCE(*p4d_offset(&pgd, addr));
+	if (p4d_none(p4d) || !p4d_present(p4d))
+		return MLKD_PGTABLE_NONE;
+	*next = ALIGN(addr + 1, PUD_SIZE);
+	*pud = READ_ONCE(*pud_offset(&p4d, addr));
+	if (pud_none(*pud))
+		return MLKD_PGTABLE_NONE;
+	if (pud_leaf(*pud) || !pud_present(*pud))
+		return MLKD_PGTABLE_LEAF;
+	*next = ALIGN(addr + 1, PMD_SIZE);
+	*pmd = READ_ONCE(*pmd_offset(pud, addr));
+	if (pmd_none(*pmd))
+		return MLKD_PGTABLE_NONE;
+	return pmd_leaf(*pmd) || !pmd_present(*pmd) ? MLKD_PGTABLE_LEAF :
+						      MLKD_PGTABLE_PTES;
+}
+
+/**
+ * mlkd_pgtable_level - how @addr is mapped above the PTEs
+ * @mm: address space; mmap_lock is held, and @addr lies in a mapping, so that
+ *	the tables above the PTEs stay
+ * @addr: the address
+ * @next: set to where the entry that was looked at ends
+ *
+ * Return: a hint: it can change as soon as it is given.
+ */
+enum mlkd_pgtable mlkd_pgtable_level(struct mm_struct *mm, unsigned long addr,
+				     unsigned long *next)
+{
+	enum mlkd_pgtable level;
+	unsigned long flags;
+	pud_t pud;
+	pmd_t pmd;
+
+	lockdep_assert_held(&mm->mmap_lock);
+	local_irq_save(flags);
+	level = upper_level(mm, addr, next, &pud, &pmd);
+	local_irq_restore(flags);
+	if (*next <= addr)	/* the end of the address space */
+		*next = ULONG_MAX & PAGE_MASK;
+	return level;
+}
+
+/* Does a huge page's entry, the last that upper_level() has found, allow @access? */
+static bool leaf_allows(pud_t pud, pmd_t pmd, enum mlkd_access access)
+{
+	if (!pmd_none(pmd))
+		return pmd_present(pmd) &&
+		       (access == MLKD_MAPPED || !pmd_protnone(pmd)) &&
+		       (access != MLKD_WRITE || pmd_write(pmd));
+	return pud_present(pud) && (access != MLKD_WRITE || pud_write(pud));
+}
+
+static bool pte_allows(pte_t pte, enum mlkd_access access)
+{
+	if (!pte_present(pte))
+		return false;
+	if (access == MLKD_MAPPED)
+		return true;
+	/* Without a page behind it, but for the page of zeros: a device's. */
+	if (pte_protnone(pte) || (pte_special(pte) && !is_zero_pfn(pte_pfn(pte))))
+		return false;
+	return access != MLKD_WRITE || pte_write(pte);
+}
+
+/**
+ * mlkd_pgtable_run - how far all pages allow an access, or all do not
+ * @mm: address space; mmap_lock is held
+ * @start: first address
+ * @end: address behind the last; all of it lies in one mapping
+ * @access: the access
+ * @allowed: set to whether they do
+ *
+ * Looks no further than to the end of a page table.
+ *
+ * Return: the address behind the run, no further than @end.  A hint as well.
+ */
+unsigned long mlkd_pgtable_run(struct mm_struct *mm, unsigned long start,
+			       unsigned long end, enum mlkd_access access,
+			       bool *allowed)
+{
+	unsigned long flags, next, addr = start;
+	enum mlkd_pgtable level;
+	pud_t pud;
+	pmd_t pmd;
+
+	lockdep_assert_held(&mm->mmap_lock);
+	*allowed = false;
+	local_irq_save(flags);
+	level = upper_level(mm, start, &next, &pud, &pmd);
+	if (next <= start || next > end)
+		next = end;
+	if (level == MLKD_PGTABLE_LEAF) {
+		*allowed = leaf_allows(pud, pmd, access);
+	} else if (level == MLKD_PGTABLE_PTES) {
+		pte_t *pte = pte_offset_kernel(&pmd, start);
+
+		*allowed = pte_allows(ptep_get_lockless(pte), access);
+		do {
+			addr += PAGE_SIZE;
+			pte++;
+		} while (addr < next &&
+			 pte_allows(ptep_get_lockless(pte), access) == *allowed);
+		next = addr;
+	}
+	local_irq_restore(flags);
+	return next;
+}
