@@ -16,6 +16,7 @@
  * flagged (owner.c remembers the number of the request) and the pins that the
  * old mode does not ask for.  undo() of the first request of all is unlocking.
  */
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -375,7 +376,9 @@ static void undo_work(struct work_struct *work)
 {
 	struct undo_job *job = container_of(work, struct undo_job, work);
 
+	kthread_use_mm(job->walk.space->mm);
 	mlkd_walk(&job->walk, undo_step);
+	kthread_unuse_mm(job->walk.space->mm);
 }
 
 /* Undoes request number @request and what came after it. */

@@ -46,6 +46,21 @@ void mlkd_munlock_pages(struct page **pages, unsigned int nr)
 		check_move_unevictable_folios(&batch);
 }
 
+/* Up to @nr pages that are mapped at @start, each with a reference. */
+static long get_mapped(struct mm_struct *mm, unsigned long start, unsigned long nr,
+		       struct page **pages)
+{
+	long got = 0;
+
+	if (current->mm == mm)
+		got = get_user_pages_fast_only(start, nr, 0, pages);
+	/* What may not be read is there all the same. */
+	if (got <= 0)
+		got = mlkd_gup_remote(mm, start, nr, FOLL_NOFAULT | FOLL_FORCE,
+				      pages, NULL);
+	return got;
+}
+
 /**
  * mlkd_munlock_range - munlock the pages of a part of a mapping
  * @pins: the pins of the address space.  Pinned pages are left alone: who drops
@@ -64,9 +79,11 @@ unsigned long mlkd_munlock_range(struct mlkd_pins *pins,
 {
 	struct mm_struct *mm = vma->vm_mm;
 	unsigned long gap_end, next;
+	enum mlkd_pgtable level;
 
 	/* As far as a missing page table reaches there is nothing. */
-	if (mlkd_pgtable_level(mm, start, &next) == MLKD_PGTABLE_NONE)
+	level = mlkd_pgtable_level(mm, start, &next);
+	if (level == MLKD_PGTABLE_NONE)
 		return min(next, vma->vm_end);
 
 	for (;;) {
@@ -74,18 +91,30 @@ unsigned long mlkd_munlock_range(struct mlkd_pins *pins,
 		if (start >= end)
 			return end;
 		while (start < gap_end) {
-			long nr = mlkd_gup_remote(mm, start,
-						  (gap_end - start) >> PAGE_SHIFT,
-						  FOLL_NOFAULT | FOLL_FORCE,
-						  scratch, NULL);
+			bool mapped;
+			long nr;
 
-			if (nr <= 0) {
-				start += PAGE_SIZE;	/* a hole */
+			next = mlkd_pgtable_run(mm, start, gap_end, MLKD_MAPPED,
+						&mapped);
+			if (!mapped) {
+				start = next;
 				continue;
 			}
+			/* Of a huge page one page will do. */
+			nr = level == MLKD_PGTABLE_LEAF ? 1 : (next - start) >> PAGE_SHIFT;
+			nr = get_mapped(mm, start, nr, scratch);
+			if (nr <= 0) {
+				start += PAGE_SIZE;	/* it has gone */
+				continue;
+			}
+			if (level == MLKD_PGTABLE_LEAF &&
+			    compound_order(compound_head(*scratch)) >=
+				    get_order(MLKD_CHUNK_SIZE))
+				start = next;
+			else
+				start += nr << PAGE_SHIFT;
 			mlkd_munlock_pages(scratch, nr);
 			release_pages(scratch, nr);
-			start += nr << PAGE_SHIFT;
 		}
 	}
 }
