@@ -7,7 +7,8 @@
  * two ways, or in both when a part of a huge page has been unmapped and mapped
  * anew:
  *
- * - @pages, an array of page pointers: one pin each, 8 bytes a page;
+ * - @pages, an array of page pointers: one pin each, 8 bytes a page, for as much
+ *   of the chunk as there has been need for;
  * - @huge, one pin that stands for a whole huge page, with a bitmap of the base
  *   pages of it that are still mapped here.  The pin goes with the last of them.
  *
@@ -28,11 +29,17 @@
 #include "pin.h"
 
 struct chunk {
-	struct page **pages;
+	struct page **pages;		/* of @nr_slots slots from @first on */
 	struct page *huge;
 	DECLARE_BITMAP(huge_map, MLKD_CHUNK_PAGES);
+	unsigned short first;
+	unsigned short nr_slots;
 	unsigned int nr_pages;		/* entries of @pages that are set */
 };
+
+/* The smallest array, and how much larger the next is. */
+#define MIN_SLOTS	8
+#define MORE_SLOTS	8
 
 static struct kmem_cache *chunk_cache;
 static atomic_long_t pinned_total;
@@ -92,6 +99,21 @@ static bool chunk_empty(struct chunk *c)
 	return !c->nr_pages && !c->huge;
 }
 
+/* The entry of @slot, or NULL where the array does not reach. */
+static struct page **chunk_entry(struct chunk *c, unsigned int slot)
+{
+	unsigned int i = slot - c->first;
+
+	return i < c->nr_slots ? &c->pages[i] : NULL;
+}
+
+static bool chunk_has(struct chunk *c, unsigned int slot)
+{
+	struct page **entry = chunk_entry(c, slot);
+
+	return (entry && *entry) || (c->huge && test_bit(slot, c->huge_map));
+}
+
 static bool chunk_full(struct chunk *c)
 {
 	return c->nr_pages == MLKD_CHUNK_PAGES ||
@@ -103,20 +125,57 @@ static void chunk_free(struct mlkd_pins *pins, struct chunk *c)
 	if (!c)
 		return;
 	atomic_long_dec(&pins->nr_chunks);
-	if (c->pages)
-		atomic_long_dec(&pins->nr_arrays);
+	atomic_long_sub(c->nr_slots, &pins->nr_slots);
 	kfree(c->pages);
 	kmem_cache_free(chunk_cache, c);
 }
 
 /*
- * Finds or makes the chunk of @addr, with an array if @array.  Returns it, or
- * NULL for want of memory, with the xarray locked.
+ * How large an array has to be, and at which slot it begins, to have @nr slots from
+ * @slot on beside what it has now; 0 if it will do as it is.
+ */
+static unsigned int array_needed(struct chunk *c, unsigned int slot,
+				 unsigned int nr, unsigned int *first)
+{
+	unsigned int end = slot + nr, size = MIN_SLOTS;
+
+	if (c && c->nr_slots) {
+		if (slot >= c->first && end <= c->first + c->nr_slots)
+			return 0;
+		slot = min_t(unsigned int, slot, c->first);
+		end = max_t(unsigned int, end, c->first + c->nr_slots);
+	}
+	while (size < MLKD_CHUNK_PAGES && (slot & ~(size - 1)) + size < end)
+		size *= MORE_SLOTS;
+	*first = slot & ~(size - 1);
+	return nr ? min_t(unsigned int, size, MLKD_CHUNK_PAGES) : 0;
+}
+
+/* Gives @c a larger array, and returns its old one. */
+static struct page **array_swap(struct mlkd_pins *pins, struct chunk *c,
+				struct page **pages, unsigned int first,
+				unsigned int size)
+{
+	struct page **old = c->pages;
+
+	memcpy(pages + (c->nr_slots ? c->first - first : 0), old,
+	       c->nr_slots * sizeof(*old));
+	atomic_long_add(size - c->nr_slots, &pins->nr_slots);
+	c->pages = pages;
+	c->first = first;
+	c->nr_slots = size;
+	return old;
+}
+
+/*
+ * Finds or makes the chunk of @addr, with room for @nr pages from there on in its
+ * array.  Returns it, or NULL for want of memory, with the xarray locked.
  */
 static struct chunk *chunk_lock(struct mlkd_pins *pins, unsigned long addr,
-				bool array)
+				unsigned int nr)
 	__acquires(&pins->chunks.xa_lock)
 {
+	unsigned int first, needed, size = 0;
 	struct chunk *c, *new = NULL;
 	struct page **pages = NULL;
 	bool nomem = false;
@@ -136,27 +195,30 @@ static struct chunk *chunk_lock(struct mlkd_pins *pins, unsigned long addr,
 				atomic_long_inc(&pins->nr_chunks);
 			}
 		}
-		if (c && array && !c->pages && pages) {
-			swap(c->pages, pages);
-			atomic_long_inc(&pins->nr_arrays);
+		needed = array_needed(c, chunk_slot(addr), nr, &first);
+		if (c && needed && needed <= size) {
+			pages = array_swap(pins, c, pages, first, needed);
+			needed = 0;
 		}
-		if (nomem || (c && (!array || c->pages)))
+		if (nomem || (c && !needed))
 			break;
 
 		xa_unlock(&pins->chunks);
 		if (!c && !new)
 			new = kmem_cache_zalloc(chunk_cache, GFP_KERNEL);
-		if (array && !pages)
-			pages = kcalloc(MLKD_CHUNK_PAGES, sizeof(*pages),
-					GFP_KERNEL_ACCOUNT);
-		nomem = (!c && !new) || (array && !pages);
+		if (needed > size) {
+			kfree(pages);
+			pages = kcalloc(needed, sizeof(*pages), GFP_KERNEL_ACCOUNT);
+			size = needed;
+		}
+		nomem = (!c && !new) || (size && !pages);
 		xa_lock(&pins->chunks);
 		if (nomem) {
 			c = NULL;
 			break;
 		}
 	}
-	/* What another has made meanwhile: seldom, and freeing never sleeps. */
+	/* What is not needed any more; freeing never sleeps. */
 	kfree(pages);
 	if (new)
 		kmem_cache_free(chunk_cache, new);
@@ -191,7 +253,7 @@ int mlkd_pins_add(struct mlkd_pins *pins, unsigned long start,
 		  struct page **pages, unsigned int nr)
 {
 	unsigned int slot = chunk_slot(start), i, nr_surplus = 0;
-	struct page *huge = NULL;
+	struct page *huge = NULL, **entries;
 	struct chunk *c;
 	long added = 0;
 
@@ -199,14 +261,15 @@ int mlkd_pins_add(struct mlkd_pins *pins, unsigned long start,
 	if (WARN_ON_ONCE(slot + nr > MLKD_CHUNK_PAGES))
 		nr = MLKD_CHUNK_PAGES - slot;
 
-	c = chunk_lock(pins, start, true);
+	c = chunk_lock(pins, start, nr);
 	if (!c) {
 		xa_unlock(&pins->chunks);
 		unpin_user_pages(pages, nr);
 		return -ENOMEM;
 	}
+	entries = chunk_entry(c, slot);
 	for (i = 0; i < nr; i++, slot++) {
-		struct page *page = pages[i], *old = c->pages[slot];
+		struct page *page = pages[i], *old = entries[i];
 
 		if (c->huge && test_bit(slot, c->huge_map)) {
 			if (c->huge + slot == page) {
@@ -216,7 +279,7 @@ int mlkd_pins_add(struct mlkd_pins *pins, unsigned long start,
 			huge = huge_clear(c, slot) ?: huge;
 			added--;
 		}
-		c->pages[slot] = page;
+		entries[i] = page;
 		if (old) {
 			pages[nr_surplus++] = old;
 		} else {
@@ -247,12 +310,12 @@ int mlkd_pins_add(struct mlkd_pins *pins, unsigned long start,
 int mlkd_pins_add_huge(struct mlkd_pins *pins, unsigned long start,
 		       struct page *page)
 {
-	struct page *huge, **pages = NULL;
-	unsigned int had, i, n = 0;
+	unsigned int had, size, i, n = 0;
+	struct page *huge, **pages;
 	struct chunk *c;
 
 	lockdep_assert_held(&pins->mm->mmap_lock);
-	c = chunk_lock(pins, start, false);
+	c = chunk_lock(pins, start, 0);
 	if (!c) {
 		xa_unlock(&pins->chunks);
 		unpin_user_page(page);
@@ -262,21 +325,22 @@ int mlkd_pins_add_huge(struct mlkd_pins *pins, unsigned long start,
 	huge = c->huge;
 	c->huge = page;
 	bitmap_fill(c->huge_map, MLKD_CHUNK_PAGES);
-	swap(pages, c->pages);
+	pages = c->pages;
+	size = c->nr_slots;
+	c->pages = NULL;
+	c->nr_slots = 0;
 	c->nr_pages = 0;
 	xa_unlock(&pins->chunks);
 
 	account(pins, (long)MLKD_CHUNK_PAGES - had);
 	if (huge)
 		unpin_user_page(huge);
-	if (pages) {
-		for (i = 0; i < MLKD_CHUNK_PAGES; i++)
-			if (pages[i])
-				pages[n++] = pages[i];
-		unpin_user_pages(pages, n);
-		atomic_long_dec(&pins->nr_arrays);
-		kfree(pages);
-	}
+	for (i = 0; i < size; i++)
+		if (pages[i])
+			pages[n++] = pages[i];
+	unpin_user_pages(pages, n);
+	atomic_long_sub(size, &pins->nr_slots);
+	kfree(pages);
 	return 0;
 }
 
@@ -295,18 +359,24 @@ static unsigned int chunk_take(struct chunk *c, unsigned int *slot,
 {
 	unsigned int n = 0;
 
+	if (!c->huge)
+		*slot = clamp_t(unsigned int, c->first, *slot, end);
 	for (; *slot < end && n < max; (*slot)++) {
+		struct page **entry = chunk_entry(c, *slot), *page;
+
 		if (c->huge && test_bit(*slot, c->huge_map)) {
 			*huge = huge_clear(c, *slot) ?: *huge;
 			++*dropped;
-		} else if (c->pages && c->pages[*slot]) {
-			struct page *page = c->pages[*slot];
-
+		} else if (entry && *entry) {
 			/* @pages may be c->pages itself, filled from its start. */
-			c->pages[*slot] = NULL;
+			page = *entry;
+			*entry = NULL;
 			c->nr_pages--;
 			pages[n++] = page;
 			++*dropped;
+		} else if (!entry && !c->huge) {
+			*slot = end;
+			break;
 		}
 	}
 	return n;
@@ -316,13 +386,17 @@ static unsigned int chunk_take(struct chunk *c, unsigned int *slot,
 static void chunk_release(struct mlkd_pins *pins, struct chunk *c, bool munlock)
 {
 	unsigned int slot = 0, n;
-	struct page *huge = NULL;
+	struct page *huge = c->huge;
 	long dropped = 0;
 
-	n = chunk_take(c, &slot, MLKD_CHUNK_PAGES, c->pages, MLKD_CHUNK_PAGES,
-		       &huge, &dropped);
-	if (n)
+	if (huge)
+		dropped = bitmap_weight(c->huge_map, MLKD_CHUNK_PAGES);
+	c->huge = NULL;
+	if (c->nr_pages) {
+		n = chunk_take(c, &slot, MLKD_CHUNK_PAGES, c->pages,
+			       MLKD_CHUNK_PAGES, &huge, &dropped);
 		release(c->pages, n, munlock);
+	}
 	if (huge)
 		release(&huge, 1, munlock);
 	account(pins, -dropped);
@@ -416,9 +490,12 @@ unsigned long mlkd_pins_count(struct mlkd_pins *pins, unsigned long start,
 		}
 		slot = index == chunk_index(start) ? chunk_slot(start) : 0;
 		slot_end = index < last ? MLKD_CHUNK_PAGES : chunk_slot(end - 1) + 1;
+		if (chunk_full(c)) {
+			count += slot_end - slot;
+			slot = slot_end;
+		}
 		for (; slot < slot_end; slot++)
-			count += (c->huge && test_bit(slot, c->huge_map)) ||
-				 (c->pages && c->pages[slot]);
+			count += chunk_has(c, slot);
 		xa_unlock(&pins->chunks);
 	}
 	return count;
@@ -447,9 +524,7 @@ unsigned long mlkd_pins_next_gap(struct mlkd_pins *pins, unsigned long start,
 		return end;
 	}
 	for (addr = start; c && addr < end; addr += PAGE_SIZE) {
-		unsigned int slot = chunk_slot(addr);
-		bool pinned = (c->huge && test_bit(slot, c->huge_map)) ||
-			      (c->pages && c->pages[slot]);
+		bool pinned = chunk_has(c, chunk_slot(addr));
 
 		if (!pinned && gap == end)
 			gap = addr;
@@ -509,6 +584,5 @@ unsigned long mlkd_pins_last_end(struct mlkd_pins *pins, unsigned long start,
 size_t mlkd_pins_bytes(struct mlkd_pins *pins)
 {
 	return atomic_long_read(&pins->nr_chunks) * sizeof(struct chunk) +
-	       atomic_long_read(&pins->nr_arrays) *
-		       MLKD_CHUNK_PAGES * sizeof(struct page *);
+	       atomic_long_read(&pins->nr_slots) * sizeof(struct page *);
 }

@@ -18,7 +18,7 @@
  * @chunks: address / MLKD_CHUNK_SIZE -> struct chunk (private to pin.c)
  * @nr_pages: pages pinned; a huge page counts as the base pages mapped of it
  * @nr_chunks: chunks there are
- * @nr_arrays: chunks that have an array of pages
+ * @nr_slots: page pointers that all their arrays have room for
  *
  * The lock of @chunks protects the chunks as well.  It is a leaf: taken with
  * mmap_lock held or not, from mmu notifiers, never held over anything that
@@ -29,7 +29,7 @@ struct mlkd_pins {
 	struct xarray chunks;
 	atomic_long_t nr_pages;
 	atomic_long_t nr_chunks;
-	atomic_long_t nr_arrays;
+	atomic_long_t nr_slots;
 };
 
 int mlkd_pins_init(void);
