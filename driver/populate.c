@@ -14,12 +14,15 @@
  */
 #include <linux/hugetlb.h>
 #include <linux/kthread.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/nsproxy.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
+#include <linux/workqueue.h>
 
 #include "compat.h"
 #include "pgtable.h"
@@ -27,7 +30,6 @@
 #include "shared.h"
 #include "space.h"
 #include "target.h"
-#include "worker.h"
 
 /* A look at a mapping that needs nothing counts as this many pages of a step. */
 #define STEP_VMA_COST	16
@@ -40,8 +42,8 @@
  * @walk: the walk
  * @step: what to do
  *
- * Return: 0; what @step failed with; and, if walk->task is set, -EINTR when the
- * caller is being killed, -ESRCH when the target has ended.
+ * Return: 0; what @step failed with; and, if walk->task is set, -EINTR when
+ * walk->caller is being killed, -ESRCH when the target has ended.
  */
 int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 {
@@ -71,14 +73,16 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 			start = max(addr, vma->vm_start);
 			stop = min3(vma->vm_end - 1, start | (MLKD_CHUNK_SIZE - 1),
 				    last) + 1;
+			walk->spared = 0;
 			err = step(walk, vma, start, stop, &addr);
-			budget -= STEP_VMA_COST + ((stop - start) >> PAGE_SHIFT);
+			budget -= STEP_VMA_COST + ((stop - start) >> PAGE_SHIFT) -
+				  walk->spared;
 		}
 		if (walk->locked)
 			mmap_read_unlock(mm);
 
 		if (!err && !end && walk->task) {
-			if (fatal_signal_pending(current))
+			if (fatal_signal_pending(walk->caller))
 				err = -EINTR;
 			else if (mlkd_target_gone(walk->task, mm))
 				err = -ESRCH;
@@ -102,6 +106,19 @@ static int fault_in(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	return err == -EINTR || err == -ENOMEM ? err : 0;
 }
 
+/* Pins what is present, up to the first page that is not. */
+static long pin_pages(struct mm_struct *mm, unsigned long start, unsigned long nr,
+		      unsigned int gup_flags, struct page **pages)
+{
+	long got = 0;
+
+	gup_flags |= FOLL_LONGTERM;
+	/* It knows page tables only, nothing of mappings. */
+	if (current->mm == mm && (gup_flags & (FOLL_WRITE | FOLL_FORCE)) == FOLL_WRITE)
+		got = mlkd_pin_fast(start, nr, gup_flags, pages);
+	return got ?: mlkd_pin_remote(mm, start, nr, gup_flags | FOLL_NOFAULT, pages);
+}
+
 /*
  * Pins a chunk that one huge page maps with one pin.  Returns 1 when that is
  * done, 0 when it is not such a chunk.
@@ -112,13 +129,10 @@ static int pin_huge(struct mlkd_walk *walk, unsigned long start,
 	struct mm_struct *mm = walk->space->mm;
 	unsigned long next;
 	struct page *page;
-	long nr;
 	int err;
 
-	if (mlkd_pgtable_level(mm, start, &next) != MLKD_PGTABLE_LEAF)
-		return 0;
-	nr = mlkd_pin_remote(mm, start, 1, gup_flags, &page);
-	if (nr != 1)
+	if (mlkd_pgtable_level(mm, start, &next) != MLKD_PGTABLE_LEAF ||
+	    pin_pages(mm, start, 1, gup_flags, &page) != 1)
 		return 0;
 
 	/* Pinned, it cannot be split; but its mapping may have been before. */
@@ -129,6 +143,7 @@ static int pin_huge(struct mlkd_walk *walk, unsigned long start,
 		return 0;
 	}
 	err = mlkd_pins_add_huge(&walk->space->pins, start, page);
+	walk->spared = MLKD_CHUNK_PAGES;
 	return err ?: 1;
 }
 
@@ -139,20 +154,27 @@ static int pin_huge(struct mlkd_walk *walk, unsigned long start,
 static long pin_present(struct mlkd_walk *walk, unsigned long start,
 			unsigned long end, unsigned int gup_flags)
 {
+	unsigned long nr_pages = (end - start) >> PAGE_SHIFT;
 	long nr, err;
 
-	gup_flags |= FOLL_LONGTERM | FOLL_NOFAULT;
-	if (!(start % MLKD_CHUNK_SIZE) && end - start == MLKD_CHUNK_SIZE) {
+	if (!(start % MLKD_CHUNK_SIZE) && nr_pages == MLKD_CHUNK_PAGES) {
 		nr = pin_huge(walk, start, gup_flags);
 		if (nr)
 			return nr < 0 ? nr : (long)MLKD_CHUNK_PAGES;
 	}
-	nr = mlkd_pin_remote(walk->space->mm, start, (end - start) >> PAGE_SHIFT,
-			     gup_flags, walk->pages);
+	nr = pin_pages(walk->space->mm, start, min(nr_pages, walk->room), gup_flags,
+		       walk->pages);
 	if (nr <= 0)
 		return nr ?: -EFAULT;
 	err = mlkd_pins_add(&walk->space->pins, start, walk->pages, nr);
 	return err ?: nr;
+}
+
+static bool walk_alloc(struct mlkd_walk *walk)
+{
+	walk->room = MLKD_CHUNK_PAGES;
+	walk->pages = kcalloc(walk->room, sizeof(*walk->pages), GFP_KERNEL_ACCOUNT);
+	return walk->pages;
 }
 
 /* Counts the attempts to get on from @addr. */
@@ -169,6 +191,8 @@ static bool fatal(long err)
 {
 	return err == -ENOMEM || err == -EINTR;
 }
+
+static void count_faulted(struct mlkd_crew *crew, unsigned long nr);
 
 static int populate_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 			 unsigned long start, unsigned long end,
@@ -193,6 +217,18 @@ static int populate_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		return fault_in(walk, vma, start);
 	}
 
+	if (!want.pinned && !mlkd_vma_writeback(vma)) {
+		bool there;
+
+		*next = mlkd_pgtable_run(walk->space->mm, start, end,
+					 want.gup_flags & FOLL_WRITE ? MLKD_WRITE :
+								       MLKD_READ,
+					 &there);
+		if (there)
+			return 0;
+		end = min(end, *next);
+	}
+
 	if (want.pinned) {
 		nr = pin_present(walk, start, end, want.gup_flags);
 		if (nr > 0) {
@@ -214,6 +250,8 @@ static int populate_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		nr = 0;
 		*next = ALIGN(start + 1, page_size);
 	} else {
+		if (walk->crew)
+			count_faulted(walk->crew, (end - start) >> PAGE_SHIFT);
 		nr = mlkd_gup_remote(walk->space->mm, start,
 				     (end - start) >> PAGE_SHIFT,
 				     want.gup_flags, NULL, &walk->locked);
@@ -276,30 +314,154 @@ static int future_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 void mlkd_populate_future(struct mlkd_space *space, unsigned long start,
 			  unsigned long end)
 {
+	struct page *few[32];
 	struct mlkd_walk walk = {
 		.space = space,
 		.start = start,
 		.end = end,
+		.pages = few,
+		.room = ARRAY_SIZE(few),
 	};
 
-	walk.pages = kcalloc(MLKD_CHUNK_PAGES, sizeof(*walk.pages),
-			     GFP_KERNEL_ACCOUNT);
-	if (walk.pages)
-		mlkd_walk(&walk, future_step);
+	if (end - 1 - start >= ARRAY_SIZE(few) * PAGE_SIZE && !walk_alloc(&walk))
+		return;
+	mlkd_walk(&walk, future_step);
+	if (walk.pages != few)
+		kfree(walk.pages);
+}
+
+/*
+ * Private memory without a file is most of a process.  A fault there waits for
+ * memory and for swap alone, never for a server that may not answer, so it need
+ * not be the caller, who can be killed, that waits.  Workers do that: they borrow
+ * the target's address space, as only in its own can pages be pinned fast.
+ *
+ * One is enough for what is present.  Where memory has to be cleared, more help.
+ */
+#define MAX_CREW	4
+
+/* What each takes at once, and from what on the first calls the others. */
+#define SHARE_SIZE	(8 * MLKD_CHUNK_SIZE)
+#define MUCH_TO_FAULT	(4 * MLKD_CHUNK_PAGES)
+
+struct member {
+	struct work_struct work;
+	struct mlkd_crew *crew;
+};
+
+/**
+ * struct mlkd_crew - those who populate private memory without a file
+ * @space: the space; its claim is held
+ * @task: the process
+ * @caller: who asked for it, and waits
+ * @memcg: the caller's memory cgroup, which pays for our bookkeeping
+ * @mode: what is promised
+ * @lock: protects @next
+ * @next: the first address that nobody has taken
+ * @err: what one of them has failed with
+ * @faulted: pages that the first has faulted in
+ * @members: the first is the one that calls the others
+ */
+struct mlkd_crew {
+	struct mlkd_space *space;
+	struct task_struct *task;
+	struct task_struct *caller;
+	struct mem_cgroup *memcg;
+	struct mlkd_mode mode;
+	struct mutex lock;		/* @next */
+	unsigned long next;
+	int err;
+	unsigned long faulted;
+	struct member members[MAX_CREW];
+};
+
+static bool for_crew(struct vm_area_struct *vma)
+{
+	return vma_is_anonymous(vma) && !userfaultfd_armed(vma);
+}
+
+static int crew_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
+		     unsigned long start, unsigned long end, unsigned long *next)
+{
+	if (for_crew(vma))
+		return populate_step(walk, vma, start, end, next);
+	*next = vma->vm_end;
+	return 0;
+}
+
+static int others_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
+		       unsigned long start, unsigned long end, unsigned long *next)
+{
+	if (!for_crew(vma))
+		return populate_step(walk, vma, start, end, next);
+	*next = vma->vm_end;
+	return 0;
+}
+
+/* The next part of the address space that has something to do. */
+static bool take_share(struct mlkd_crew *crew, struct mlkd_walk *walk)
+{
+	struct mm_struct *mm = crew->space->mm;
+	struct vm_area_struct *vma;
+
+	mutex_lock(&crew->lock);
+	mmap_read_lock(mm);
+	vma = find_vma(mm, crew->next);
+	while (vma && !(for_crew(vma) && mlkd_want(vma, crew->mode).present))
+		vma = find_vma(mm, vma->vm_end);
+	if (vma) {
+		walk->start = max(crew->next, vma->vm_start);
+		walk->end = (walk->start | (SHARE_SIZE - 1)) + 1;
+		crew->next = walk->end;
+	}
+	mmap_read_unlock(mm);
+	mutex_unlock(&crew->lock);
+	return vma;
+}
+
+/* Works until nothing is left, in the target's address space. */
+static void work_along(struct mlkd_crew *crew, bool first)
+{
+	struct mlkd_walk walk = {
+		.space = crew->space,
+		.task = crew->task,
+		.caller = crew->caller,
+		.mode = crew->mode,
+		.crew = first ? crew : NULL,
+	};
+	int err = first ? -ENOMEM : 0;
+
+	if (walk_alloc(&walk))
+		err = 0;
+	while (walk.pages && !err && !READ_ONCE(crew->err) &&
+	       take_share(crew, &walk))
+		err = mlkd_walk(&walk, crew_step);
+	if (err)
+		WRITE_ONCE(crew->err, err);
 	kfree(walk.pages);
 }
 
-struct vvar_job {
-	struct work_struct work;
-	struct task_struct *task;
-	struct mm_struct *mm;
-};
-
-static void vvar_work(struct work_struct *work)
+/* The first worker has faulted in @nr pages. */
+static void count_faulted(struct mlkd_crew *crew, unsigned long nr)
 {
-	struct vvar_job *job = container_of(work, struct vvar_job, work);
-	struct task_struct *task = job->task;
-	struct mm_struct *mm = job->mm;
+	bool was_much = crew->faulted >= MUCH_TO_FAULT;
+	unsigned int i, size = min_t(unsigned int, num_online_cpus(), MAX_CREW);
+
+	crew->faulted += nr;
+	if (was_much || crew->faulted < MUCH_TO_FAULT)
+		return;
+	for (i = 1; i < size; i++)
+		queue_work(system_unbound_wq, &crew->members[i].work);
+}
+
+/*
+ * vvar holds the clocks of its process's time namespace.  Its fault handler takes
+ * that from current, and warns when current has another address space: so it
+ * takes one that borrows the target's, and has the same namespace.  In another one
+ * vvar is left to fault once.
+ */
+static void prefault_vvar(struct mm_struct *mm, struct task_struct *task)
+{
 	struct vm_area_struct *vma;
 	struct vma_iterator vmi;
 	bool same_time;
@@ -311,7 +473,6 @@ static void vvar_work(struct work_struct *work)
 	if (!same_time)
 		return;
 
-	kthread_use_mm(mm);
 	mmap_read_lock(mm);
 	vma_iter_init(&vmi, mm, 0);
 	for_each_vma(vmi, vma) {
@@ -324,20 +485,55 @@ static void vvar_work(struct work_struct *work)
 			fixup_user_fault(mm, addr, 0, NULL);
 	}
 	mmap_read_unlock(mm);
-	kthread_unuse_mm(mm);
 }
 
-/*
- * vvar holds the clocks of its process's time namespace.  Its fault handler takes
- * that from current, and warns when current has another address space: so it
- * takes a kernel thread that borrows the target's, and has the same namespace.
- * In another one vvar is left to fault once.
- */
-static void prefault_vvar(struct mlkd_space *space, struct task_struct *task)
+static void crew_work(struct work_struct *work)
 {
-	struct vvar_job job = { .task = task, .mm = space->mm };
+	struct member *member = container_of(work, struct member, work);
+	struct mlkd_crew *crew = member->crew;
+	struct mm_struct *mm = crew->space->mm;
+	bool first = member == crew->members;
+	struct mem_cgroup *old = set_active_memcg(crew->memcg);
 
-	mlkd_run_in_worker(&job.work, vvar_work);
+	kthread_use_mm(mm);
+	work_along(crew, first);
+	if (first)
+		prefault_vvar(mm, crew->task);
+	kthread_unuse_mm(mm);
+	set_active_memcg(old);
+}
+
+/* All that a crew may do, and what is left to fault once. */
+static int populate_by_crew(struct mlkd_space *space, struct task_struct *task,
+			    struct mlkd_mode mode)
+{
+	struct mlkd_crew crew = {
+		.space = space,
+		.task = task,
+		.caller = current,
+		.memcg = get_mem_cgroup_from_mm(current->mm),
+		.mode = mode,
+	};
+	struct member *member;
+
+	mutex_init(&crew.lock);
+	for (member = crew.members; member < crew.members + MAX_CREW; member++) {
+		member->crew = &crew;
+		INIT_WORK_ONSTACK(&member->work, crew_work);
+	}
+	if (current->mm == space->mm) {
+		work_along(&crew, true);
+		prefault_vvar(space->mm, task);
+	} else {
+		queue_work(system_unbound_wq, &crew.members[0].work);
+	}
+	/* It is the first that queues the others. */
+	for (member = crew.members; member < crew.members + MAX_CREW; member++) {
+		flush_work(&member->work);
+		destroy_work_on_stack(&member->work);
+	}
+	mem_cgroup_put(crew.memcg);
+	return crew.err;
 }
 
 /**
@@ -361,17 +557,20 @@ int mlkd_populate(struct mlkd_space *space, struct task_struct *task,
 		.start = start,
 		.end = end,
 		.task = task,
+		.caller = current,
 		.mode = mode,
 	};
 	int err;
 
-	walk.pages = kcalloc(MLKD_CHUNK_PAGES, sizeof(*walk.pages),
-			     GFP_KERNEL_ACCOUNT);
-	if (!walk.pages)
+	if (!walk_alloc(&walk))
 		return -ENOMEM;
-	err = mlkd_walk(&walk, populate_step);
+	if (end) {
+		err = mlkd_walk(&walk, populate_step);
+	} else {
+		err = populate_by_crew(space, task, mode);
+		if (!err)
+			err = mlkd_walk(&walk, others_step);
+	}
 	kfree(walk.pages);
-	if (!err && !end)
-		prefault_vvar(space, task);
 	return err;
 }

@@ -9,6 +9,7 @@
 
 #include "policy.h"
 
+struct mlkd_crew;
 struct mlkd_space;
 
 /**
@@ -16,12 +17,16 @@ struct mlkd_space;
  * @space: what is walked; its claim is held
  * @start: first address
  * @end: address behind the last; 0 for all there is
- * @task: the process; the walk stops when that ends, or the caller is killed.
+ * @task: the process; the walk stops when that ends, or @caller is killed.
  *	NULL for a walk that goes on, whatever happens
+ * @caller: who asked for the walk, which a worker may do
  * @mode: what the walk works towards
  * @request: for a walk that undoes: the request to undo
  * @locked: mmap_lock is held for reading
- * @pages: room for MLKD_CHUNK_PAGES page pointers
+ * @pages: room for @room page pointers
+ * @room: MLKD_CHUNK_PAGES; may be less where only what is to be pinned is walked
+ * @spared: pages of a step that it did not have to look at one by one
+ * @crew: whom to call when there is much to fault in; or NULL
  * @stuck: address that could not be pinned last time
  * @tries: how often
  */
@@ -30,10 +35,14 @@ struct mlkd_walk {
 	unsigned long start;
 	unsigned long end;
 	struct task_struct *task;
+	struct task_struct *caller;
 	struct mlkd_mode mode;
 	unsigned long request;
 	int locked;
 	struct page **pages;
+	unsigned long room;
+	long spared;
+	struct mlkd_crew *crew;
 	unsigned long stuck;
 	unsigned int tries;
 };
