@@ -8,10 +8,11 @@
  * locked that wants it:
  *
  * - perf_event_mmap(): mmap, brk, shmat, mprotect, growth of a stack;
- * - vm_stat_account(): mremap, which the former does not see.
+ * - mremap(2), which the former does not see; or, where a system call cannot be
+ *   told from its symbol, vm_stat_account(), which munmap comes through as well.
  *
- * The process's own mlock(2) and its kin are probed as well, as they would undo
- * ours, or ours them, and mremap(2), as it moves what is its own: see retain.c.
+ * The process's own mlock(2) and its kin are probed, too, as they would undo ours,
+ * or ours them, and mremap(2) moves what is its own: see retain.c.
  *
  * The probe only looks whether the process is one of ours, and queues a
  * task_work, which runs in that process on its way back to user space.  Where the
@@ -48,6 +49,11 @@
  * last unlock, in case that there is a next lock.
  */
 #define LINGER	(30 * HZ)
+
+/* A work in the task itself can look at what a system call has come to. */
+#if defined(MEMLOCKD_TASK_WORK) && defined(CONFIG_X86_64)
+#define SYSCALL_PROBES
+#endif
 
 static DEFINE_MUTEX(arm_mutex);		/* nr_armed and registered */
 static unsigned int nr_armed;
@@ -180,11 +186,14 @@ static void call_work(struct callback_head *work)
 		syscall_set_return_value(current, regs, -ERESTARTNOINTR, 0);
 		break;
 	case MLKD_MREMAP:
+		if (syscall_get_error(current, regs))
+			break;
 		syscall_get_arguments(current, regs, args);
-		if (!syscall_get_error(current, regs))
-			mlkd_retain_moved(space, call->owner,
-					  syscall_get_return_value(current, regs),
-					  PAGE_ALIGN(args[2]));
+		start = syscall_get_return_value(current, regs);
+		end = start + PAGE_ALIGN(args[2]);
+		mlkd_retain_moved(space, call->owner, start, end - start);
+		if (READ_ONCE(space->future_mode.state) != MEMLOCKD_STATE_UNLOCKED)
+			mlkd_populate_future(space, start, end);
 		break;
 	default:
 		syscall_get_arguments(current, regs, args);
@@ -284,6 +293,7 @@ static int on_perf_event_mmap(struct kprobe *probe, struct pt_regs *regs)
 	return 0;
 }
 
+#ifndef SYSCALL_PROBES
 static int on_vm_stat_account(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct mm_struct *mm = (void *)regs_get_kernel_argument(regs, 0);
@@ -296,6 +306,8 @@ static int on_vm_stat_account(struct kprobe *probe, struct pt_regs *regs)
 		mapped(mm, 0, 0);
 	return 0;
 }
+NOKPROBE_SYMBOL(on_vm_stat_account);
+#endif
 
 struct probe {
 	struct kprobe kprobe;
@@ -311,13 +323,14 @@ static int on_syscall(struct kprobe *kprobe, struct pt_regs *regs)
 	if (!current->mm)
 		return 0;
 	space = mlkd_space_find_rcu(current->mm);
-	if (space && READ_ONCE(space->armed))
-		queue_call(space, probe->event, 0, 0);
+	if (!space || !READ_ONCE(space->armed))
+		return 0;
+	if (!queue_call(space, probe->event, 0, 0) && probe->event == MLKD_MREMAP)
+		mlkd_space_pin_later(space);
 	return 0;
 }
 NOKPROBE_SYMBOL(on_syscall);
 NOKPROBE_SYMBOL(on_perf_event_mmap);
-NOKPROBE_SYMBOL(on_vm_stat_account);
 
 #define PROBE(symbol, handler, what)			\
 	{						\
@@ -328,7 +341,9 @@ NOKPROBE_SYMBOL(on_vm_stat_account);
 
 static struct probe probes[] = {
 	PROBE("perf_event_mmap", on_perf_event_mmap, MLKD_MAPPED),
+#ifndef SYSCALL_PROBES
 	PROBE("vm_stat_account", on_vm_stat_account, MLKD_MAPPED),
+#endif
 	/* The wrappers: what is behind them has no symbol. */
 #ifdef CONFIG_X86_64
 	PROBE("__x64_sys_mlock", on_syscall, MLKD_MLOCK),
