@@ -23,11 +23,11 @@
 #error "memlockd needs a kernel with CONFIG_MMU_NOTIFIER"
 #endif
 
-#if __has_include(<linux/sched/exec_state.h>)
+#ifdef MEMLOCKD_EXEC_STATE
 #include <linux/sched/exec_state.h>
 #endif
 
-#if __has_include(<linux/folio_batch.h>)
+#ifdef MEMLOCKD_FOLIO_BATCH
 #include <linux/folio_batch.h>
 #else
 #include <linux/pagevec.h>
@@ -56,7 +56,7 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
  * Is @mm, which @task has, no image of a set-user-ID program or the like?  And who
  * has privilege over it?
  */
-#if __has_include(<linux/sched/exec_state.h>)
+#ifdef MEMLOCKD_EXEC_STATE
 static inline bool mlkd_dumpable(struct task_struct *task, struct mm_struct *mm)
 {
 	struct task_exec_state *state;
