@@ -113,6 +113,9 @@ static int lock_for(struct mlkd_space *space, struct mlkd_client *client,
 	LIST_HEAD(former);
 	int err;
 
+	/* Of another holder's SUPERLOCKED, the stack has what that has asked for. */
+	if (holder->mode.state != MEMLOCKD_STATE_SUPERLOCKED)
+		stack_reserve = space->stack_reserve;
 	mlkd_holders_take(space, client, current_uid(), false, &former);
 	mode = mlkd_holders_mode(space, holder->mode);
 	err = mlkd_lock(space, target->task, mode, bypass, stack_reserve, limit);
