@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is charged to whom: VmLck and VmPin are exact, the target's own
- * RLIMIT_MEMLOCK holds, locks do not nest, and what the target has locked itself
- * is left alone.
+ * What is charged to whom: VmLck and VmPin are exact, locks do not nest, and what
+ * the target has locked itself is left alone.
  */
-#include <pthread.h>
-#include <sys/resource.h>
-
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
 
-#define NOBODY	65534
 #define CYCLES	100
 #define LEN	(64 * PAGE)
 
@@ -46,14 +41,6 @@ FIXTURE_TEARDOWN(account)
 {
 	target_stop(&self->target);
 	EXPECT_TRUE(counters_back(&self->start));
-}
-
-static void set_limit(pid_t pid, unsigned long bytes)
-{
-	struct rlimit limit = { bytes, RLIM_INFINITY };
-
-	if (prlimit(pid, RLIMIT_MEMLOCK, &limit, NULL))
-		ksft_perror("prlimit");
 }
 
 static int lock_mode(int fd, pid_t pid, const struct mode *mode, struct memlockd_lock *out)
@@ -118,135 +105,6 @@ TEST_F(account, counters_show_exactly_the_pins)
 	/* One pin may stand for a huge page. */
 	EXPECT_GE(lock.out_pinned / PAGE, now.pins - self->start.pins);
 	EXPECT_LT(0, now.pins - self->start.pins);
-}
-
-TEST_F(account, limit_is_exact)
-{
-	pid_t pid = self->target.pid;
-	struct memlockd_lock lock;
-	unsigned long needed;
-	unsigned int i;
-
-	ASSERT_EQ(0, target_call(&self->target, do_setuid, NOBODY, 0, 0));
-	for (i = 0; i < ARRAY_SIZE(modes); i++) {
-		set_limit(pid, RLIM_INFINITY);
-		ASSERT_EQ(0, lock_mode(self->fd, pid, &modes[i], &lock));
-		needed = lock.out_locked;
-		ASSERT_EQ(0, unlock_pid(self->fd, pid));
-
-		set_limit(pid, needed);
-		EXPECT_EQ(0, lock_mode(self->fd, pid, &modes[i], &lock));
-		EXPECT_EQ(needed, lock.out_locked);
-		EXPECT_EQ(MEMLOCKD_LIMIT_NONE, lock.out_limit);
-		EXPECT_EQ(0, unlock_pid(self->fd, pid));
-
-		set_limit(pid, needed - PAGE);
-		EXPECT_EQ(-ENOMEM, lock_mode(self->fd, pid, &modes[i], &lock));
-		TH_LOG("%s: locked %lu, one page less: needs %llu of %llu allowed", modes[i].name,
-		       needed, (unsigned long long)lock.out_needed,
-		       (unsigned long long)lock.out_allowed);
-		EXPECT_EQ(MEMLOCKD_LIMIT_RLIMIT_MEMLOCK, lock.out_limit);
-		EXPECT_EQ(needed, lock.out_needed);
-		EXPECT_EQ(needed - PAGE, lock.out_allowed);
-
-		/* Nothing has changed. */
-		EXPECT_EQ(MEMLOCKD_STATE_UNLOCKED, state_of(self->fd, pid));
-		EXPECT_EQ(0, status_bytes(pid, "VmLck"));
-		EXPECT_EQ(0, status_bytes(pid, "VmPin"));
-		EXPECT_EQ(0, vmas_locked(pid));
-		EXPECT_TRUE(counters_back(&self->start));
-	}
-}
-
-TEST_F(account, failed_relock_leaves_the_old_lock)
-{
-	pid_t pid = self->target.pid;
-	struct memlockd_status before, after;
-	struct memlockd_lock lock;
-	long addr;
-
-	ASSERT_EQ(0, target_call(&self->target, do_setuid, NOBODY, 0, 0));
-	set_limit(pid, RLIM_INFINITY);
-	ASSERT_EQ(0, lock_pid(self->fd, pid, L, MEMLOCKD_CURRENT, &lock));
-	addr = target_call(&self->target, do_map, LEN, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE);
-	ASSERT_LT(0, addr);
-	/* The new mapping would not fit. */
-	set_limit(pid, lock.out_locked);
-	ASSERT_EQ(0, status_pid(self->fd, pid, &before));
-	EXPECT_EQ(-ENOMEM, lock_pid(self->fd, pid, S, CURRENT_FUTURE, &lock));
-	EXPECT_EQ(MEMLOCKD_LIMIT_RLIMIT_MEMLOCK, lock.out_limit);
-	ASSERT_EQ(0, status_pid(self->fd, pid, &after));
-	EXPECT_EQ(L, after.out_state);
-	EXPECT_EQ(MEMLOCKD_CURRENT, after.out_lock_flags);
-	EXPECT_EQ(before.out_locked, after.out_locked);
-	EXPECT_EQ(before.out_pinned, after.out_pinned);
-	EXPECT_EQ(before.out_lock_time_ns, after.out_lock_time_ns);
-	EXPECT_EQ(after.out_locked, status_bytes(pid, "VmLck"));
-	EXPECT_EQ(after.out_pinned, status_bytes(pid, "VmPin"));
-	/* FUTURE is not on. */
-	EXPECT_LT(0, target_call(&self->target, do_map, LEN, PROT_READ | PROT_WRITE,
-				 MAP_PRIVATE));
-	EXPECT_EQ(0, unlock_pid(self->fd, pid));
-	EXPECT_EQ(0, status_bytes(pid, "VmLck"));
-}
-
-TEST_F(account, target_with_CAP_IPC_LOCK_has_no_limit)
-{
-	struct memlockd_lock lock;
-	unsigned int i;
-
-	set_limit(self->target.pid, 0);
-	for (i = 0; i < ARRAY_SIZE(modes); i++) {
-		EXPECT_EQ(0, lock_mode(self->fd, self->target.pid, &modes[i], &lock));
-		TH_LOG("%s: %llu bytes with a limit of 0", modes[i].name,
-		       (unsigned long long)lock.out_locked);
-	}
-}
-
-TEST_F(account, limit_of_the_client_is_irrelevant)
-{
-	struct memlockd_lock lock;
-	struct rlimit own;
-
-	ASSERT_EQ(0, target_call(&self->target, do_setuid, NOBODY, 0, 0));
-	set_limit(self->target.pid, RLIM_INFINITY);
-	ASSERT_EQ(0, getrlimit(RLIMIT_MEMLOCK, &own));
-	ASSERT_EQ(0, prlimit(0, RLIMIT_MEMLOCK, &(struct rlimit){ 0, own.rlim_max }, NULL));
-	EXPECT_EQ(0, lock_mode(self->fd, self->target.pid, &modes[2], &lock));
-	EXPECT_EQ(0, unlock_pid(self->fd, self->target.pid));
-	ASSERT_EQ(0, prlimit(0, RLIMIT_MEMLOCK, &own, NULL));
-
-	/* However much the client may lock, this target may not. */
-	set_limit(self->target.pid, PAGE);
-	ASSERT_EQ(0, prlimit(0, RLIMIT_MEMLOCK,
-			     &(struct rlimit){ RLIM_INFINITY, RLIM_INFINITY }, NULL));
-	EXPECT_EQ(-ENOMEM, lock_mode(self->fd, self->target.pid, &modes[2], &lock));
-}
-
-TEST_F(account, future_mapping_over_the_limit_is_EAGAIN)
-{
-	pid_t pid = self->target.pid;
-	struct memlockd_lock lock;
-	unsigned int i;
-	long addr;
-
-	ASSERT_EQ(0, target_call(&self->target, do_setuid, NOBODY, 0, 0));
-	for (i = 0; i < ARRAY_SIZE(modes); i++) {
-		set_limit(pid, RLIM_INFINITY);
-		ASSERT_EQ(0, lock_mode(self->fd, pid, &modes[i], &lock));
-		set_limit(pid, lock.out_locked + LEN);
-		EXPECT_EQ(-EAGAIN, target_call(&self->target, do_map, LEN + PAGE,
-					       PROT_READ | PROT_WRITE, MAP_PRIVATE));
-		addr = target_call(&self->target, do_map, LEN, PROT_READ | PROT_WRITE,
-				   MAP_PRIVATE);
-		ASSERT_LT(0, addr);
-		EXPECT_EQ(lock.out_locked + LEN, status_bytes(pid, "VmLck"));
-		EXPECT_EQ(LEN, present_bytes(pid, addr, addr + LEN));
-		ASSERT_EQ(0, target_call(&self->target, do_unmap, addr, LEN, 0));
-		EXPECT_EQ(lock.out_locked, status_bytes(pid, "VmLck"));
-		ASSERT_EQ(0, unlock_pid(self->fd, pid));
-	}
 }
 
 TEST_F(account, future_alone_locks_only_what_comes)
@@ -522,70 +380,6 @@ TEST_F(own, another_process_mlock_of_the_same_file_survives)
 	EXPECT_EQ(len, present_bytes(getpid(), (unsigned long)shared,
 				     (unsigned long)shared + len));
 	munlock(shared, len);
-}
-
-/* Two clients push one target back and forth at its limit. */
-static void *relock_loop(void *arg)
-{
-	struct target *t = arg;
-	int fd = device_open(), i;
-
-	for (i = 0; i < 50; i++) {
-		lock_mode(fd, t->pid, &modes[i % ARRAY_SIZE(modes)], NULL);
-		if (i % 4 == 3)
-			unlock_pid(fd, t->pid);
-	}
-	close(fd);
-	return NULL;
-}
-
-static long do_map_loop(long len, long rounds, long c)
-{
-	long addr;
-
-	while (rounds--) {
-		addr = do_map(len, PROT_READ | PROT_WRITE, MAP_PRIVATE);
-		if (addr > 0)
-			do_unmap(addr, len, 0);
-		else if (addr != -EAGAIN)
-			return addr;
-	}
-	return 0;
-}
-
-TEST_F(own, sum_never_exceeds_the_limit)
-{
-	pid_t pid = self->target.pid;
-	unsigned long limit, seen, most = 0;
-	struct memlockd_lock lock;
-	pthread_t threads[2];
-	unsigned int samples = 0;
-	long ret;
-
-	ASSERT_EQ(0, target_call(&self->target, do_setuid, NOBODY, 0, 0));
-	set_limit(pid, RLIM_INFINITY);
-	ASSERT_EQ(0, lock_mode(self->fd, pid, &modes[2], &lock));
-	ASSERT_EQ(0, unlock_pid(self->fd, pid));
-	limit = lock.out_locked + LEN / 2;
-	set_limit(pid, limit);
-	target_post(&self->target, do_map_loop, LEN / 4, 500, 0);
-	ASSERT_EQ(0, pthread_create(&threads[0], NULL, relock_loop, &self->target));
-	ASSERT_EQ(0, pthread_create(&threads[1], NULL, relock_loop, &self->target));
-	do {
-		seen = status_bytes(pid, "VmLck");
-		most = seen > most ? seen : most;
-		samples++;
-	} while (pthread_tryjoin_np(threads[0], NULL));
-	pthread_join(threads[1], NULL);
-	ASSERT_TRUE(target_result(&self->target, &ret));
-	EXPECT_EQ(0, ret);
-	TH_LOG("limit %lu, at most %lu seen in %u samples", limit, most, samples);
-	EXPECT_GE(limit, most);
-	/* Whoever came last: one unlock at most, and nothing is left. */
-	unlock_pid(self->fd, pid);
-	EXPECT_EQ(0, status_bytes(pid, "VmLck"));
-	EXPECT_EQ(0, status_bytes(pid, "VmPin"));
-	EXPECT_EQ(-ENOENT, unlock_pid(self->fd, pid));
 }
 
 int main(int argc, char **argv)

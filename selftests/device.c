@@ -68,6 +68,17 @@ int unlock_pid(int fd, pid_t pid)
 	return device_call(fd, MEMLOCKD_IOC_UNLOCK, &arg);
 }
 
+int unlock_all(int fd, pid_t pid)
+{
+	struct memlockd_unlock arg = {
+		.size = sizeof(arg),
+		.flags = MEMLOCKD_UNLOCK_FORCE,
+		.target = pid,
+	};
+
+	return device_call(fd, MEMLOCKD_IOC_UNLOCK, &arg);
+}
+
 int status_pid(int fd, pid_t pid, struct memlockd_status *out)
 {
 	memset(out, 0, sizeof(*out));
@@ -82,6 +93,40 @@ int state_of(int fd, pid_t pid)
 	int err = status_pid(fd, pid, &status);
 
 	return err ? err : (int)status.out_state;
+}
+
+long list_all(int fd, unsigned int per_call, struct memlockd_holder **rows)
+{
+	struct memlockd_list arg = {
+		.size = sizeof(arg),
+		.nr_rows = per_call,
+		.row_size = sizeof(**rows),
+	};
+	size_t nr = 0;
+	int err;
+
+	*rows = NULL;
+	do {
+		*rows = reallocarray(*rows, nr + per_call, sizeof(**rows));
+		if (!*rows)
+			return -ENOMEM;
+		arg.rows = (uintptr_t)(*rows + nr);
+		err = device_call(fd, MEMLOCKD_IOC_LIST, &arg);
+		if (err)
+			return err;
+		if (!arg.out_rows && arg.out_next)
+			return -ELOOP;
+		nr += arg.out_rows;
+		arg.start = arg.out_next;
+	} while (arg.out_next);
+	return nr;
+}
+
+void holder_print(const struct memlockd_holder *row)
+{
+	printf("# lock %llu of process %d: %s, flags %#x, asked for by %d of user %u, held by %s\n",
+	       (unsigned long long)row->id, row->target, state_name(row->state), row->flags,
+	       row->pid, row->uid, row->kind == MEMLOCKD_HOLDER_FILE ? "its file" : "the user");
 }
 
 long mappings_pid(int fd, pid_t pid, unsigned int per_call, struct memlockd_mapping **rows)

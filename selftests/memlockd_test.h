@@ -41,10 +41,15 @@ int device_call(int fd, unsigned long cmd, void *arg);
 /* @out may be NULL. */
 int lock_pid(int fd, pid_t pid, int state, int flags, struct memlockd_lock *out);
 int unlock_pid(int fd, pid_t pid);
+int unlock_all(int fd, pid_t pid);	/* MEMLOCKD_UNLOCK_FORCE */
 int status_pid(int fd, pid_t pid, struct memlockd_status *out);
 
 /* The state that STATUS reports, or -errno. */
 int state_of(int fd, pid_t pid);
+
+/* All rows of LIST, @per_call at once; the number of them, or -errno. The caller frees @rows. */
+long list_all(int fd, unsigned int per_call, struct memlockd_holder **rows);
+void holder_print(const struct memlockd_holder *row);
 
 /**
  * mappings_pid() - all rows of MAPPINGS
@@ -136,6 +141,7 @@ long do_mlock(long addr, long len, long flags);		/* mlock2(2) */
 long do_munlock(long addr, long len, long c);
 long do_mlockall(long flags, long b, long c);		/* 0: munlockall(2) */
 long do_setuid(long uid, long b, long c);		/* user and group, all of them */
+long do_set_dumpable(long dumpable, long b, long c);	/* a change of user clears it */
 long do_drop_cap(long cap, long b, long c);
 long do_new_userns(long a, long b, long c);
 long do_fork(long a, long b, long c);			/* a child that waits; its pid */
@@ -143,6 +149,7 @@ long do_reap(long pid, long b, long c);			/* kill and reap that child */
 long do_exec(long a, long b, long c);			/* /bin/cat on the socket */
 long do_lock(long fd, long pid, long state_flags);	/* STATE_FLAGS() */
 long do_unlock(long fd, long pid, long c);
+long do_unlock_all(long fd, long pid, long c);
 long do_state(long fd, long pid, long c);
 
 #define STATE_FLAGS(state, flags)	((long)(state) << 8 | (flags))
@@ -179,16 +186,24 @@ bool write_number(const char *path, long value);
 /* A line "name N" of a file such as /proc/vmstat; -1 when it has none. */
 long read_field(const char *path, const char *name);
 
+/* What an administrator can set of the driver, and what it counts. */
+#define KNOB(name)	"/proc/sys/vm/memlockd/" name
+
+/* Set the soft RLIMIT_MEMLOCK of a process. */
+void set_limit(pid_t pid, unsigned long bytes);
+
 /**
  * struct counters - what is locked and pinned on the whole machine, in pages
  * @mlock: nr_mlock
  * @unevictable: nr_unevictable
  * @pins: nr_foll_pin_acquired less nr_foll_pin_released
+ * @wired: vm.memlockd.wired; 0 while the module is not loaded
  */
 struct counters {
 	long mlock;
 	long unevictable;
 	long pins;
+	long wired;
 };
 
 /* Also locks a little memory of the test, so that counters which fell below zero can be seen. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -244,6 +245,16 @@ long read_field(const char *path, const char *name)
 	return value;
 }
 
+void set_limit(pid_t pid, unsigned long bytes)
+{
+	struct rlimit limit = { bytes, RLIM_INFINITY };
+
+	if (prlimit(pid, RLIMIT_MEMLOCK, &limit, NULL)) {
+		ksft_perror("prlimit");
+		_exit(KSFT_FAIL);
+	}
+}
+
 /*
  * A page that was just locked or unlocked waits in a batch of its CPU before it
  * is counted. move_pages(2) drains the batches of all CPUs first thing, and
@@ -271,6 +282,9 @@ void counters_read(struct counters *c)
 	c->unevictable = read_field("/proc/vmstat", "nr_unevictable");
 	c->pins = read_field("/proc/vmstat", "nr_foll_pin_acquired") -
 		  read_field("/proc/vmstat", "nr_foll_pin_released");
+	c->wired = read_number(KNOB("wired"));
+	if (c->wired < 0 && access(KNOB("wired"), F_OK))
+		c->wired = 0;
 }
 
 void counters_start(struct counters *c)
@@ -306,8 +320,8 @@ bool counters_back(const struct counters *start)
 			break;
 		nanosleep(&(struct timespec){ .tv_nsec = 20 * 1000 * 1000 }, NULL);
 	}
-	printf("# nr_mlock %ld -> %ld, nr_unevictable %ld -> %ld, pins %ld -> %ld (try %d)\n",
+	printf("# nr_mlock %ld -> %ld, nr_unevictable %ld -> %ld, pins %ld -> %ld, wired %ld -> %ld (try %d)\n",
 	       start->mlock, now.mlock, start->unevictable, now.unevictable, start->pins,
-	       now.pins, tries + 1);
+	       now.pins, start->wired, now.wired, tries + 1);
 	return !memcmp(&now, start, sizeof(now));
 }

@@ -266,6 +266,11 @@ long do_setuid(long uid, long b, long c)
 	return prctl(PR_SET_PDEATHSIG, SIGKILL) ? -errno : 0;
 }
 
+long do_set_dumpable(long dumpable, long b, long c)
+{
+	return prctl(PR_SET_DUMPABLE, dumpable) ? -errno : 0;
+}
+
 long do_drop_cap(long cap, long b, long c)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -313,6 +318,11 @@ long do_lock(long fd, long pid, long state_flags)
 long do_unlock(long fd, long pid, long c)
 {
 	return unlock_pid(fd, pid);
+}
+
+long do_unlock_all(long fd, long pid, long c)
+{
+	return unlock_all(fd, pid);
 }
 
 long do_state(long fd, long pid, long c)
