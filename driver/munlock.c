@@ -20,6 +20,9 @@
 #include "pgtable.h"
 #include "pin.h"
 
+/* Missing page tables that are looked at in one go. */
+#define MAX_HOLES	1024
+
 /* The caller holds a reference to each of @pages. */
 void mlkd_munlock_pages(struct page **pages, unsigned int nr)
 {
@@ -80,11 +83,19 @@ unsigned long mlkd_munlock_range(struct mlkd_pins *pins,
 	struct mm_struct *mm = vma->vm_mm;
 	unsigned long gap_end, next;
 	enum mlkd_pgtable level;
+	unsigned int holes = 0;
 
-	/* As far as a missing page table reaches there is nothing. */
-	level = mlkd_pgtable_level(mm, start, &next);
-	if (level == MLKD_PGTABLE_NONE)
-		return min(next, vma->vm_end);
+	/* As far as missing page tables reach there is nothing. */
+	for (;;) {
+		level = mlkd_pgtable_level(mm, start, &next);
+		if (level != MLKD_PGTABLE_NONE)
+			break;
+		start = min(next, vma->vm_end);
+		if (start == vma->vm_end || ++holes == MAX_HOLES)
+			return start;
+	}
+	if (holes)
+		return start;
 
 	for (;;) {
 		start = mlkd_pins_next_gap(pins, start, end, &gap_end);

@@ -128,7 +128,7 @@ static void forget(struct maple_tree *tree, unsigned long start,
 {
 	unsigned long index = start;
 
-	if (start < end && mt_find(tree, &index, end - 1))
+	if (start < end && !mtree_empty(tree) && mt_find(tree, &index, end - 1))
 		mtree_store_range(tree, start, end - 1, NULL, gfp | __GFP_NOWARN);
 }
 

@@ -34,12 +34,16 @@ struct chunk {
 	DECLARE_BITMAP(huge_map, MLKD_CHUNK_PAGES);
 	unsigned short first;
 	unsigned short nr_slots;
-	unsigned int nr_pages;		/* entries of @pages that are set */
+	unsigned short nr_pages;	/* entries of @pages that are set */
+	bool kept;			/* empty, and counted as such */
 };
 
 /* The smallest array, and how much larger the next is. */
 #define MIN_SLOTS	8
 #define MORE_SLOTS	8
+
+/* Chunks that are kept when their last page goes: it may soon have a successor. */
+#define MAX_EMPTY	16
 
 static struct kmem_cache *chunk_cache;
 static atomic_long_t pinned_total;
@@ -118,6 +122,13 @@ static bool chunk_full(struct chunk *c)
 {
 	return c->nr_pages == MLKD_CHUNK_PAGES ||
 	       (c->huge && bitmap_full(c->huge_map, MLKD_CHUNK_PAGES));
+}
+
+/* Notes whether @c is kept although it is empty. */
+static void chunk_keep(struct mlkd_pins *pins, struct chunk *c, bool kept)
+{
+	pins->nr_empty += kept - c->kept;
+	c->kept = kept;
 }
 
 static void chunk_free(struct mlkd_pins *pins, struct chunk *c)
@@ -267,6 +278,7 @@ int mlkd_pins_add(struct mlkd_pins *pins, unsigned long start,
 		unpin_user_pages(pages, nr);
 		return -ENOMEM;
 	}
+	chunk_keep(pins, c, false);
 	entries = chunk_entry(c, slot);
 	for (i = 0; i < nr; i++, slot++) {
 		struct page *page = pages[i], *old = entries[i];
@@ -321,6 +333,7 @@ int mlkd_pins_add_huge(struct mlkd_pins *pins, unsigned long start,
 		unpin_user_page(page);
 		return -ENOMEM;
 	}
+	chunk_keep(pins, c, false);
 	had = c->nr_pages + bitmap_weight(c->huge_map, MLKD_CHUNK_PAGES);
 	huge = c->huge;
 	c->huge = page;
@@ -444,6 +457,7 @@ void mlkd_pins_drop(struct mlkd_pins *pins, unsigned long start,
 		slot_end = index < last ? MLKD_CHUNK_PAGES : chunk_slot(end - 1) + 1;
 		if (slot == 0 && slot_end == MLKD_CHUNK_PAGES) {
 			__xa_erase(&pins->chunks, index);
+			chunk_keep(pins, c, false);
 			xa_unlock(&pins->chunks);
 			chunk_release(pins, c, munlock);
 			index++;
@@ -452,8 +466,12 @@ void mlkd_pins_drop(struct mlkd_pins *pins, unsigned long start,
 		}
 		n = chunk_take(c, &slot, slot_end, pages, ARRAY_SIZE(pages),
 			       &huge, &dropped);
-		if (chunk_empty(c))
-			empty = __xa_erase(&pins->chunks, index);
+		if (dropped && chunk_empty(c)) {
+			if (pins->nr_empty < MAX_EMPTY)
+				chunk_keep(pins, c, true);
+			else
+				empty = __xa_erase(&pins->chunks, index);
+		}
 		xa_unlock(&pins->chunks);
 
 		release(pages, n, munlock);

@@ -18,6 +18,7 @@
  * @chunks: address / MLKD_CHUNK_SIZE -> struct chunk (private to pin.c)
  * @nr_pages: pages pinned; a huge page counts as the base pages mapped of it
  * @nr_chunks: chunks there are
+ * @nr_empty: chunks that are kept although nothing in them is pinned
  * @nr_slots: page pointers that all their arrays have room for
  *
  * The lock of @chunks protects the chunks as well.  It is a leaf: taken with
@@ -27,6 +28,7 @@
 struct mlkd_pins {
 	struct mm_struct *mm;
 	struct xarray chunks;
+	unsigned int nr_empty;
 	atomic_long_t nr_pages;
 	atomic_long_t nr_chunks;
 	atomic_long_t nr_slots;

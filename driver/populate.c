@@ -63,10 +63,12 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 		walk->locked = 1;
 
 		while (!err && walk->locked && budget > 0) {
-			struct vm_area_struct *vma = find_vma(mm, addr);
+			struct vm_area_struct *vma = NULL;
 			unsigned long start, stop;
 
-			if (!vma || vma->vm_start > last || addr > last) {
+			if (addr <= last)
+				vma = find_vma(mm, addr);
+			if (!vma || vma->vm_start > last) {
 				end = true;
 				break;
 			}
