@@ -72,6 +72,8 @@ enum mlkd_pgtable mlkd_pgtable_level(struct mm_struct *mm, unsigned long addr,
 /* Does a huge page's entry, the last that upper_level() has found, allow @access? */
 static bool leaf_allows(pud_t pud, pmd_t pmd, enum mlkd_access access)
 {
+	if (access == MLKD_USED)
+		return true;
 	if (!pmd_none(pmd))
 		return pmd_present(pmd) &&
 		       (access == MLKD_MAPPED || !pmd_protnone(pmd)) &&
@@ -81,6 +83,8 @@ static bool leaf_allows(pud_t pud, pmd_t pmd, enum mlkd_access access)
 
 static bool pte_allows(pte_t pte, enum mlkd_access access)
 {
+	if (access == MLKD_USED)
+		return !pte_none(pte);
 	if (!pte_present(pte))
 		return false;
 	if (access == MLKD_MAPPED)

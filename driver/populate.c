@@ -196,6 +196,36 @@ static bool fatal(long err)
 
 static void count_faulted(struct mlkd_crew *crew, unsigned long nr);
 
+/* Private memory without a file: a fault there waits for memory and swap alone. */
+static bool for_crew(struct vm_area_struct *vma)
+{
+	return vma_is_anonymous(vma) && !userfaultfd_armed(vma);
+}
+
+/*
+ * Faults in private memory that has never been touched: as GUP would, which looks
+ * for each page before and after it.  Here there is none, and nothing to wait for.
+ */
+static int fault_fresh(struct vm_area_struct *vma, unsigned long start,
+		       unsigned long end)
+{
+	unsigned long addr, next;
+
+	for (addr = start; addr < end; addr += PAGE_SIZE) {
+		vm_fault_t fault = handle_mm_fault(vma, addr, FAULT_FLAG_WRITE |
+						   FAULT_FLAG_REMOTE, NULL);
+
+		if (fault & VM_FAULT_OOM)
+			return -ENOMEM;
+		/* It may have come as a huge page. */
+		if (addr == start && mlkd_pgtable_level(vma->vm_mm, addr, &next) ==
+				     MLKD_PGTABLE_LEAF)
+			break;
+		cond_resched();
+	}
+	return 0;
+}
+
 static int populate_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 			 unsigned long start, unsigned long end,
 			 unsigned long *next)
@@ -247,13 +277,25 @@ static int populate_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		return 0;
 	}
 
+	if (walk->crew)
+		count_faulted(walk->crew, (end - start) >> PAGE_SHIFT);
+	if (for_crew(vma) && want.gup_flags == FOLL_WRITE) {
+		unsigned long fresh_end;
+		bool used;
+
+		fresh_end = mlkd_pgtable_run(walk->space->mm, start, end, MLKD_USED,
+					     &used);
+		if (!used && !stuck(walk, start)) {
+			*next = start;
+			return fault_fresh(vma, start, fresh_end);
+		}
+	}
+
 	/* From here on @vma may go. */
 	if (stuck(walk, start)) {
 		nr = 0;
 		*next = ALIGN(start + 1, page_size);
 	} else {
-		if (walk->crew)
-			count_faulted(walk->crew, (end - start) >> PAGE_SHIFT);
 		nr = mlkd_gup_remote(walk->space->mm, start,
 				     (end - start) >> PAGE_SHIFT,
 				     want.gup_flags, NULL, &walk->locked);
@@ -360,6 +402,7 @@ struct member {
  * @mode: what is promised
  * @lock: protects @next
  * @next: the first address that nobody has taken
+ * @last: the last address
  * @err: what one of them has failed with
  * @faulted: pages that the first has faulted in
  * @members: the first is the one that calls the others
@@ -372,15 +415,11 @@ struct mlkd_crew {
 	struct mlkd_mode mode;
 	struct mutex lock;		/* @next */
 	unsigned long next;
+	unsigned long last;
 	int err;
 	unsigned long faulted;
 	struct member members[MAX_CREW];
 };
-
-static bool for_crew(struct vm_area_struct *vma)
-{
-	return vma_is_anonymous(vma) && !userfaultfd_armed(vma);
-}
 
 static int crew_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		     unsigned long start, unsigned long end, unsigned long *next)
@@ -405,20 +444,22 @@ static bool take_share(struct mlkd_crew *crew, struct mlkd_walk *walk)
 {
 	struct mm_struct *mm = crew->space->mm;
 	struct vm_area_struct *vma;
+	bool found;
 
 	mutex_lock(&crew->lock);
 	mmap_read_lock(mm);
 	vma = find_vma(mm, crew->next);
 	while (vma && !(for_crew(vma) && mlkd_want(vma, crew->mode).present))
 		vma = find_vma(mm, vma->vm_end);
-	if (vma) {
+	found = vma && max(crew->next, vma->vm_start) <= crew->last;
+	if (found) {
 		walk->start = max(crew->next, vma->vm_start);
-		walk->end = (walk->start | (SHARE_SIZE - 1)) + 1;
+		walk->end = min(walk->start | (SHARE_SIZE - 1), crew->last) + 1;
 		crew->next = walk->end;
 	}
 	mmap_read_unlock(mm);
 	mutex_unlock(&crew->lock);
-	return vma;
+	return found;
 }
 
 /* Works until nothing is left, in the target's address space. */
@@ -453,7 +494,7 @@ static void count_faulted(struct mlkd_crew *crew, unsigned long nr)
 	if (was_much || crew->faulted < MUCH_TO_FAULT)
 		return;
 	for (i = 1; i < size; i++)
-		queue_work(system_unbound_wq, &crew->members[i].work);
+		queue_work(system_dfl_wq, &crew->members[i].work);
 }
 
 /*
@@ -499,22 +540,23 @@ static void crew_work(struct work_struct *work)
 
 	kthread_use_mm(mm);
 	work_along(crew, first);
-	if (first)
+	if (first && crew->last == ULONG_MAX)
 		prefault_vvar(mm, crew->task);
 	kthread_unuse_mm(mm);
 	set_active_memcg(old);
 }
 
-/* All that a crew may do, and what is left to fault once. */
-static int populate_by_crew(struct mlkd_space *space, struct task_struct *task,
-			    struct mlkd_mode mode)
+/* All of @walk that a crew may do; and of all there is vvar, too. */
+static int populate_by_crew(const struct mlkd_walk *walk)
 {
 	struct mlkd_crew crew = {
-		.space = space,
-		.task = task,
-		.caller = current,
+		.space = walk->space,
+		.task = walk->task,
+		.caller = walk->caller,
 		.memcg = get_mem_cgroup_from_mm(current->mm),
-		.mode = mode,
+		.mode = walk->mode,
+		.next = walk->start,
+		.last = walk->end - 1,
 	};
 	struct member *member;
 
@@ -523,11 +565,12 @@ static int populate_by_crew(struct mlkd_space *space, struct task_struct *task,
 		member->crew = &crew;
 		INIT_WORK_ONSTACK(&member->work, crew_work);
 	}
-	if (current->mm == space->mm) {
+	if (current->mm == crew.space->mm) {
 		work_along(&crew, true);
-		prefault_vvar(space->mm, task);
+		if (!walk->end)
+			prefault_vvar(crew.space->mm, crew.task);
 	} else {
-		queue_work(system_unbound_wq, &crew.members[0].work);
+		queue_work(system_dfl_wq, &crew.members[0].work);
 	}
 	/* It is the first that queues the others. */
 	for (member = crew.members; member < crew.members + MAX_CREW; member++) {
@@ -566,13 +609,9 @@ int mlkd_populate(struct mlkd_space *space, struct task_struct *task,
 
 	if (!walk_alloc(&walk))
 		return -ENOMEM;
-	if (end) {
-		err = mlkd_walk(&walk, populate_step);
-	} else {
-		err = populate_by_crew(space, task, mode);
-		if (!err)
-			err = mlkd_walk(&walk, others_step);
-	}
+	err = populate_by_crew(&walk);
+	if (!err)
+		err = mlkd_walk(&walk, others_step);
 	kfree(walk.pages);
 	return err;
 }
