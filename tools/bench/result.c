@@ -243,6 +243,14 @@ static void json_summary(FILE *file, const char *name, struct summary s)
 		s.min, s.q1, s.median, s.q3);
 }
 
+static bool is_compared(enum metric metric)
+{
+	for (size_t i = 0; i < sizeof(compared) / sizeof(*compared); i++)
+		if (compared[i] == metric)
+			return true;
+	return false;
+}
+
 static void json_row(FILE *file, const struct bench_case *c, const struct result *r,
 		     enum variant variant, enum metric metric, bool *first)
 {
@@ -255,7 +263,7 @@ static void json_row(FILE *file, const struct bench_case *c, const struct result
 		c->unit, units_of(c));
 	*first = false;
 	json_summary(file, "value", of(r, variant, metric));
-	if (!is_base(c, variant) && of(r, base, metric).nr) {
+	if (is_compared(metric) && !is_base(c, variant)) {
 		fprintf(file, ", \"peer\": \"%s\"", variant_name(c, base));
 		json_summary(file, "ratio", ratio_of(r, variant, base, metric));
 	}

@@ -1,0 +1,94 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Plot build/bench.json: the ratio to mlockall(2), or to an unlocked process, of each case.
+
+    tools/bench/plot.py build/bench.json docs/performance.svg     the picture
+    tools/bench/plot.py build/bench.json                          a table for docs/performance.md
+"""
+import json
+import sys
+
+SHOWN = ("lock", "unlock", "mmap+munmap", "page fault", "fork", "vfork", "posix_spawn", "STATUS", "MAPPINGS",
+         "until memory is free", "longest stall")
+STATES = ("SUPERLOCKED", "LOCKED", "LOCKED|MOVABLE", "probes armed")
+
+
+def rows_of(bench):
+    """The rows with a ratio, in the order of the cases."""
+    return [row for row in bench["rows"]
+            if "ratio" in row and row["state"] in STATES and row["what"] in SHOWN]
+
+
+def time_text(row):
+    each = row["value"]["median"]
+    for unit, size in (("ns", 1e4), ("us", 1e7)):
+        if each < size:
+            return f"{each / (size / 1e4):.0f} {unit}" if unit == "ns" else f"{each / 1e3:.1f} {unit}"
+    return f"{each / 1e6:.1f} ms"
+
+
+def print_table(bench):
+    print("| case | state | what | time | ratio to | ratio | middle half | least | target |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    peers = {(row["case"], row["state"], row["what"]): row for row in bench["rows"]}
+    for row in rows_of(bench):
+        ratio = row["ratio"]
+        peer = peers[row["case"], row["peer"], row["what"]]
+        target = row.get("target")
+        verdict = "" if target is None else \
+            f"{target:g}: {'met' if ratio['median'] <= target else '**missed**'}"
+        print(f"| {row['case']} | {row['state'].replace('|', chr(92) + '|')} | {row['what']} | {time_text(row)} "
+              f"| {row['peer']} | {ratio['median']:.2f} | {ratio['q1']:.2f} .. {ratio['q3']:.2f} "
+              f"| {row['value']['min'] / peer['value']['min']:.2f} | {verdict} |")
+
+
+def plot(bench, path):
+    import matplotlib
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "memlockd"
+    import matplotlib.pyplot as plt
+
+    rows = [row for row in rows_of(bench) if row["state"] in ("SUPERLOCKED", "LOCKED|MOVABLE", "probes armed")]
+    labels = []
+    for row in rows:
+        label = f"{row['case']}: {row['what']}"
+        if label not in labels:
+            labels.append(label)
+    colors = {"SUPERLOCKED": "#1f5fa8", "LOCKED|MOVABLE": "#e08a1e", "probes armed": "#5a9e4b"}
+    figure, axes = plt.subplots(figsize=(9, 0.24 * len(labels) + 1.2))
+    seen = set()
+    for row in rows:
+        state, ratio = row["state"], row["ratio"]
+        y = labels.index(f"{row['case']}: {row['what']}")
+        axes.plot([ratio["q1"], ratio["q3"]], [y, y], color=colors[state], linewidth=2, alpha=0.5)
+        axes.plot(ratio["median"], y, "o", color=colors[state], markersize=5,
+                  label=None if state in seen else state)
+        seen.add(state)
+        if "target" in row:
+            axes.plot(row["target"], y, "|", color="#c02020", markersize=11, markeredgewidth=2,
+                      label=None if "target" in seen else "target, at most")
+            seen.add("target")
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.set_xscale("log")
+    axes.set_yticks(range(len(labels)), labels, fontsize=8)
+    axes.invert_yaxis()
+    axes.grid(axis="x", which="both", linewidth=0.3)
+    axes.set_xlabel("times as long as mlockall(2) or munlockall(2) by the process itself; "
+                    "green: as an unlocked process without probes")
+    axes.legend(loc="lower right", fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+
+
+def main():
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
+    with open(sys.argv[1], encoding="utf-8") as file:
+        bench = json.load(file)
+    if len(sys.argv) == 2:
+        print_table(bench)
+    else:
+        plot(bench, sys.argv[2])
+
+
+main()
