@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What the numbers of <linux/memlockd.h> are called.
+ */
+#include <stdio.h>
+
+#include "internal.h"
+
+/* A newer driver may say what this library does not know. */
+#define NAME_OF(names, i)	((i) < ARRAY_SIZE(names) ? (names)[i] : "unknown")
+
+const char *memlockd_state_name(unsigned int state)
+{
+	static const char *const names[] = { "unlocked", "locked", "superlocked" };
+
+	return NAME_OF(names, state);
+}
+
+const char *memlockd_kind_name(unsigned int kind)
+{
+	static const char *const names[] = {
+		[MEMLOCKD_KIND_ANON] = "anon",
+		[MEMLOCKD_KIND_FILE_PRIVATE] = "file_private",
+		[MEMLOCKD_KIND_FILE_SHARED] = "file_shared",
+		[MEMLOCKD_KIND_SHMEM] = "shmem",
+		[MEMLOCKD_KIND_HUGETLB] = "hugetlb",
+		[MEMLOCKD_KIND_SECRETMEM] = "secretmem",
+		[MEMLOCKD_KIND_SPECIAL] = "special",
+	};
+
+	return NAME_OF(names, kind);
+}
+
+const char *memlockd_reason_name(unsigned int reason)
+{
+	static const char *const names[] = {
+		[MEMLOCKD_REASON_NONE] = "none",
+		[MEMLOCKD_REASON_NOT_COVERED] = "not_covered",
+		[MEMLOCKD_REASON_DROPPED] = "dropped",
+		[MEMLOCKD_REASON_NO_ACCESS] = "no_access",
+		[MEMLOCKD_REASON_DEVICE] = "device",
+		[MEMLOCKD_REASON_KERNEL] = "kernel",
+		[MEMLOCKD_REASON_DAX] = "dax",
+		[MEMLOCKD_REASON_DROPPABLE] = "droppable",
+		[MEMLOCKD_REASON_USERFAULTFD] = "userfaultfd",
+		[MEMLOCKD_REASON_END_OF_FILE] = "end_of_file",
+		[MEMLOCKD_REASON_WRITEBACK] = "writeback",
+		[MEMLOCKD_REASON_SHARED] = "shared",
+		[MEMLOCKD_REASON_NOT_PRESENT] = "not_present",
+		[MEMLOCKD_REASON_NOT_PINNED] = "not_pinned",
+	};
+
+	return NAME_OF(names, reason);
+}
+
+const char *memlockd_reason_text(unsigned int reason)
+{
+	static const char *const texts[] = {
+		[MEMLOCKD_REASON_NONE] = "",
+		[MEMLOCKD_REASON_NOT_COVERED] = "not covered by a lock",
+		[MEMLOCKD_REASON_DROPPED] = "the process unlocked it",
+		[MEMLOCKD_REASON_NO_ACCESS] = "no access (PROT_NONE)",
+		[MEMLOCKD_REASON_DEVICE] = "device memory",
+		[MEMLOCKD_REASON_KERNEL] = "the kernel's own page",
+		[MEMLOCKD_REASON_DAX] = "persistent memory",
+		[MEMLOCKD_REASON_DROPPABLE] = "meant to be dropped",
+		[MEMLOCKD_REASON_USERFAULTFD] = "waits for its userfaultfd monitor",
+		[MEMLOCKD_REASON_END_OF_FILE] = "reaches behind the end of its file",
+		[MEMLOCKD_REASON_WRITEBACK] = "writeback write-protects it",
+		[MEMLOCKD_REASON_SHARED] = "shared: present, but may be migrated",
+		[MEMLOCKD_REASON_NOT_PRESENT] = "not all present",
+		[MEMLOCKD_REASON_NOT_PINNED] = "not all pinned: try sync",
+	};
+
+	return NAME_OF(texts, reason);
+}
+
+const char *memlockd_limit_name(unsigned int limit)
+{
+	static const char *const names[] = {
+		[MEMLOCKD_LIMIT_NONE] = "none",
+		[MEMLOCKD_LIMIT_RLIMIT_MEMLOCK] = "rlimit_memlock",
+		[MEMLOCKD_LIMIT_RAM] = "ram",
+		[MEMLOCKD_LIMIT_MEMORY] = "memory",
+		[MEMLOCKD_LIMIT_MAX_WIRED] = "max_wired",
+		[MEMLOCKD_LIMIT_FUTURE] = "future",
+	};
+
+	return NAME_OF(names, limit);
+}
+
+const char *memlockd_flag_name(unsigned int flag)
+{
+	switch (flag) {
+	case MEMLOCKD_CURRENT:
+		return "current";
+	case MEMLOCKD_FUTURE:
+		return "future";
+	case MEMLOCKD_MOVABLE:
+		return "movable";
+	case MEMLOCKD_HEAL:
+		return "heal";
+	case MEMLOCKD_OWNED:
+		return "owned";
+	case MEMLOCKD_BYPASS:
+		return "bypass";
+	default:
+		return "unknown";
+	}
+}
+
+char *memlockd_format_size(char *buf, size_t room, uint64_t bytes)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	double value = bytes;
+	size_t i = 0;
+
+	while (value >= 1024 && i + 1 < ARRAY_SIZE(units)) {
+		value /= 1024;
+		i++;
+	}
+	if (bytes == MEMLOCKD_NO_LIMIT)
+		snprintf(buf, room, "unlimited");
+	else if (i < 2 || value >= 100 || value == (uint64_t)value)
+		snprintf(buf, room, "%.0f %s", value, units[i]);
+	else
+		snprintf(buf, room, "%.1f %s", value, units[i]);
+	return buf;
+}
