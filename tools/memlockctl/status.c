@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * memlockctl status
+ */
+#include <stdio.h>
+
+#include "memlockctl.h"
+
+static void print_lock(const struct memlockd_status *status)
+{
+	char when[32], duration[16], who[64], flags[64];
+
+	if (*text_mode(flags, sizeof(flags), status->out_lock_flags))
+		printf("  flags        %s\n", flags);
+	printf("  since        %s, in %s, by %s",
+	       text_time(when, sizeof(when), status->out_lock_time_ns),
+	       text_duration(duration, sizeof(duration), status->out_lock_duration_ns),
+	       text_user(who, sizeof(who), status->out_locker_uid));
+	if (status->out_locker_pid)
+		printf(" (PID %d)", status->out_locker_pid);
+	printf("\n  page faults  %llu minor, %llu major since then\n",
+	       (unsigned long long)status->out_lock_minor_faults,
+	       (unsigned long long)status->out_lock_major_faults);
+	if (status->out_healed)
+		printf("  healed       %llu pages were made writable again after writeback\n",
+		       (unsigned long long)status->out_healed);
+	if (status->out_holders > 1)
+		printf("  holders      %u; memlockctl list says who\n", status->out_holders);
+}
+
+static void print_status(const struct target *target, const struct memlockd_status *status)
+{
+	printf("%s (PID %d): %s\n", target->name, target->pid, text_state(status->out_state));
+	printf("  locked       %s; its RLIMIT_MEMLOCK is %s\n", size_text(status->out_locked),
+	       size_text(status->out_memlock_limit));
+	if (status->out_pinned || status->out_state)
+		printf("  pinned       %s, with %s of bookkeeping\n", size_text(status->out_pinned),
+		       size_text(status->out_bookkeeping));
+	if (status->out_ranges)
+		printf("  ranges       %s locked by range\n", size_text(status->out_ranges));
+	if (status->out_state != MEMLOCKD_STATE_UNLOCKED)
+		print_lock(status);
+}
+
+static void add_status(struct json_object *object, const struct memlockd_status *status)
+{
+	json_string(object, "state", memlockd_state_name(status->out_state));
+	json_flags(object, status->out_lock_flags);
+	json_number(object, "locked", status->out_locked);
+	json_number(object, "pinned", status->out_pinned);
+	json_number(object, "ranges", status->out_ranges);
+	json_number(object, "bookkeeping", status->out_bookkeeping);
+	json_limit(object, "memlock_limit", status->out_memlock_limit);
+	json_number(object, "holders", status->out_holders);
+	json_number(object, "locker_pid", status->out_locker_pid);
+	json_number(object, "locker_uid", status->out_locker_uid);
+	json_number(object, "lock_time_ns", status->out_lock_time_ns);
+	json_number(object, "lock_duration_ns", status->out_lock_duration_ns);
+	json_number(object, "minor_faults", status->out_lock_minor_faults);
+	json_number(object, "major_faults", status->out_lock_major_faults);
+	json_number(object, "healed", status->out_healed);
+}
+
+void status_one(struct ctl *ctl, const struct target *target)
+{
+	struct memlockd_status status;
+	struct json_object *object;
+	int err;
+
+	err = memlockd_read_status(ctl->dev, target_process(target), &status, sizeof(status));
+	if (err) {
+		report_failure(ctl, target, err);
+		return;
+	}
+	if (report_text(ctl))
+		print_status(target, &status);
+	object = report_process(ctl, target);
+	if (object)
+		add_status(object, &status);
+	if (status.out_state == MEMLOCKD_STATE_SUPERLOCKED)
+		compaction_check(ctl);
+}

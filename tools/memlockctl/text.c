@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Numbers of the device in words for people.
+ */
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "memlockctl.h"
+
+const char *text_state(unsigned int state)
+{
+	switch (state) {
+	case MEMLOCKD_STATE_UNLOCKED:
+		return "unlocked";
+	case MEMLOCKD_STATE_LOCKED:
+		return "LOCKED";
+	case MEMLOCKD_STATE_SUPERLOCKED:
+		return "SUPERLOCKED";
+	default:
+		return "unknown";
+	}
+}
+
+char *text_flags(char *buf, size_t room, unsigned int flags)
+{
+	size_t len = 0;
+	unsigned int bit;
+
+	*buf = '\0';
+	for (bit = 1; bit; bit <<= 1) {
+		if ((flags & bit) && len < room)
+			len += snprintf(buf + len, room - len, "%s%s", len ? "|" : "",
+					memlockd_flag_name(bit));
+	}
+	return buf;
+}
+
+char *text_mode(char *buf, size_t room, unsigned int flags)
+{
+	const unsigned int both = MEMLOCKD_CURRENT | MEMLOCKD_FUTURE;
+
+	return text_flags(buf, room, (flags & both) == both ? flags & ~both : flags);
+}
+
+char *text_user(char *buf, size_t room, uid_t uid)
+{
+	const struct passwd *user = getpwuid(uid);
+
+	if (user)
+		snprintf(buf, room, "%s", user->pw_name);
+	else
+		snprintf(buf, room, "user %u", uid);
+	return buf;
+}
+
+char *text_time(char *buf, size_t room, uint64_t boottime_ns)
+{
+	struct timespec boot, wall;
+	struct tm tm;
+	time_t then;
+
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	clock_gettime(CLOCK_REALTIME, &wall);
+	then = wall.tv_sec - boot.tv_sec + (time_t)(boottime_ns / 1000000000);
+	if (!localtime_r(&then, &tm) || !strftime(buf, room, "%F %T", &tm))
+		*buf = '\0';
+	return buf;
+}
+
+char *text_duration(char *buf, size_t room, uint64_t ns)
+{
+	if (ns < 1000000)
+		snprintf(buf, room, "%.0f us", ns / 1e3);
+	else if (ns < 1000000000)
+		snprintf(buf, room, "%.1f ms", ns / 1e6);
+	else
+		snprintf(buf, room, "%.1f s", ns / 1e9);
+	return buf;
+}
+
+const char *size_text(uint64_t bytes)
+{
+	static char bufs[8][16];
+	static unsigned int next;
+	char *buf = bufs[next++ % ARRAY_SIZE(bufs)];
+
+	return memlockd_format_size(buf, sizeof(bufs[0]), bytes);
+}
