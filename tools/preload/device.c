@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The device, as the preload shim uses it.
+ *
+ * It stays open from the first use on, as the lock of this process is to be its
+ * own: one that memlockctl has set beside it is not touched.  A program may close
+ * all descriptors that it does not know, and get the number for a file of its own;
+ * so each use looks whether it is still the device.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <linux/memlockd.h>
+
+#include "device.h"
+
+#define DEVICE	"/dev/memlockd"
+
+/* Out of the way of programs that count on the next number. */
+#define LOW_FD	200
+
+static atomic_int device = -1;
+
+enum wish { MOVABLE, LOCKED, SUPERLOCKED };
+
+/* MEMLOCKD_PRELOAD_STATE=superlocked|locked|movable */
+static enum wish wish(void)
+{
+	const char *word = secure_getenv("MEMLOCKD_PRELOAD_STATE");
+
+	if (word && (!strcmp(word, "locked") || !strcmp(word, "lock")))
+		return LOCKED;
+	if (word && !strcmp(word, "movable"))
+		return MOVABLE;
+	return SUPERLOCKED;
+}
+
+static bool is_device(int fd)
+{
+	struct stat node, file;
+
+	return fd >= 0 && !fstat(fd, &file) && S_ISCHR(file.st_mode) && !stat(DEVICE, &node) &&
+	       node.st_rdev == file.st_rdev;
+}
+
+static int get_device(void)
+{
+	int fd = atomic_load(&device), high, expected = fd;
+
+	if (is_device(fd))
+		return fd;
+	fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	high = fcntl(fd, F_DUPFD_CLOEXEC, LOW_FD);
+	if (high >= 0) {
+		close(fd);
+		fd = high;
+	}
+	/* Another thread may have been first. */
+	if (!atomic_compare_exchange_strong(&device, &expected, fd)) {
+		close(fd);
+		fd = expected;
+	}
+	return fd;
+}
+
+/* errno is for the caller's caller only. */
+static int call(unsigned long cmd, void *arg)
+{
+	int before = errno, fd = get_device(), err;
+
+	err = fd < 0 ? fd : ioctl(fd, cmd, arg) < 0 ? -errno : 0;
+	errno = before;
+	return err;
+}
+
+bool device_declines(int err)
+{
+	switch (-err) {
+	case ENOENT:
+	case ENODEV:
+	case ENXIO:
+	case EACCES:
+	case EPERM:
+	case ENOTTY:
+	case EMFILE:
+	case ENFILE:
+	case EINVAL:
+	case E2BIG:
+		return true;
+	default:
+		return false;
+	}
+}
+
+int device_lock(bool current, bool future)
+{
+	struct memlockd_lock lock = {
+		.size = sizeof(lock),
+		.flags = (current ? MEMLOCKD_CURRENT : 0) | (future ? MEMLOCKD_FUTURE : 0),
+		.state = MEMLOCKD_STATE_LOCKED,
+	};
+	int err;
+
+	/* Half of an address space can be locked, not superlocked. */
+	if (wish() == SUPERLOCKED && current && future)
+		lock.state = MEMLOCKD_STATE_SUPERLOCKED;
+	else if (wish() == MOVABLE)
+		lock.flags |= MEMLOCKD_MOVABLE;
+	err = call(MEMLOCKD_IOC_LOCK, &lock);
+	/* POSIX: ENOMEM is for limits, EAGAIN for memory. */
+	if (err == -ENOMEM && lock.out_limit == MEMLOCKD_LIMIT_MEMORY)
+		err = -EAGAIN;
+	return err;
+}
+
+int device_unlock(void)
+{
+	struct memlockd_unlock unlock = { .size = sizeof(unlock) };
+
+	return call(MEMLOCKD_IOC_UNLOCK, &unlock);
+}
+
+static int range(unsigned long cmd, unsigned int state, unsigned long addr, size_t len)
+{
+	struct memlockd_range range = {
+		.size = sizeof(range),
+		.state = state,
+		.addr = addr,
+		.len = len,
+	};
+
+	return call(cmd, &range);
+}
+
+int device_lock_range(unsigned long addr, size_t len)
+{
+	/* Without a pin it is what mlock(2) has done already. */
+	if (wish() == MOVABLE)
+		return 0;
+	return range(MEMLOCKD_IOC_LOCK_RANGE, wish() == SUPERLOCKED ? MEMLOCKD_STATE_SUPERLOCKED :
+		     MEMLOCKD_STATE_LOCKED, addr, len);
+}
+
+int device_unlock_range(unsigned long addr, size_t len)
+{
+	return range(MEMLOCKD_IOC_UNLOCK_RANGE, MEMLOCKD_STATE_UNLOCKED, addr, len);
+}

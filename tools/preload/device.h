@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the preload shim asks of the device, for the process that it is in.
+ */
+#ifndef PRELOAD_DEVICE_H
+#define PRELOAD_DEVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Each of these returns 0 or the -errno that mlockall(2) and the like have. */
+int device_lock(bool current, bool future);
+int device_unlock(void);
+int device_lock_range(unsigned long addr, size_t len);
+int device_unlock_range(unsigned long addr, size_t len);
+
+/* It is not there, or not for this caller: the kernel's own call is the one to make. */
+bool device_declines(int err);
+
+#endif /* PRELOAD_DEVICE_H */
