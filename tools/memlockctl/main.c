@@ -59,9 +59,9 @@ static void open_device(struct ctl *ctl)
 {
 	int err = memlockd_open(&ctl->dev);
 
-	switch (-err) {
-	case 0:
+	if (!err)
 		return;
+	switch (-err) {
 	case ENOENT:
 	case ENODEV:
 	case ENXIO:
@@ -70,6 +70,8 @@ static void open_device(struct ctl *ctl)
 	default:
 		report_failure(ctl, NULL, err);
 	}
+	if (ctl->command->run == run_run)
+		ctl->status = EXIT_RUN_FAILED;
 }
 
 static void run_command(struct ctl *ctl)

@@ -286,12 +286,12 @@ void options_parse(struct options *options, const struct command *command, int a
 	while ((letter = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (letter == ':')
 			wrong(command, "%s needs an argument", argv[optind - 1]);
-		if (letter == '?' && optopt && strchr(shorts, optopt) == NULL && optopt < 128 &&
-		    argv[optind - 1][0] == '-' && argv[optind - 1][1] != '-')
+		if (letter == '?' && optopt && argv[optind - 1][1] == '-')
+			wrong(command, "%s: that takes no argument", argv[optind - 1]);
+		if (letter == '?' && optopt)
 			wrong(command, "-%c is no option of it", optopt);
 		if (letter == '?')
-			wrong(command, "%s is no option of it, or takes no argument, or is short for several",
-			      argv[optind - 1]);
+			wrong(command, "%s is no option of it", argv[optind - 1]);
 		take(options, command, letter);
 	}
 	options->words = argv + optind;
