@@ -16,11 +16,15 @@ help: ## this table
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-all: modules selftests ## modules and selftests
+all: modules tools selftests ## modules, tools and selftests
 
 modules: ## memlockd.ko for the running kernel, or KERNEL=6.1 (W=1 and C=2 work as for the kernel)
 	@guest/setup host
 	@guest/module $(KERNEL)
+
+tools: ## memlockctl, its library and the preload shim, into build/tools
+	@guest/setup host
+	@$(MAKE) --no-print-directory -C tools
 
 selftests: ## the selftests, into build/selftests
 	@guest/setup host
@@ -32,6 +36,7 @@ check: ## the selftests in a guest, for each of KERNELS="6.1 6.1-rt"; TESTS="nam
 
 demo: ## superlock a running redis-server in a guest, and count its page faults
 	@guest/setup host
+	@$(MAKE) --no-print-directory -C tools
 	@$(MAKE) --no-print-directory -C tools/demo
 	@guest/run --mem 512 --swap 1024 --cpus 2 -- tools/demo/demo.sh
 
@@ -69,4 +74,4 @@ clean: ## remove what was built
 distclean: clean ## also remove what was fetched
 	rm -rf "$${MEMLOCKD_CACHE:-.cache}"
 
-.PHONY: help all modules selftests check demo faults bench bench-icount install uninstall lint clean distclean
+.PHONY: help all modules tools selftests check demo faults bench bench-icount install uninstall lint clean distclean

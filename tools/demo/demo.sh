@@ -13,6 +13,7 @@ value=1024
 memory=$(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo)
 hog=$((memory * 7 / 8 / 1024))
 bin=build/demo
+export PATH=$PWD/build/tools:$PATH LD_LIBRARY_PATH=$PWD/build/tools
 dir=/var/tmp/redis
 rows=()
 
@@ -58,16 +59,19 @@ work() {
 	[[ $changed == "$keys" ]] || die "the work went wrong: $changed"
 }
 
-# measure NAME COMMAND...: one row of the table, under the lock that the command sets.
+# show COMMAND...: and what it prints.
+show() {
+	echo "\$ $*"
+	"$@" 2>&1 | sed 's/^/    /'
+}
+
+# measure NAME [ARGUMENT...]: one row of the table, under the lock that memlockctl sets with these arguments.
 measure() {
 	local name=$1 before after hog_pid
 	shift
 	echo
 	echo "== $name"
-	if (($#)); then
-		echo "\$ superlock ${*:2} $server"
-		"$@" "$server"
-	fi
+	((!$#)) || show memlockctl "$@" "$server"
 	coproc HOG { exec $bin/hog $hog; }
 	# shellcheck disable=SC2153 # coproc sets it
 	hog_pid=$HOG_PID
@@ -88,51 +92,37 @@ measure() {
 	echo "the work: $((after[0] - before[0])) minor and $((after[1] - before[1])) major page faults"
 }
 
-# sum_up: of the rows of `superlock maps`, one line for each kind of mapping and what became of it.
-sum_up() {
-	awk -F '\t' '
-		NR == 1 { next }
-		{
-			what = $3 "\t" $7 "\t" $8
-			if ($8 ~ /kernel|PROT_NONE/) next
-			if (!(what in n)) order[++nr] = what
-			n[what]++; kib[what] += $4; present[what] += $5; pinned[what] += $6
-		}
-		END {
-			printf "%-16s %9s %9s %9s %9s  %s\n", "kind", "mappings", "KiB", "present", "pinned", "state"
-			for (i = 1; i <= nr; i++) {
-				split(order[i], f, "\t")
-				printf "%-16s %9d %9d %9d %9d  %s%s\n", f[1], n[order[i]], kib[order[i]], present[order[i]],
-					pinned[order[i]], f[2], f[3] == "" ? "" : " (" f[3] ")"
-			}
-		}'
-}
-
 start_server
 echo "redis-server runs as process $server, user redis, with $keys values of $value bytes: $(info memory used_memory_rss_human) in memory."
 echo "The guest has $((memory / 1024)) MiB; a hog takes $hog MiB of it."
 
 measure "no lock"
-measure "LOCKED|MOVABLE, as mlockall(2)" $bin/superlock lock-movable
-measure "LOCKED" $bin/superlock lock
-measure "SUPERLOCKED" $bin/superlock superlock
+measure "LOCKED|movable, as mlockall(2)" lock --movable
+measure "LOCKED" lock
+# shared memory is not pinned: let it not be migrated either
+measure "SUPERLOCKED" superlock --set-sysctl
 
 echo
-echo "\$ superlock status $server"
-$bin/superlock status "$server"
-echo
-echo "\$ superlock maps $server     (summed up here; kernel and guard pages left out)"
-$bin/superlock maps "$server" | sum_up
-$bin/superlock unlock "$server"
+echo "== what was locked"
+show memlockctl status "$server"
+show memlockctl maps --summary "$server"
+show memlockctl unlock "$server"
 await "an answer after the unlock" cli ping
 
-echo
-echo "Page faults of redis-server while it changed all $keys values, after fork and under memory pressure:"
-echo
-printf '%-34s %10s %10s\n' lock minor major
-printf '%s\n' "${rows[@]}"
-echo
-echo "A minor fault is a wait for the kernel, a major one a wait for the disk. Without a lock there are both; with mlockall(2)"
-echo "each page still faults once after the fork. The time to superlock was printed by status above."
+cat <<END
+
+Page faults of redis-server while it changed all $keys values, after fork and under memory pressure:
+
+$(printf '    %-34s %10s %10s' lock minor major)
+$(printf '    %s\n' "${rows[@]}")
+
+How to read it: at each fault a thread stands still until the kernel has done something. At a minor one that is to find or to
+copy a page, microseconds; at a major one it is to read a page from the disk, milliseconds.
+  * Without a lock there are both: the hog has driven the server's memory out to swap.
+  * With what mlockall(2) gives, nothing was on the disk; but fork had shared each page with the child, and the first write
+    to each faults, to copy it.
+  * LOCKED pins what the server can write to: fork copies that at once, for the child. SUPERLOCKED is that for all private
+    memory, program text and libraries included, for what is mapped later, and for the stack before it grows.
+END
 kill "$server"
 wait "$server" 2>/dev/null || :
