@@ -1,0 +1,323 @@
+#!/bin/bash
+# What memlockctl does with what it is told: commands, options, processes, exit statuses, sentences.
+. "${BASH_SOURCE[0]%/*}/lib.sh"
+
+selecting=(superlock lock unlock sync maps status)
+
+test_no_command_and_unknown_ones_are_bad_usage() {
+	expect 2 'usage: memlockctl COMMAND' memlockctl
+	expect 2 "there is no command 'lokc'" memlockctl lokc 1
+	expect 2 'there is no command' memlockctl --lock 1
+	expect 2 'there is no command' memlockctl ''
+}
+
+test_help_and_version_are_there() {
+	local command
+	expect 0 'superlock.*unlock.*watch' memlockctl --help
+	expect 0 '^memlockctl [0-9]+[.][0-9]+[.][0-9]+$' memlockctl --version
+	for command in "${selecting[@]}" list info run watch; do
+		expect 0 "usage: memlockctl $command" memlockctl "$command" --help
+	done
+}
+
+test_unknown_options_are_bad_usage() {
+	local command
+	for command in "${selecting[@]}" list info watch; do
+		expect 2 "memlockctl $command: --frobnicate" memlockctl "$command" --frobnicate 1
+		expect 2 "memlockctl $command: -x is no option" memlockctl "$command" -x 1
+	done
+	expect 2 'run: --frobnicate' memlockctl run --frobnicate -- true
+	expect 2 '--json=x: that takes no argument' memlockctl info --json=x
+}
+
+test_options_of_other_commands_are_bad_usage() {
+	expect 2 'status: --force' memlockctl status --force 1
+	expect 2 'lock: --count' memlockctl lock --count=2 1
+	expect 2 'run: --json' memlockctl run --json -- true
+	expect 2 'unlock: --raise-limit' memlockctl unlock --raise-limit 1
+	expect 2 'superlock: --owned' memlockctl superlock --owned 1
+}
+
+test_options_that_contradict_each_other_are_bad_usage() {
+	expect 2 'exclude each other' memlockctl lock --current --future 1
+	expect 2 'a superlock is of everything' memlockctl superlock --movable 1
+	expect 2 'a superlock is of everything' memlockctl superlock --current 1
+	expect 2 'a superlock is of everything' memlockctl run --superlock --future -- true
+	expect 2 '--stack is for a superlock' memlockctl lock --stack=1M 1
+	expect 2 '--set-sysctl is for a superlock' memlockctl run --set-sysctl -- true
+}
+
+test_bad_arguments_of_options_are_bad_usage() {
+	local size
+	for size in '' x 1X -1 1MM 99999999999999999999 17592186044416T '1 M'; do
+		expect 2 'no size such as' memlockctl lock "--raise-limit=$size" 1
+		expect 2 'no size such as' memlockctl superlock "--stack=$size" 1
+	done
+	expect 2 '--name needs an argument|-n needs an argument' memlockctl lock -n
+	expect 2 '--cgroup needs an argument' memlockctl lock --cgroup
+	expect 2 'no number of seconds' memlockctl watch --interval=0
+	expect 2 'no number of seconds' memlockctl watch --interval=nan
+	expect 2 'no number from 1' memlockctl watch --count=0
+	expect 2 'no number from 1' memlockctl watch --count=x
+}
+
+test_a_process_has_to_be_named() {
+	local command
+	for command in superlock lock unlock sync maps; do
+		expect 2 'A PID, -n NAME or --cgroup PATH is missing' memlockctl "$command"
+	done
+	expect 2 'A COMMAND is missing' memlockctl run
+	expect 2 'A COMMAND is missing' memlockctl run --superlock --
+	expect 2 "'7' is too much" memlockctl info 7
+	expect 2 "'x' is too much" memlockctl list x
+}
+
+test_words_that_are_no_process_id_are_bad_usage() {
+	local word
+	for word in redis 1e3 0x10 12a ' 5' '' +5; do
+		expect 2 "'.*' is no process ID; a name is given with -n" memlockctl status "$word"
+	done
+}
+
+test_unknown_processes_are_told() {
+	local command
+	for command in "${selecting[@]}"; do
+		expect 3 'there is no process 4194303' memlockctl "$command" 4194303
+		expect 3 'there is no process 0' memlockctl "$command" 0
+		expect 3 'there is no process 99999999999999999999' memlockctl "$command" 99999999999999999999
+		expect 3 "no process is called 'no-such-name'" memlockctl "$command" -n no-such-name
+		expect 3 "there is no control group 'no/such'" memlockctl "$command" --cgroup no/such
+	done
+}
+
+# has_thread PID: prints one that is not the first.
+has_thread() { find "/proc/$1/task" -mindepth 1 -maxdepth 1 -not -name "$1" -printf '%f\n' | grep -m 1 .; }
+
+zombie_of() { pgrep -P "$1" -r Z; }
+
+test_kernel_threads_zombies_and_threads_are_told() {
+	local tid
+	expect 3 'kthreadd \(PID 2\) is a kernel thread' memlockctl superlock 2
+	# a parent that never waits
+	spawn python3 -c 'import os, time; os.fork() or os._exit(0); time.sleep(1000)'
+	await "a zombie" zombie_of "$pid"
+	expect 3 'has exited' memlockctl superlock "$(zombie_of "$pid")"
+	spawn python3 -c 'import threading; threading.Thread(target=threading.Event().wait).start()'
+	await "a thread" has_thread "$pid"
+	tid=$(has_thread "$pid")
+	expect 3 "$tid is a thread of python3 \(PID $pid\): name that" memlockctl superlock "$tid"
+}
+
+test_superlock_lock_unlock_do_that() {
+	local locked pinned
+	spawn sleep 1000
+	expect 0 "sleep \(PID $pid\) is SUPERLOCKED now" memlockctl superlock "$pid"
+	locked=$(kib "$pid" VmLck) pinned=$(kib "$pid" VmPin)
+	say "superlocked: VmLck $locked kB, VmPin $pinned kB"
+	((locked > 1000 && pinned > 1000)) || fail "that is not a whole process"
+	expect 0 "sleep \(PID $pid\): SUPERLOCKED" memlockctl status "$pid"
+	expect 0 "sleep \(PID $pid\) is LOCKED\|movable now" memlockctl lock --movable "$pid"
+	equal "VmPin" "$(kib "$pid" VmPin)" 0
+	expect 0 "sleep \(PID $pid\) is LOCKED now" memlockctl lock "$pid"
+	(($(kib "$pid" VmPin) > 0 && $(kib "$pid" VmPin) < pinned)) || fail "VmPin $(kib "$pid" VmPin) kB"
+	expect 0 "more locked, .* more pinned" memlockctl sync "$pid"
+	expect 0 "sleep \(PID $pid\) is unlocked now" memlockctl unlock "$pid"
+	equal "VmLck" "$(kib "$pid" VmLck)" 0
+	equal "VmPin" "$(kib "$pid" VmPin)" 0
+	expect 1 "sleep \(PID $pid\) is not locked" memlockctl unlock "$pid"
+	expect 1 "sleep \(PID $pid\) is not locked" memlockctl sync "$pid"
+}
+
+test_halves_of_a_lock() {
+	spawn sleep 1000
+	expect 0 'LOCKED\|current now' memlockctl lock --current "$pid"
+	expect 0 'unlocked' memlockctl unlock "$pid"
+	expect 0 'LOCKED\|future now' memlockctl lock --future "$pid"
+	equal "VmLck" "$(kib "$pid" VmLck)" 0
+}
+
+test_quiet_prints_errors_only() {
+	spawn sleep 1000
+	expect 0 '^$' memlockctl superlock --quiet "$pid"
+	expect 0 '^$' memlockctl unlock -q "$pid"
+	expect 1 'is not locked' memlockctl unlock -q "$pid"
+}
+
+test_stack_is_grown_as_asked() {
+	spawn sleep 1000
+	expect 0 SUPERLOCKED memlockctl superlock --stack=3M "$pid"
+	say "VmStk $(kib "$pid" VmStk) kB"
+	(($(kib "$pid" VmStk) >= 3072)) || fail "the stack is smaller"
+	spawn sleep 1000
+	expect 0 SUPERLOCKED memlockctl superlock --stack=none "$pid"
+	(($(kib "$pid" VmStk) < 1024)) || fail "the stack was grown: VmStk $(kib "$pid" VmStk) kB"
+}
+
+test_names_are_commands_or_executables() {
+	local one two
+	# a command is cut at 15 characters, and may be another than the executable
+	cp /bin/sleep "$scratch/a-name-of-more-than-fifteen"
+	spawn "$scratch/a-name-of-more-than-fifteen" 1000
+	one=$pid
+	spawn "$scratch/a-name-of-more-than-fifteen" 1000
+	two=$pid
+	expect 0 '' memlockctl lock -n a-name-of-more-than-fifteen
+	(($(kib "$one" VmLck) && $(kib "$two" VmLck))) || fail "not both are locked"
+	expect 0 '' memlockctl unlock --name a-name-of-more-
+	equal VmLck "$(kib "$one" VmLck) $(kib "$two" VmLck)" "0 0"
+	expect 3 'no process is called' memlockctl lock -n a-name-of-mor
+	expect 3 'no process is called' memlockctl lock -n memlockctl
+	# named twice, meant once
+	expect 0 '' memlockctl lock --json "$one" "$one" -n a-name-of-more-than-fifteen
+	equal processes "$(json 'len(doc["processes"])')" 2
+}
+
+test_control_groups_are_meant_with_those_below() {
+	local group=/sys/fs/cgroup/memlockctl-test one
+	mkdir -p "$group/below" || skip "no control groups here"
+	spawn sleep 1000
+	one=$pid
+	echo "$one" >"$group/cgroup.procs"
+	spawn sleep 1000
+	echo "$pid" >"$group/below/cgroup.procs"
+	expect 0 '' memlockctl lock --json --cgroup memlockctl-test
+	equal processes "$(json 'sorted(p["pid"] for p in doc["processes"])')" "[$one, $pid]"
+	expect 0 '' memlockctl unlock --cgroup /sys/fs/cgroup/memlockctl-test/below
+	equal VmLck "$(kib "$pid" VmLck)" 0
+	(($(kib "$one" VmLck))) || fail "the one above was unlocked as well"
+	end_children
+	children=()
+	await "the control group to be empty" rmdir "$group/below"
+	expect 3 'has no process' memlockctl lock --cgroup /memlockctl-test
+	rmdir "$group"
+}
+
+test_one_that_fails_does_not_keep_the_others_from_it() {
+	spawn sleep 1000
+	expect 3 'there is no process 4194303' memlockctl lock 4194303 "$pid"
+	(($(kib "$pid" VmLck))) || fail "$pid is not locked"
+	expect 3 'kernel thread' memlockctl unlock 2 "$pid"
+	equal VmLck "$(kib "$pid" VmLck)" 0
+}
+
+# ordinary LIMIT COMMAND...: of an ordinary user, whose limit counts.
+ordinary() {
+	spawn prlimit --memlock="$1" setpriv --reuid=nobody --regid=nogroup --clear-groups "${@:2}"
+	await "$2" named "$pid" "$2"
+}
+
+limits() { awk '/^Max locked memory/ { print $4, $5 }' "/proc/$pid/limits"; }
+
+test_limit_is_named_and_can_be_raised() {
+	local sentence='needs [0-9.]+ MiB locked, its RLIMIT_MEMLOCK is 64 KiB: raise it with --raise-limit or LimitMEMLOCK='
+	ordinary 65536:65536 sleep 1000
+	expect 6 "^memlockctl: sleep \(PID $pid\) $sentence\$" memlockctl superlock "$pid"
+	equal "VmLck and the limit" "$(kib "$pid" VmLck) $(limits)" "0 65536 65536"
+	expect 6 'its RLIMIT_MEMLOCK is 128 KiB' memlockctl superlock --raise-limit=128K "$pid"
+	equal "the limit after a failure" "$(limits)" "65536 65536"
+	expect 0 SUPERLOCKED memlockctl superlock --raise-limit=64M "$pid"
+	equal "the limit" "$(limits)" "67108864 67108864"
+	expect 0 LOCKED memlockctl lock --raise-limit "$pid"
+	equal "the limit" "$(limits)" "unlimited unlimited"
+	expect 0 LOCKED memlockctl lock --raise-limit=1K "$pid"
+	equal "the limit, which is never lowered" "$(limits)" "unlimited unlimited"
+}
+
+test_missing_device_is_told() {
+	at_end 'mv /dev/memlockd.away /dev/memlockd'
+	mv /dev/memlockd /dev/memlockd.away
+	expect 5 'there is no /dev/memlockd: load the module \(modprobe memlockd\)' memlockctl info
+	expect 5 'modprobe memlockd' memlockctl superlock 1
+	expect 125 'modprobe memlockd' memlockctl run -- true
+}
+
+# as_nobody COMMAND...
+as_nobody() { setpriv --reuid=nobody --regid=nogroup --clear-groups --inh-caps=-all "$@"; }
+
+test_who_may_not_is_told_what_is_missing() {
+	local mode
+	mode=$(stat -c %a /dev/memlockd)
+	at_end "chmod $mode /dev/memlockd"
+	chmod 600 /dev/memlockd
+	expect 4 '/dev/memlockd may not be opened by this user: be root, or a member of the group' as_nobody "$ctl" info
+	chmod 666 /dev/memlockd
+	spawn sleep 1000
+	expect 0 '^memlockd ' as_nobody "$ctl" info
+	expect 4 "sleep \(PID $pid\) may not be locked without CAP_IPC_LOCK" as_nobody "$ctl" superlock "$pid"
+	expect 4 'without CAP_IPC_LOCK' as_nobody "$ctl" maps "$pid"
+	expect 4 'needs CAP_SYS_PTRACE beside CAP_IPC_LOCK' setpriv --reuid=nobody --regid=nogroup --clear-groups \
+		--inh-caps=+ipc_lock --ambient-caps=+ipc_lock "$ctl" superlock "$pid"
+	expect 4 'CAP_SYS_RESOURCE' setpriv --bounding-set=-sys_resource "$ctl" lock --raise-limit=1T "$pid"
+	equal VmLck "$(kib "$pid" VmLck)" 0
+}
+
+test_full_disk_is_told() {
+	expect 1 'cannot write the output' bash -c 'memlockctl info >/dev/full'
+}
+
+test_maps_of_a_process_add_up() {
+	spawn sleep 1000
+	memlockctl superlock -q "$pid"
+	expect 0 "sleep \(PID $pid\): SUPERLOCKED; [0-9]+ mappings" memlockctl maps "$pid"
+	[[ $output == *"libc.so.6"* && $output == *"[stack]"* ]] || fail "no names"
+	[[ $output == *"the kernel's own page"* ]] || fail "no reasons"
+	[[ $output != *$'\e'* ]] || fail "colours in a pipe"
+	equal rows $(($(wc -l <<<"$output") - 2)) "$(grep -vc vsyscall "/proc/$pid/maps")"
+	expect 0 '' memlockctl maps --json "$pid"
+	equal "sum of the pinned" "$(json 'sum(m["pinned"] for m in doc["processes"][0]["mappings"]) // 1024')" \
+		"$(kib "$pid" VmPin)"
+	expect 0 'KIND +MAPPINGS' memlockctl maps --summary "$pid"
+	expect 0 '' memlockctl maps --summary --json "$pid"
+	equal "sum of the pinned" "$(json 'sum(k["pinned"] for k in doc["processes"][0]["kinds"]) // 1024')" \
+		"$(kib "$pid" VmPin)"
+}
+
+test_superlock_warns_of_compaction_and_can_forbid_it() {
+	local sysctl=/proc/sys/vm/compact_unevictable_allowed before
+	[[ -e $sysctl ]] || skip "this kernel has no vm.compact_unevictable_allowed"
+	before=$(<$sysctl)
+	at_end "echo $before >$sysctl"
+	echo 1 >$sysctl
+	spawn sleep 1000
+	expect 0 'vm.compact_unevictable_allowed is 1' memlockctl superlock "$pid"
+	expect 0 'vm.compact_unevictable_allowed is 1' memlockctl status "$pid"
+	equal sysctl "$(<$sysctl)" 1
+	expect 0 SUPERLOCKED memlockctl superlock --set-sysctl "$pid"
+	[[ $output != *compact* ]] || fail "a warning although it was set"
+	equal sysctl "$(<$sysctl)" 0
+	expect 0 SUPERLOCKED memlockctl status "$pid"
+	[[ $output != *compact* ]] || fail "a warning although it is 0"
+}
+
+test_list_names_holders() {
+	need_list
+	local holder
+	spawn sleep 1000
+	expect 0 'nothing is locked' memlockctl list
+	memlockctl superlock -q "$pid"
+	expect 0 "$pid +sleep +SUPERLOCKED .* user root" memlockctl list
+	coproc HOLDER { exec "$here/holder" "$pid"; }
+	holder=$HOLDER_PID
+	read -r -u "${HOLDER[0]}"
+	expect 0 "$pid +sleep +LOCKED +movable\|owned .* holder \(PID $holder\), user root" memlockctl list
+	expect 0 "holders +2" memlockctl status "$pid"
+	expect 0 "still LOCKED\|*.*memlockctl list" memlockctl unlock "$pid"
+	expect 4 'is locked by others: memlockctl list says by whom, unlock --force undoes it' memlockctl unlock "$pid"
+	expect 0 'is unlocked now' memlockctl unlock --force "$pid"
+	expect 0 'nothing is locked' memlockctl list
+	kill "$holder"
+}
+
+test_status_of_all_is_of_what_is_locked() {
+	need_list
+	local one
+	expect 0 '^$' memlockctl status
+	spawn sleep 1000
+	one=$pid
+	spawn sleep 1001
+	memlockctl lock -q "$one" "$pid"
+	expect 0 '' memlockctl status --json
+	equal processes "$(json 'sorted(p["pid"] for p in doc["processes"])')" "[$one, $pid]"
+}
+
+run_tests

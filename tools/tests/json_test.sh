@@ -1,0 +1,97 @@
+#!/bin/bash
+# What memlockctl --json prints is what memlockctl.schema.json says, of successes and of failures.
+. "${BASH_SOURCE[0]%/*}/lib.sh"
+
+schema=$here/root/usr/share/memlockctl/memlockctl.schema.json
+
+# check_json STATUS COMMAND...: what it prints on stdout alone is kept in $output, and for `validate`.
+check_json() {
+	local wanted=$1 status=0
+	shift
+	output=$(memlockctl "$@" 2>/dev/null) || status=$?
+	[[ $status == "$wanted" ]] || fail "memlockctl $*: exit status $status, not $wanted"
+	[[ $output == *'"command":'*"\"$1\""* ]] || { say_output memlockctl "$@"; fail "not the document of $1"; }
+	printf '%s\n' "$output" >>"$scratch/documents"
+}
+
+# validate: all documents since the test began.
+validate() {
+	python3 "$here/check_schema.py" "$schema" <"$scratch/documents" >"$scratch/why" 2>&1 || {
+		sed 's/^/# /' "$scratch/why"
+		fail "not as the schema says"
+	}
+	say "$(<"$scratch/why")"
+	rm "$scratch/documents"
+}
+
+test_schema_refuses_what_is_wrong() {
+	local document
+	cat >"$scratch/documents" <<-'END'
+		{"format": 1, "command": "lock", "processes": [], "warnings": [], "errors": []}
+	END
+	validate
+	for document in '{}' '[]' '{"format": 1, "command": "info", "warnings": [], "errors": []}' \
+		'{"format": 1, "command": "lock", "processes": [{"pid": 1}], "warnings": [], "errors": []}' \
+		'{"format": 1, "command": "lock", "processes": [], "warnings": [], "errors": [], "extra": 1}'; do
+		if python3 "$here/check_schema.py" "$schema" <<<"$document" >/dev/null 2>&1; then
+			fail "accepted: $document"
+		fi
+	done
+}
+
+test_successes_are_as_the_schema_says() {
+	spawn sleep 1000
+	check_json 0 info --json
+	check_json 0 status --json "$pid"
+	check_json 0 maps --json "$pid"
+	check_json 0 lock --json "$pid"
+	check_json 0 superlock --json "$pid"
+	equal state "$(json 'doc["processes"][0]["state"]')" superlocked
+	equal flags "$(json 'doc["processes"][0]["flags"]')" "['current', 'future']"
+	equal locked "$(json 'doc["processes"][0]["locked"] // 1024')" "$(kib "$pid" VmLck)"
+	check_json 0 status --json "$pid"
+	check_json 0 maps --json "$pid"
+	check_json 0 maps --summary --json "$pid"
+	check_json 0 sync --json "$pid"
+	check_json 0 watch --json --count=2 --interval=0.1 "$pid"
+	equal documents "$(wc -l <<<"$output")" 2
+	check_json 0 unlock --json "$pid"
+	validate
+}
+
+test_list_is_as_the_schema_says() {
+	need_list
+	spawn sleep 1000
+	check_json 0 list --json
+	memlockctl lock -q "$pid"
+	check_json 0 list --json
+	equal pids "$(json '[lock["pid"] for lock in doc["locks"]]')" "[$pid]"
+	validate
+}
+
+test_failures_are_as_the_schema_says() {
+	check_json 3 lock --json 4194303
+	equal errno "$(json 'doc["errors"][0]["errno"]')" ESRCH
+	check_json 3 status --json 2
+	check_json 2 status --json word
+	spawn sleep 1000
+	check_json 1 unlock --json "$pid"
+	check_json 3 superlock --json "$pid" 4194303
+	equal processes "$(json 'len(doc["processes"])')" 1
+	spawn prlimit --memlock=65536 setpriv --reuid=nobody --clear-groups --regid=nogroup sleep 1000
+	await "sleep" named "$pid" sleep
+	check_json 6 lock --json "$pid"
+	equal limit "$(json 'doc["errors"][0]["limit"], doc["errors"][0]["allowed"]')" "('rlimit_memlock', 65536)"
+	validate
+}
+
+test_missing_device_is_as_the_schema_says() {
+	at_end 'mv /dev/memlockd.away /dev/memlockd'
+	mv /dev/memlockd /dev/memlockd.away
+	check_json 5 status --json 1
+	equal errno "$(json 'doc["errors"][0]["errno"]')" ENOENT
+	validate
+}
+
+python3 -c 'import jsonschema' 2>/dev/null || { ktap_print_header; ktap_skip_all "no python3-jsonschema"; exit 4; }
+run_tests

@@ -1,0 +1,107 @@
+#!/bin/bash
+# libmemlockd-preload.so: a program that locks itself with the calls of libc gets the device's lock.
+. "${BASH_SOURCE[0]%/*}/lib.sh"
+
+# shimmed EXPRESSION...: self.py under the shim; $output is its lines on one.
+shimmed() {
+	output=$(LD_PRELOAD=$preload python3 "$here/self.py" "$@" 2>&1) || fail "self.py failed: $output"
+	output=${output//$'\n'/ }
+}
+
+both='|current|future'
+
+test_mlockall_superlocks() {
+	shimmed 'mlockall(3)' 'state()' 'munlockall()' 'state()' 'kib("VmLck")'
+	equal results "$output" "0 superlocked$both 0 unlocked 0"
+}
+
+test_state_is_chosen_by_the_environment() {
+	local state
+	for state in superlocked locked movable; do
+		MEMLOCKD_PRELOAD_STATE=$state shimmed 'mlockall(3)' 'state()'
+		case $state in
+		movable) equal results "$output" "0 locked$both|movable" ;;
+		*) equal results "$output" "0 $state$both" ;;
+		esac
+	done
+}
+
+test_half_of_an_address_space_is_locked_not_superlocked() {
+	shimmed 'mlockall(1)' 'state()'
+	equal results "$output" "0 locked|current"
+	shimmed 'mlockall(2)' 'state()'
+	equal results "$output" "0 locked|future"
+}
+
+test_system_calls_by_number_are_the_same() {
+	# mlockall, munlockall, getpid; a call with six arguments: mmap of 5 pages, without a file
+	shimmed 'syscall(151, 3)' 'state()' 'syscall(152)' 'state()' 'syscall(39) == os.getpid()' \
+		'syscall(9, 0, 5 * PAGE, 3, 0x22, -1, 0) % PAGE' 'syscall(9, 0, 0, 3, 0x22, -1, 0)'
+	equal results "$output" "0 superlocked$both 0 unlocked True 0 EINVAL"
+}
+
+test_onfault_stays_the_kernels() {
+	shimmed 'mlockall(7)' 'state()' 'kib("VmPin")' 'kib("VmLck") > 0' 'munlockall()' 'kib("VmLck")' \
+		'mlock2(0, 2, 1)' 'kib("VmLck")' 'kib("VmPin")'
+	equal results "$output" "0 unlocked 0 True 0 0 0 8 0"
+}
+
+test_bad_arguments_fail_as_the_kernels_calls_do() {
+	local calls=('mlockall(0)' 'mlockall(4)' 'mlockall(8)' 'mlockall(-1)' 'mlock2(0, 1, 2)'
+		'call(libc.mlock, 4096, 4096)' 'call(libc.munlock, 4096, 4096)' 'call(libc.mlock, -4096, 8192)'
+		'syscall(151, 0)' 'syscall(149, 4096, 4096)')
+	output=$(python3 "$here/self.py" "${calls[@]}")
+	local kernels=${output//$'\n'/ }
+	shimmed "${calls[@]}"
+	say "$output"
+	equal results "$output" "$kernels"
+}
+
+test_limit_is_ENOMEM() {
+	# CAP_IPC_LOCK of the caller sets the target's limit aside, so there is a limit for ordinary users only
+	local as_nobody=(prlimit --memlock=65536 setpriv --reuid=nobody --regid=nogroup --clear-groups)
+	output=$("${as_nobody[@]}" env LD_PRELOAD="$preload" python3 "$here/self.py" 'mlockall(3)' 'kib("VmLck")' 'mlock(0, 2)' 'kib("VmLck")')
+	equal results "${output//$'\n'/ }" "ENOMEM 0 0 8"
+}
+
+test_range_is_pinned() {
+	shimmed 'mlock(1, 3)' 'kib("VmLck")' 'kib("VmPin")' 'munlock(0, 8)' 'kib("VmLck")' 'kib("VmPin")' \
+		'syscall(149, address(2), PAGE)' 'kib("VmPin")' 'syscall(150, address(2), PAGE)' 'kib("VmPin")'
+	[[ $output != "0 12 0 "* ]] || skip "the driver has no LOCK_RANGE"
+	equal results "$output" "0 12 12 0 0 0 0 4 0 0"
+}
+
+test_movable_range_is_the_kernels() {
+	MEMLOCKD_PRELOAD_STATE=movable shimmed 'mlock(1, 3)' 'kib("VmLck")' 'kib("VmPin")' 'munlock(0, 8)' 'kib("VmLck")'
+	equal results "$output" "0 12 0 0 0"
+}
+
+test_without_the_device_it_is_as_ever() {
+	at_end 'mv /dev/memlockd.away /dev/memlockd'
+	mv /dev/memlockd /dev/memlockd.away
+	shimmed 'mlockall(3)' 'kib("VmLck") > 1000' 'kib("VmPin")' 'munlockall()' 'kib("VmLck")' 'mlock(0, 2)' 'kib("VmLck")' \
+		'munlock(0, 2)' 'kib("VmLck")'
+	equal results "$output" "0 True 0 0 0 0 8 0 0"
+}
+
+test_program_that_reuses_all_descriptors_is_served() {
+	shimmed 'mlockall(3)' 'reuse_descriptors()' 'munlockall()' 'state()' 'mlockall(3)' 'state()'
+	equal results "$output" "0 0 0 unlocked 0 superlocked$both"
+}
+
+test_children_are_not_locked_and_can_lock_themselves() {
+	# the child's words come before its parent's
+	output=$(LD_PRELOAD=$preload python3 "$here/self.py" 'mlockall(3)' \
+		'os.waitpid(os.fork() or [print(state(), mlockall(3), state(), flush=True), os._exit(0)], 0)[1]' 'state()')
+	equal results "${output//$'\n'/ }" "0 unlocked 0 superlocked$both 0 superlocked$both"
+}
+
+test_cyclictest_that_locks_itself_is_superlocked() {
+	spawn env LD_PRELOAD="$preload" cyclictest -m -q -t 2 -p 80 -i 2000 -D 1h
+	await "cyclictest's lock" grep -q 'VmPin:.*[1-9]' "/proc/$pid/status"
+	expect 0 '' memlockctl status --json "$pid"
+	say "$(json '"%(state)s, %(pinned)d bytes pinned, %(minor_faults)d minor and %(major_faults)d major faults" % doc["processes"][0]')"
+	equal state "$(json 'doc["processes"][0]["state"]')" superlocked
+}
+
+run_tests
