@@ -168,7 +168,7 @@ test_names_are_commands_or_executables() {
 	expect 3 'no process is called' memlockctl lock -n a-name-of-mor
 	expect 3 'no process is called' memlockctl lock -n memlockctl
 	# named twice, meant once
-	expect 0 '' memlockctl lock --json "$one" "$one" -n a-name-of-more-than-fifteen
+	document memlockctl lock --json "$one" "$one" -n a-name-of-more-than-fifteen
 	equal processes "$(json 'len(doc["processes"])')" 2
 }
 
@@ -180,7 +180,7 @@ test_control_groups_are_meant_with_those_below() {
 	echo "$one" >"$group/cgroup.procs"
 	spawn sleep 1000
 	echo "$pid" >"$group/below/cgroup.procs"
-	expect 0 '' memlockctl lock --json --cgroup memlockctl-test
+	document memlockctl lock --json --cgroup memlockctl-test
 	equal processes "$(json 'sorted(p["pid"] for p in doc["processes"])')" "[$one, $pid]"
 	expect 0 '' memlockctl unlock --cgroup /sys/fs/cgroup/memlockctl-test/below
 	equal VmLck "$(kib "$pid" VmLck)" 0
@@ -263,11 +263,11 @@ test_maps_of_a_process_add_up() {
 	[[ $output == *"the kernel's own page"* ]] || fail "no reasons"
 	[[ $output != *$'\e'* ]] || fail "colours in a pipe"
 	equal rows $(($(wc -l <<<"$output") - 2)) "$(grep -vc vsyscall "/proc/$pid/maps")"
-	expect 0 '' memlockctl maps --json "$pid"
+	document memlockctl maps --json "$pid"
 	equal "sum of the pinned" "$(json 'sum(m["pinned"] for m in doc["processes"][0]["mappings"]) // 1024')" \
 		"$(kib "$pid" VmPin)"
 	expect 0 'KIND +MAPPINGS' memlockctl maps --summary "$pid"
-	expect 0 '' memlockctl maps --summary --json "$pid"
+	document memlockctl maps --summary --json "$pid"
 	equal "sum of the pinned" "$(json 'sum(k["pinned"] for k in doc["processes"][0]["kinds"]) // 1024')" \
 		"$(kib "$pid" VmPin)"
 }
@@ -316,7 +316,7 @@ test_status_of_all_is_of_what_is_locked() {
 	one=$pid
 	spawn sleep 1001
 	memlockctl lock -q "$one" "$pid"
-	expect 0 '' memlockctl status --json
+	document memlockctl status --json
 	equal processes "$(json 'sorted(p["pid"] for p in doc["processes"])')" "[$one, $pid]"
 }
 

@@ -35,6 +35,9 @@ expect() {
 	[[ $output =~ $pattern ]] || { say_output "$@"; fail "the output does not match: $pattern"; }
 }
 
+# document COMMAND...: the command succeeds, and what it prints on stdout is left in $output.
+document() { output=$("$@" 2>/dev/null </dev/null) || fail "exit status $? of $*"; }
+
 say_output() {
 	say "\$ $*"
 	sed 's/^/#   /' <<<"$output"

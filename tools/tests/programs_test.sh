@@ -11,9 +11,11 @@ turns() { awk '/ctxt_switches/ { sum += $2 } END { print sum }' "/proc/$1"/task/
 
 has_had_turns() { (($(turns "$1") > $2)); }
 
-# squeeze: take seven eighths of the machine's memory, drop caches, compact what is left.
+# squeeze PID...: while these stand still, so that their memory is the first to go, take seven eighths of the machine's, drop
+# caches, compact what is left.
 squeeze() {
 	local mib
+	kill -STOP "$@"
 	mib=$(awk '/^MemTotal/ { print int($2 * 7 / 8 / 1024) }' /proc/meminfo)
 	coproc HOG { exec "$here/hog" "$mib"; }
 	hog=$HOG_PID
@@ -23,11 +25,12 @@ squeeze() {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
 	echo 1 >/proc/sys/vm/compact_memory
+	kill -CONT "$@"
 }
 
 # report_faults WHAT PID
 report_faults() {
-	expect 0 '' memlockctl status --json "$2"
+	document memlockctl status --json "$2"
 	say "$1: $(traced_faults "$2") page faults; the counters, with what system calls have made present: $(
 		json '"%(minor_faults)d minor, %(major_faults)d major" % doc["processes"][0]')"
 	head -n 5 "$scratch/faults" | sed 's/^/# /'
@@ -40,9 +43,9 @@ no_faults() {
 	# shared memory is not pinned: let it not be migrated either
 	expect 0 'SUPERLOCKED' memlockctl superlock --raise-limit --set-sysctl "$locked"
 	say "${output%%$'\n'*}"
-	squeeze
 	trace_faults "$locked"
 	before=$(faults "$unlocked")
+	squeeze "$locked" "$unlocked"
 	"$@" "$locked"
 	"$@" "$unlocked"
 	after=$(faults "$unlocked")
@@ -172,9 +175,9 @@ test_cyclictest_under_the_preload_shim() {
 	await "cyclictest" has_had_turns "$pid" 50
 	expect 0 SUPERLOCKED memlockctl status "$one"
 	cyclic
-	squeeze
 	trace_faults "$one"
 	before=$(faults "$pid")
+	squeeze "$one" "$pid"
 	work_some_turns "$one"
 	work_some_turns "$pid"
 	report_faults "superlocked by its own mlockall" "$one"

@@ -46,8 +46,8 @@ test_watch_in_a_pipe_is_plain() {
 test_new_faults_are_shown() {
 	local documents
 	# under a lock without FUTURE what is mapped later faults
-	spawn python3 -c 'import time
-while True: b"x" * 3000000; time.sleep(0.05)'
+	spawn python3 -c 'import mmap, time
+while True: m = mmap.mmap(-1, 1 << 20); m[5] = 1; m.close(); time.sleep(0.02)'
 	memlockctl lock -q --current "$pid"
 	documents=$(memlockctl watch --json --count=10 --interval=0.5 "$pid")
 	output=$(tail -n 1 <<<"$documents")
