@@ -58,11 +58,18 @@ bench-icount: ## instructions of each page and call, against tools/bench/icount.
 	@guest/run --count --mem 1024 --timeout 1800 -- build/bench/bench --count --size 32 --rounds 2 \
 		$(if $(RECORD),--record,--baseline) tools/bench/icount.baseline $(CASES)
 
-install: ## by DKMS, for the running kernel and its successors; header into PREFIX=/usr/local
+install: ## the module by DKMS, for the running kernel and its successors; the rest into PREFIX=/usr/local
 	@packaging/install
 
 uninstall: ## undo install
 	@packaging/install --undo
+
+deb: ## Debian packages, into build/deb
+	@guest/setup host deb
+	@packaging/deb
+
+deb-test: deb ## install and remove them in a fresh Debian tree
+	@packaging/deb-test
 
 lint: ## checkpatch, sparse, W=1, clang, shellcheck, codespell
 	@guest/setup host lint
@@ -74,4 +81,4 @@ clean: ## remove what was built
 distclean: clean ## also remove what was fetched
 	rm -rf "$${MEMLOCKD_CACHE:-.cache}"
 
-.PHONY: help all modules tools selftests check demo faults bench bench-icount install uninstall lint clean distclean
+.PHONY: help all modules tools selftests check demo faults bench bench-icount install uninstall deb deb-test lint clean distclean

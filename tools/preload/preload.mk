@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# libmemlockd-preload.so: for LD_PRELOAD only, so without a soname.
+# libmemlockd-preload.so: for LD_PRELOAD only, so its soname has no version.
 preload_dir := $(top)/tools/preload
 preload := libmemlockd-preload.so
 
 $(out)/$(preload): $(preload_dir)/preload.c $(preload_dir)/device.c $(preload_dir)/device.h $(top)/uapi/linux/memlockd.h
 	mkdir -p $(@D)
-	$(CC) $(flags) $(LDFLAGS) -fPIC -fvisibility=hidden -shared -Wl,--no-undefined -o $@ $(filter %.c,$^)
+	$(CC) $(flags) $(LDFLAGS) -fPIC -fvisibility=hidden -shared -Wl,-soname,$(preload) -Wl,--no-undefined -o $@ $(filter %.c,$^)
 
 all: $(out)/$(preload)
 
