@@ -42,6 +42,12 @@ struct chunk {
 #define MIN_SLOTS	8
 #define MORE_SLOTS	8
 
+/*
+ * A client whose memory cgroup is too small for this is told so: without the flag
+ * the OOM killer would look for somebody to kill.
+ */
+#define GFP_PINS	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 /* Chunks that are kept when their last page goes: it may soon have a successor. */
 #define MAX_EMPTY	16
 
@@ -72,10 +78,11 @@ void mlkd_pins_setup(struct mlkd_pins *pins, struct mm_struct *mm)
 	xa_init_flags(&pins->chunks, XA_FLAGS_ACCOUNT);
 }
 
-/* Every pin has been dropped: nothing is left to free. */
+/* Every pin has been dropped: only emptied chunks are left to free. */
 void mlkd_pins_destroy(struct mlkd_pins *pins)
 {
-	WARN_ON_ONCE(!xa_empty(&pins->chunks));
+	WARN_ON_ONCE(atomic_long_read(&pins->nr_pages));
+	mlkd_pins_drop(pins, 0, ULONG_MAX, false);
 	xa_destroy(&pins->chunks);
 }
 
@@ -197,7 +204,7 @@ static struct chunk *chunk_lock(struct mlkd_pins *pins, unsigned long addr,
 		if (!c && new) {
 			/* May unlock for a moment, to allocate. */
 			c = __xa_cmpxchg(&pins->chunks, chunk_index(addr), NULL,
-					 new, GFP_KERNEL_ACCOUNT);
+					 new, GFP_PINS);
 			if (xa_is_err(c)) {
 				c = NULL;
 				nomem = true;
@@ -219,7 +226,7 @@ static struct chunk *chunk_lock(struct mlkd_pins *pins, unsigned long addr,
 			new = kmem_cache_zalloc(chunk_cache, GFP_KERNEL);
 		if (needed > size) {
 			kfree(pages);
-			pages = kcalloc(needed, sizeof(*pages), GFP_KERNEL_ACCOUNT);
+			pages = kcalloc(needed, sizeof(*pages), GFP_PINS);
 			size = needed;
 		}
 		nomem = (!c && !new) || (size && !pages);
