@@ -320,8 +320,9 @@ bool counters_back(const struct counters *start)
 			break;
 		nanosleep(&(struct timespec){ .tv_nsec = 20 * 1000 * 1000 }, NULL);
 	}
-	printf("# nr_mlock %ld -> %ld, nr_unevictable %ld -> %ld, pins %ld -> %ld, wired %ld -> %ld (try %d)\n",
-	       start->mlock, now.mlock, start->unevictable, now.unevictable, start->pins,
-	       now.pins, start->wired, now.wired, tries + 1);
+	printf("# nr_mlock %ld -> %ld, nr_unevictable %ld -> %ld, ", start->mlock, now.mlock,
+	       start->unevictable, now.unevictable);
+	printf("pins %ld -> %ld, wired %ld -> %ld (try %d)\n", start->pins, now.pins, start->wired,
+	       now.wired, tries + 1);
 	return !memcmp(&now, start, sizeof(now));
 }

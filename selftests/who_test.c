@@ -62,7 +62,7 @@ FIXTURE_TEARDOWN(who)
 	EXPECT_TRUE(counters_back(&self->start));
 }
 
-/* LOCK, STATUS, MAPPINGS, SYNC and UNLOCK of one target: what all of them say, or -1. */
+/* All calls that have a target, with this one: what all of them say, or -EXDEV. */
 static long do_all(long fd, long type, long target)
 {
 	struct memlockd_lock lock = {
@@ -82,18 +82,23 @@ static long do_all(long fd, long type, long target)
 	struct memlockd_sync sync = {
 		.size = sizeof(sync), .target_type = type, .target = target,
 	};
-	int err[5] = {
+	/* Of nothing, which is fine. */
+	struct memlockd_range range = {
+		.size = sizeof(range), .target_type = type, .target = target, .state = L,
+	};
+	int err[] = {
 		device_call(fd, MEMLOCKD_IOC_LOCK, &lock),
 		device_call(fd, MEMLOCKD_IOC_STATUS, &status),
 		device_call(fd, MEMLOCKD_IOC_MAPPINGS, &mappings),
 		device_call(fd, MEMLOCKD_IOC_SYNC, &sync),
+		device_call(fd, MEMLOCKD_IOC_LOCK_RANGE, &range),
 		device_call(fd, MEMLOCKD_IOC_UNLOCK, &unlock),
 	};
-	int i, same = 0;
+	unsigned int i, same = 0;
 
-	for (i = 0; i < 5; i++)
+	for (i = 0; i < ARRAY_SIZE(err); i++)
 		same += err[i] == err[0];
-	return same == 5 ? err[0] : -1;
+	return same == ARRAY_SIZE(err) ? err[0] : -EXDEV;
 }
 
 #define client_all(type, target)	target_call(&self->client, do_all, self->fd, type, target)
