@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What an unprivileged target or client could do to the machine: more mappings than
+ * anybody has, one page mapped more often than anybody maps it, bookkeeping that
+ * nobody pays for. Bounded, killable, and nothing left. large_test has the rest.
+ */
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include "kselftest_harness.h"
+#include "memlockd_test.h"
+
+#define RW		(PROT_READ | PROT_WRITE)
+#define L		MEMLOCKD_STATE_LOCKED
+#define S		MEMLOCKD_STATE_SUPERLOCKED
+
+#define MAX_MAP_COUNT	"/proc/sys/vm/max_map_count"
+#define MAPPINGS	100000L
+#define CGROUP		"/sys/fs/cgroup/memlockd-flood"
+
+/* This takes an emulated machine a while. */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	240
+
+FIXTURE(flood)
+{
+	struct counters start;
+	struct target target;
+	struct target client;
+	long max_map_count;
+	pid_t pid;
+	int fd;
+};
+
+FIXTURE_VARIANT(flood)
+{
+	int state;
+	int flags;
+};
+
+FIXTURE_VARIANT_ADD(flood, movable) {
+	.state = L, .flags = LIKE_MLOCKALL,
+};
+
+FIXTURE_VARIANT_ADD(flood, superlocked) {
+	.state = S, .flags = CURRENT_FUTURE,
+};
+
+FIXTURE_SETUP(flood)
+{
+	self->fd = device_open();
+	ASSERT_LE(0, self->fd);
+	self->max_map_count = read_number(MAX_MAP_COUNT);
+	counters_start(&self->start);
+	target_start(&self->target);
+	self->pid = self->target.pid;
+	target_start_with(&self->client, self->fd);
+	write_number(MAX_MAP_COUNT, 2 * MAPPINGS);
+}
+
+FIXTURE_TEARDOWN(flood)
+{
+	target_stop(&self->client);
+	target_stop(&self->target);
+	write_number(MAX_MAP_COUNT, self->max_map_count);
+	EXPECT_TRUE(counters_back(&self->start));
+}
+
+static void check_unlocked(struct __test_metadata *_metadata, int fd, pid_t pid)
+{
+	EXPECT_EQ(MEMLOCKD_STATE_UNLOCKED, state_of(fd, pid));
+	EXPECT_EQ(0, status_bytes(pid, "VmLck"));
+	EXPECT_EQ(0, status_bytes(pid, "VmPin"));
+}
+
+/* Mappings of a page each, that have no pages: no neighbours are alike. */
+static long do_map_nothing(long nr, long b, long c)
+{
+	long addr = do_map(nr * PAGE, PROT_NONE, MAP_PRIVATE | MAP_NORESERVE), i;
+
+	if (addr < 0)
+		return addr;
+	for (i = 0; i < nr; i += 2) {
+		if (madvise((void *)(addr + i * PAGE), PAGE, MADV_DONTFORK))
+			return -errno;
+	}
+	return addr;
+}
+
+/* One page of a memfd @times over, side by side. */
+static long do_map_same(long times, long b, long c)
+{
+	char *addr = mmap(NULL, times * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = memfd_create("memlockd", 0);
+	long i;
+
+	if (addr == MAP_FAILED || ftruncate(fd, PAGE))
+		return -errno;
+	for (i = 0; i < times; i++) {
+		if (mmap(addr + i * PAGE, PAGE, RW, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
+			return -errno;
+	}
+	close(fd);
+	return (long)addr;
+}
+
+/* Lock for good, again, and be killed at it. */
+static void check_flood(struct __test_metadata *_metadata, struct memlockd_lock *lock, int fd,
+			struct target *client, pid_t pid, int state, int flags)
+{
+	struct memlockd_status status;
+
+	ASSERT_EQ(0, lock_pid(fd, pid, state, flags, lock));
+	ASSERT_EQ(0, status_pid(fd, pid, &status));
+	TH_LOG("%u mappings, %llu kB locked, %ld pages wired, %llu kB of bookkeeping",
+	       lock->out_mappings, (unsigned long long)lock->out_locked / KIB,
+	       read_number(KNOB("wired")), (unsigned long long)status.out_bookkeeping / KIB);
+	EXPECT_LE(MAPPINGS, lock->out_mappings);
+	EXPECT_LE(MAPPINGS * PAGE, lock->out_locked);
+	/* No more for a mapping than the kernel itself needs for it. */
+	EXPECT_GE(256 * lock->out_mappings, status.out_bookkeeping);
+	ASSERT_EQ(0, lock_pid(fd, pid, state, flags, NULL));
+	ASSERT_EQ(0, unlock_pid(fd, pid));
+	check_unlocked(_metadata, fd, pid);
+
+	target_post(client, do_lock, fd, pid, STATE_FLAGS(state, flags));
+	/* Whether it has begun or not: it ends now, and nobody waits for it. */
+	sched_yield();
+	EXPECT_EQ(SIGKILL, target_stop(client));
+	/* It may have been faster. */
+	if (state_of(fd, pid) != MEMLOCKD_STATE_UNLOCKED)
+		ASSERT_EQ(0, unlock_pid(fd, pid));
+	check_unlocked(_metadata, fd, pid);
+}
+
+TEST_F(flood, hundred_thousand_mappings)
+{
+	struct memlockd_lock lock;
+	long addr = target_call(&self->target, do_map_nothing, MAPPINGS, 0, 0);
+
+	if (addr < 0)
+		SKIP(return, "cannot map so much: %s", strerror(-addr));
+	check_flood(_metadata, &lock, self->fd, &self->client, self->pid, variant->state,
+		    variant->flags);
+}
+
+TEST_F(flood, page_mapped_a_hundred_thousand_times)
+{
+	struct memlockd_lock lock;
+	unsigned long wired;
+	long addr;
+
+	ASSERT_EQ(0, lock_pid(self->fd, self->pid, variant->state, variant->flags, NULL));
+	wired = read_number(KNOB("wired"));
+	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
+	addr = target_call(&self->target, do_map_same, MAPPINGS, 0, 0);
+	if (addr < 0)
+		SKIP(return, "cannot map so much: %s", strerror(-addr));
+	check_flood(_metadata, &lock, self->fd, &self->client, self->pid, variant->state,
+		    variant->flags);
+	ASSERT_EQ(0, lock_pid(self->fd, self->pid, variant->state, variant->flags, NULL));
+	EXPECT_EQ(wired + 1, read_number(KNOB("wired")));
+	EXPECT_EQ(MAPPINGS * PAGE, present_bytes(self->pid, addr, addr + MAPPINGS * PAGE));
+	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
+}
+
+/* The limit of mappings holds: what would need more of them is refused, whole. */
+TEST_F(flood, process_at_its_limit_of_mappings_can_be_locked)
+{
+	struct vma *vmas;
+	long addr, nr;
+
+	addr = target_call(&self->target, do_map_nothing, 1000, 0, 0);
+	ASSERT_LT(0, addr);
+	nr = vmas_read(self->pid, &vmas);
+	free(vmas);
+	ASSERT_TRUE(write_number(MAX_MAP_COUNT, nr));
+	EXPECT_EQ(0, lock_pid(self->fd, self->pid, variant->state, variant->flags, NULL));
+	EXPECT_EQ(0, unlock_pid(self->fd, self->pid));
+	check_unlocked(_metadata, self->fd, self->pid);
+	nr -= vmas_read(self->pid, &vmas);
+	free(vmas);
+	EXPECT_EQ(0, nr);
+}
+
+/* A target with much to remember, and a client in a cgroup that pays for it. */
+FIXTURE(charge)
+{
+	struct counters start;
+	struct target target;
+	struct target client;
+	pid_t pid;
+	int fd;
+};
+
+FIXTURE_SETUP(charge)
+{
+	self->fd = device_open();
+	ASSERT_LE(0, self->fd);
+	counters_start(&self->start);
+	target_start(&self->target);
+	self->pid = self->target.pid;
+	target_start_with(&self->client, self->fd);
+}
+
+FIXTURE_TEARDOWN(charge)
+{
+	target_stop(&self->client);
+	target_stop(&self->target);
+	rmdir(CGROUP);
+	EXPECT_TRUE(counters_back(&self->start));
+}
+
+static const char *make_cgroup(pid_t pid)
+{
+	int fd = open("/sys/fs/cgroup/cgroup.subtree_control", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return "no cgroup2 file system at /sys/fs/cgroup";
+	if (write(fd, "+memory", 7) != 7 || mkdir(CGROUP, 0755)) {
+		close(fd);
+		return "no memory cgroup to be made";
+	}
+	close(fd);
+	return write_number(CGROUP "/cgroup.procs", pid) ? NULL : "no process in a memory cgroup";
+}
+
+#define KERNEL_MEMORY	read_field(CGROUP "/memory.stat", "kernel")
+
+/* In base pages, so that much has to be remembered. */
+#define SCATTERED	(128 * MIB)
+
+/* Present, so that the client is not charged for the page tables. */
+static long do_map_present(long len, long b, long c)
+{
+	long addr = do_map_small(len, RW, MAP_PRIVATE);
+
+	return addr < 0 ? addr : do_write(addr, len, PAGE) ?: addr;
+}
+
+TEST_F(charge, bookkeeping_is_charged_to_the_client)
+{
+	struct memlockd_status status;
+	long before, during, after;
+	const char *why;
+
+	ASSERT_LT(0, target_call(&self->target, do_map_present, SCATTERED, 0, 0));
+	why = make_cgroup(self->client.pid);
+	if (why)
+		SKIP(return, "%s", why);
+	before = KERNEL_MEMORY;
+	ASSERT_EQ(0, target_call(&self->client, do_lock, self->fd, self->pid,
+				 STATE_FLAGS(S, CURRENT_FUTURE)));
+	during = KERNEL_MEMORY;
+	ASSERT_EQ(0, status_pid(self->fd, self->pid, &status));
+	ASSERT_EQ(0, target_call(&self->client, do_unlock, self->fd, self->pid, 0));
+	after = KERNEL_MEMORY;
+	TH_LOG("kernel memory of the client's cgroup %ld -> %ld -> %ld, bookkeeping %llu", before,
+	       during, after, (unsigned long long)status.out_bookkeeping);
+	if (before < 0)
+		SKIP(return, "this kernel does not tell the kernel memory of a cgroup");
+	EXPECT_LE(status.out_bookkeeping * 9 / 10, during - before);
+	/* Slabs go back in their own time. */
+	EXPECT_GT(status.out_bookkeeping / 2, after - before);
+}
+
+TEST_F(charge, client_in_a_small_memory_cgroup_fails_and_leaves_nothing)
+{
+	struct memlockd_status status;
+	struct counters before, after;
+	const char *why;
+	bool answered;
+	long ret = 0;
+
+	ASSERT_LT(0, target_call(&self->target, do_map_present, SCATTERED, 0, 0));
+	ASSERT_EQ(0, lock_pid(self->fd, self->pid, S, CURRENT_FUTURE, NULL));
+	ASSERT_EQ(0, status_pid(self->fd, self->pid, &status));
+	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
+	counters_read(&before);
+	if (status.out_bookkeeping < 64 * KIB)
+		SKIP(return, "only %llu bytes of bookkeeping",
+		     (unsigned long long)status.out_bookkeeping);
+	why = make_cgroup(self->client.pid);
+	if (why)
+		SKIP(return, "%s", why);
+	/* What the client is charged from now on: half of what it would need. */
+	ASSERT_TRUE(write_number(CGROUP "/memory.max",
+				 read_number(CGROUP "/memory.current") +
+				 status.out_bookkeeping / 2));
+	target_post(&self->client, do_lock, self->fd, self->pid,
+		    STATE_FLAGS(S, CURRENT_FUTURE));
+	answered = target_result(&self->client, &ret);
+	TH_LOG("%llu bytes of bookkeeping in a cgroup of %ld: %s",
+	       (unsigned long long)status.out_bookkeeping, read_number(CGROUP "/memory.max"),
+	       answered ? strerror(-ret) : "the client was killed");
+	EXPECT_EQ(answered ? -ENOMEM : 0, ret);
+	check_unlocked(_metadata, self->fd, self->pid);
+	EXPECT_EQ(0, vmas_locked(self->pid));
+	counters_read(&after);
+	EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
+}
+
+int main(int argc, char **argv)
+{
+	need_device();
+	return test_harness_run(argc, argv);
+}
