@@ -18,7 +18,7 @@
  * may be fifty times slower than another.  This is for what hangs.
  */
 #undef TEST_TIMEOUT_DEFAULT
-#define TEST_TIMEOUT_DEFAULT	120
+#define TEST_TIMEOUT_DEFAULT	600
 
 #define DEVICE		"/dev/memlockd"
 

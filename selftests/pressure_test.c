@@ -401,7 +401,7 @@ static unsigned int moved(const uint64_t a[], const uint64_t b[])
 }
 
 /* All of memory is gone through; how long that takes is up to the machine. */
-TEST_F_TIMEOUT(pressure, compaction_moves_nothing_that_is_pinned, 120)
+TEST_F_TIMEOUT(pressure, compaction_moves_nothing_that_is_pinned, TEST_TIMEOUT_DEFAULT)
 {
 	struct scene *scene = &self->scene;
 	uint64_t before[2][REGIONS][LEN / PAGE], after[LEN / PAGE];
@@ -511,7 +511,7 @@ FIXTURE_TEARDOWN(machine)
 	clear_scene(_metadata, &self->scene);
 }
 
-TEST_F_TIMEOUT(machine, full_machine_takes_nothing, 120)
+TEST_F_TIMEOUT(machine, full_machine_takes_nothing, TEST_TIMEOUT_DEFAULT)
 {
 	struct scene *scene = &self->scene;
 	unsigned long available = read_field("/proc/meminfo", "MemAvailable") * KIB;

@@ -41,7 +41,7 @@
 #define SLOTS		4
 #define ROUNDS		400		/* of each thread */
 #define MAX_SECONDS	180
-#define TIMEOUT		240
+#define TIMEOUT		TEST_TIMEOUT_DEFAULT
 #define SLOT_PAGES	64
 #define HUGE_LEN	(4 * MIB)
 #define STACK		(128 * KIB)
