@@ -223,7 +223,7 @@ static struct chunk *chunk_lock(struct mlkd_pins *pins, unsigned long addr,
 
 		xa_unlock(&pins->chunks);
 		if (!c && !new)
-			new = kmem_cache_zalloc(chunk_cache, GFP_KERNEL);
+			new = kmem_cache_zalloc(chunk_cache, GFP_PINS);
 		if (needed > size) {
 			kfree(pages);
 			pages = kcalloc(needed, sizeof(*pages), GFP_PINS);
