@@ -799,6 +799,8 @@ TEST_F(holder, client_killed_at_any_point_leaves_nothing)
 		EXPECT_EQ(SIGKILL, target_stop(&client));
 		/* Whether it was done by then or not: the client is gone, and so is its lock. */
 		EXPECT_TRUE(comes_to(self->fd, t.pid, beside ? L : U));
+		while (holders(self->fd, t.pid) > beside || status_bytes(t.pid, "VmPin"))
+			usleep(1000);
 		rss = status_bytes(t.pid, "VmRSS") - rss;
 		killed += rss < LARGE / 4;
 		whole += rss / KIB;
