@@ -34,6 +34,22 @@ check: ## the selftests in a guest, for each of KERNELS="6.1 6.1-rt"; TESTS="nam
 	@guest/setup host
 	@guest/check $(KERNELS)
 
+check-all: ## the same for every stock kernel of guest/kernels, and for a module without task_work
+	@guest/setup host
+	@guest/check $$(awk '!/^#/ && NF && $$3 !~ /source/ { print $$1 }' guest/kernels) 6.1+notaskwork
+
+check-debug: ## the same for a kernel with KASAN, lockdep, kmemleak and so on, which is built first (a quarter of an hour)
+	@guest/setup host
+	@TIMEOUT=$${TIMEOUT:-5400} guest/check 6.1-debug
+
+check-races: ## the same for a kernel with KCSAN, likewise
+	@guest/setup host
+	@TIMEOUT=$${TIMEOUT:-5400} guest/check 6.1-kcsan
+
+coverage: ## the same as check-debug, and which lines of the module the selftests run; TESTS="name ..."
+	@guest/setup host
+	@TIMEOUT=$${TIMEOUT:-5400} guest/coverage
+
 demo: ## superlock a running redis-server in a guest, and count its page faults
 	@guest/setup host
 	@$(MAKE) --no-print-directory -C tools
@@ -71,7 +87,7 @@ deb: ## Debian packages, into build/deb
 deb-test: deb ## install and remove them in a fresh Debian tree
 	@packaging/deb-test
 
-lint: ## checkpatch, sparse, W=1, clang, shellcheck, codespell
+lint: ## checkpatch, sparse, W=1, gcc -fanalyzer, clang, coccinelle, shellcheck, codespell
 	@guest/setup host lint
 	@packaging/lint
 
@@ -81,4 +97,4 @@ clean: ## remove what was built
 distclean: clean ## also remove what was fetched
 	rm -rf "$${MEMLOCKD_CACHE:-.cache}"
 
-.PHONY: help all modules tools selftests check demo faults bench bench-icount install uninstall deb deb-test lint clean distclean
+.PHONY: help all modules tools selftests check check-all check-debug check-races coverage demo faults bench bench-icount install uninstall deb deb-test lint clean distclean
