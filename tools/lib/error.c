@@ -81,8 +81,8 @@ static int fail_limit(struct memlockd *m, int err, const char *name, const struc
 		return fail(m, err, "%s would have %s locked, and its RLIMIT_MEMLOCK of %s would make its later mappings fail",
 			    name, needed, allowed);
 	case MEMLOCKD_LIMIT_RAM:
-		return fail(m, err, "%s needs %s locked, the machine has %s of memory", name, needed,
-			    allowed);
+		return fail(m, err, "%s needs %s locked, the machine has %s of memory", name,
+			    needed, allowed);
 	case MEMLOCKD_LIMIT_MAX_WIRED:
 		return fail(m, err, "with %s, %s would be locked on this machine; vm.memlockd.max_wired allows %s",
 			    name, needed, allowed);

@@ -29,8 +29,11 @@ static int set_limit(struct memlockd *m, pid_t pid, uint64_t soft, uint64_t hard
 	if (prlimit(pid, RLIMIT_MEMLOCK, &limit, &was)) {
 		err = errno;
 		process_name(memlockd_pid(pid), name, sizeof(name));
-		return fail(m, -err, err == EPERM ? "%s's RLIMIT_MEMLOCK cannot be changed without CAP_SYS_RESOURCE: run this as root" :
-			    "%s's RLIMIT_MEMLOCK cannot be changed: %s", name, strerror(err));
+		if (err == EPERM)
+			return fail(m, -err, "%s's RLIMIT_MEMLOCK cannot be raised without CAP_SYS_RESOURCE: run this as root",
+				    name);
+		return fail(m, -err, "%s's RLIMIT_MEMLOCK cannot be changed: %s", name,
+			    strerror(err));
 	}
 	if (old) {
 		old->soft = from_rlim(was.rlim_cur);

@@ -12,7 +12,8 @@ static void print_info(const struct memlockd_info *info, const char *version)
 	char flags[128], bar[BAR_ROOM];
 
 	printf("memlockd %s, with pages of %s\n", version, size_text(info->out_page_size));
-	printf("  flags      %s\n", text_flags(flags, sizeof(flags), info->out_lock_flags));
+	printf("  flags      %s\n",
+	       text_flags(flags, sizeof(flags), info->out_lock_flags));
 	printf("  processes  %u are locked\n", info->out_locked_processes);
 	printf("  pinned     %s\n", size_text(info->out_pinned));
 	if (!info->out_max_wired)

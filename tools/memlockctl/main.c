@@ -45,14 +45,15 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
-static void usage(FILE *to)
+static void print_commands(FILE *to)
 {
 	size_t i;
 
 	fputs("usage: memlockctl COMMAND [OPTION...] [PROCESS...]\n\n", to);
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
-	fputs("\nmemlockctl COMMAND --help has the options of a command, memlockctl(8) has everything.\n", to);
+	fputs("\nmemlockctl COMMAND --help has the options of a command, memlockctl(8) has everything.\n",
+	      to);
 }
 
 static void open_device(struct ctl *ctl)
@@ -99,11 +100,11 @@ int main(int argc, char **argv)
 
 	setlocale(LC_TIME, "");
 	if (argc < 2) {
-		usage(stderr);
+		print_commands(stderr);
 		return EXIT_USAGE;
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-		usage(stdout);
+		print_commands(stdout);
 		return EXIT_OK;
 	}
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {

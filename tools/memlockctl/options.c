@@ -30,16 +30,20 @@ struct option_help {
 static const struct option_help table[] = {
 	{ 'n', true, "name", "NAME", "all processes whose command or executable is called so" },
 	{ 'c', false, "cgroup", "PATH", "all processes of a control group, and of those below it" },
-	{ 'S', false, "set-sysctl", NULL, "set vm.compact_unevictable_allowed to 0, until the next boot" },
+	{ 'S', false, "set-sysctl", NULL,
+	  "set vm.compact_unevictable_allowed to 0, until the next boot" },
 	{ 'P', false, "superlock", NULL, "superlock the program, instead of locking it" },
 	{ 'o', false, "owned", NULL, "when memlockctl itself is killed, the lock goes" },
 	{ 'C', false, "current", NULL, "only the mappings that exist now" },
 	{ 'F', false, "future", NULL, "only the mappings that appear later" },
 	{ 'm', false, "movable", NULL, "do not pin, as mlockall(2): for large servers that fork" },
 	{ 'H', false, "heal", NULL, "keep shared writable files writable through writeback" },
-	{ 'l', false, "raise-limit", "[SIZE]", "raise the RLIMIT_MEMLOCK of the process first; without SIZE, to infinity" },
-	{ 'b', false, "bypass-limit", NULL, "do not apply the RLIMIT_MEMLOCK of the process to this lock" },
-	{ 's', false, "stack", "SIZE", "of a superlock: grow the main stack to this size, or 'none' (1M)" },
+	{ 'l', false, "raise-limit", "[SIZE]",
+	  "raise the RLIMIT_MEMLOCK of the process first; without SIZE, to infinity" },
+	{ 'b', false, "bypass-limit", NULL,
+	  "do not apply the RLIMIT_MEMLOCK of the process to this lock" },
+	{ 's', false, "stack", "SIZE",
+	  "of a superlock: grow the main stack to this size, or 'none' (1M)" },
 	{ 'f', false, "force", NULL, "unlock what others hold, too" },
 	{ 'u', false, "summary", NULL, "one line for all mappings of a kind and state" },
 	{ 'i', true, "interval", "SECONDS", "time between two refreshes (1)" },
@@ -109,7 +113,7 @@ static bool parse_size(const char *word, uint64_t *bytes)
 		shift = 10 * (unit - units + 1);
 		end++;
 		if (!strcmp(end, "iB") || !strcmp(end, "B"))
-			end = "";
+			end += strlen(end);
 	}
 	*bytes = value << shift;
 	return !*end && *bytes >> shift == value;
@@ -184,7 +188,9 @@ static void take(struct options *options, const struct command *command, int let
 		if (optarg && !strcmp(optarg, "infinity"))
 			options->limit = MEMLOCKD_NO_LIMIT;
 		else if (optarg && !parse_size(optarg, &options->limit))
-			wrong(command, "--raise-limit: '%s' is no size such as 64M, and not 'infinity'", optarg);
+			wrong(command,
+			      "--raise-limit: '%s' is no size such as 64M, and not 'infinity'",
+			      optarg);
 		break;
 	case 'b':
 		options->bypass = true;
@@ -193,7 +199,8 @@ static void take(struct options *options, const struct command *command, int let
 		if (!strcmp(optarg, "none") || !strcmp(optarg, "0"))
 			options->stack_reserve = MEMLOCKD_STACK_RESERVE_NONE;
 		else if (!parse_size(optarg, &options->stack_reserve))
-			wrong(command, "--stack: '%s' is no size such as 256K, and not 'none'", optarg);
+			wrong(command, "--stack: '%s' is no size such as 256K, and not 'none'",
+			      optarg);
 		break;
 	case 'f':
 		options->force = true;
@@ -203,7 +210,8 @@ static void take(struct options *options, const struct command *command, int let
 		break;
 	case 'i':
 		if (!parse_seconds(optarg, &options->interval))
-			wrong(command, "--interval: '%s' is no number of seconds from 0.1 to 86400", optarg);
+			wrong(command, "--interval: '%s' is no number of seconds from 0.1 to 86400",
+			      optarg);
 		break;
 	case 't':
 		if (!parse_count(optarg, &options->count))

@@ -93,8 +93,9 @@ static void report_no_exec(struct ctl *ctl, int from, int wstatus)
 	int err;
 
 	if (read(from, &err, sizeof(err)) != sizeof(err))
-		report_error(ctl, NULL, -EINTR, WIFSIGNALED(wstatus) ? EXIT_SIGNAL + WTERMSIG(wstatus) :
-			     EXIT_RUN_FAILED, "%s: ended before it was executed", program);
+		report_error(ctl, NULL, -EINTR, WIFSIGNALED(wstatus) ?
+			     EXIT_SIGNAL + WTERMSIG(wstatus) : EXIT_RUN_FAILED,
+			     "%s: ended before it was executed", program);
 	else if (err < 0)
 		report_error(ctl, NULL, err, EXIT_RUN_FAILED,
 			     "%s: cannot be stopped at its beginning (ptrace): %s", program,

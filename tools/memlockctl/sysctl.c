@@ -47,12 +47,14 @@ void compaction_check(struct ctl *ctl)
 		return;
 	said = true;
 	if (!ctl->options.set_sysctl) {
-		report_warning(ctl, "vm.compact_unevictable_allowed is 1: shared memory of a superlocked process may be migrated, and an access then waits; superlock --set-sysctl sets it to 0");
+		report_warning(ctl,
+			       "vm.compact_unevictable_allowed is 1: shared memory of a superlocked process may be migrated, and an access then waits; superlock --set-sysctl sets it to 0");
 		return;
 	}
 	err = forbid_compaction();
 	if (err)
-		report_error(ctl, NULL, err, err == -EACCES || err == -EPERM ?
-			     EXIT_NOT_PERMITTED : EXIT_FAILED,
-			     "vm.compact_unevictable_allowed cannot be set to 0: %s", strerror(-err));
+		report_error(ctl, NULL, err,
+			     err == -EACCES || err == -EPERM ? EXIT_NOT_PERMITTED : EXIT_FAILED,
+			     "vm.compact_unevictable_allowed cannot be set to 0: %s",
+			     strerror(-err));
 }

@@ -71,7 +71,8 @@ bool target_open(struct ctl *ctl, struct target *target, pid_t pid)
 	if (process && process != pid) {
 		read_name(process, target->name, sizeof(target->name));
 		report_error(ctl, NULL, -ESRCH, EXIT_NO_PROCESS,
-			     "%d is a thread of %s (PID %d): name that", pid, target->name, process);
+			     "%d is a thread of %s (PID %d): name that", pid, target->name,
+			     process);
 	} else if (err == -ESRCH) {
 		report_error(ctl, NULL, err, EXIT_NO_PROCESS, "there is no process %d", pid);
 	} else {

@@ -12,9 +12,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdarg.h>
-#include <stdatomic.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -53,7 +50,7 @@ static int lock_all(int flags)
 	const int known = MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT;
 	int err;
 
-	/* Not to be present at once is what MCL_ONFAULT is for; of what is wrong the kernel judges. */
+	/* MCL_ONFAULT is for what is not to be present at once; what is wrong the kernel tells. */
 	if ((flags & ~known) || !(flags & (MCL_CURRENT | MCL_FUTURE)) || (flags & MCL_ONFAULT))
 		return kernel(SYS_mlockall, flags, 0, 0);
 	err = device_lock(flags & MCL_CURRENT, flags & MCL_FUTURE);

@@ -2,6 +2,7 @@
 # What memlockctl does with what it is told: commands, options, processes, exit statuses, sentences.
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 
+ctl=$(command -v memlockctl) || exit 1
 selecting=(superlock lock unlock sync maps status)
 
 test_no_command_and_unknown_ones_are_bad_usage() {

@@ -4,11 +4,10 @@
 # The tests run where guest/selftests has laid them out: what is tested lies installed below root/.
 
 here=$(cd "${BASH_SOURCE[0]%/*}" && pwd -P)
+# shellcheck source=/dev/null # it is there where the tests run
 . "$here/../kselftest/ktap_helpers.sh"
 export PATH=$here/root/usr/sbin:$PATH LD_LIBRARY_PATH=$here/root/usr/lib
-ctl=$(command -v memlockctl) || exit 1
 children=() cleanups=()
-preload=$here/root/usr/lib/libmemlockd-preload.so
 
 say() { printf '# %s\n' "$@"; }
 
@@ -40,7 +39,7 @@ document() { output=$("$@" 2>/dev/null </dev/null) || fail "exit status $? of $*
 
 say_output() {
 	say "\$ $*"
-	sed 's/^/#   /' <<<"$output"
+	printf '%s\n' "$output" | sed 's/^/#   /'
 }
 
 # equal WHAT A B
@@ -84,23 +83,26 @@ need_list() { memlockctl list >/dev/null 2>&1 || skip "the driver has no LIST"; 
 
 tracing=/sys/kernel/tracing
 
-# trace_faults PID: record its page faults from now on. Unlike the counts of /proc/PID/stat these are without what a system
-# call such as mmap makes present of its own accord.
+# trace_faults PID...: record their page faults from now on. Unlike the counts of /proc/PID/stat these are without what a
+# system call such as mmap makes present of its own accord.
 trace_faults() {
-	[[ -d $tracing/events/exceptions ]] || skip "this kernel does not trace page faults"
-	at_end "echo 0 >$tracing/events/exceptions/enable; echo >$tracing/set_event_pid; echo 0 >$tracing/options/event-fork"
 	echo >$tracing/trace
 	echo 1 >$tracing/options/event-fork
-	ls "/proc/$1/task" >$tracing/set_event_pid
+	(cd /proc && for process; do ls "$process/task"; done) >$tracing/set_event_pid
 	echo 1 >$tracing/events/exceptions/enable
 }
 
-# traced_faults PID: how many it has had, and the first of them. Its children are not counted.
+untrace_faults() {
+	echo 0 >$tracing/events/exceptions/enable
+	echo >$tracing/set_event_pid
+	echo 0 >$tracing/options/event-fork
+}
+
+# traced_faults PID: each that it has had, a line; not those of its children.
 traced_faults() {
 	local tasks
 	tasks=$(ls "/proc/$1/task")
-	grep -E "^.*-(${tasks//$'\n'/|}) .*page_fault" $tracing/trace >"$scratch/faults" || :
-	wc -l <"$scratch/faults"
+	grep -E "^.*-(${tasks//$'\n'/|}) .*page_fault" $tracing/trace || :
 }
 
 # end_children: what a test has started.
@@ -122,7 +124,8 @@ clean_up() {
 	exit $status
 }
 
-# run_tests: all of them, each in a shell of its own, with a plan and totals.
+# run_tests: all of them, each in a shell of its own, with a plan and totals. What a function set_up starts lives until they
+# are all done.
 run_tests() {
 	local name names status
 	if [[ ${TEST-} ]]; then
@@ -138,6 +141,7 @@ run_tests() {
 	chmod 755 "$scratch"
 	ktap_print_header
 	ktap_set_plan ${#names[@]}
+	! declare -F set_up >/dev/null || set_up
 	for name in "${names[@]}"; do
 		status=0
 		TEST=$name bash "$here/${0##*/}" || status=$?
@@ -147,6 +151,7 @@ run_tests() {
 		*) ktap_test_fail "${name#test_}" ;;
 		esac
 	done
+	end_children
 	rm -rf "$scratch"
 	ktap_finished
 }

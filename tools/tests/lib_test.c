@@ -222,7 +222,8 @@ TEST_F(lib, range_of_oneself_is_exactly_the_pages_asked_for)
 	EXPECT_EQ(0, memlockd_unlock_range(self->m, memlockd_self(), (uintptr_t)p, 9 * PAGE));
 	EXPECT_EQ(locked, status_bytes(getpid(), "VmLck"));
 	EXPECT_EQ(0, status_bytes(getpid(), "VmPin"));
-	EXPECT_EQ(-ENOENT, memlockd_unlock_range(self->m, memlockd_self(), (uintptr_t)p, 9 * PAGE));
+	EXPECT_EQ(-ENOENT, memlockd_unlock_range(self->m, memlockd_self(), (uintptr_t)p,
+						 9 * PAGE));
 	munmap(p, 9 * PAGE);
 }
 
@@ -232,10 +233,12 @@ TEST_F(lib, bad_ranges_are_refused)
 
 	ASSERT_NE(MAP_FAILED, p);
 	munmap(p + PAGE, PAGE);
-	EXPECT_EQ(-ENOMEM, memlockd_lock_range(self->m, memlockd_self(), (uintptr_t)p, 3 * PAGE, S));
+	EXPECT_EQ(-ENOMEM, memlockd_lock_range(self->m, memlockd_self(), (uintptr_t)p,
+					       3 * PAGE, S));
 	EXPECT_EQ(-EINVAL, memlockd_lock_range(self->m, memlockd_self(), (uintptr_t)p, PAGE, 0));
 	EXPECT_EQ(-EINVAL, memlockd_lock_range(self->m, memlockd_self(), (uintptr_t)p, PAGE, 3));
-	EXPECT_EQ(-EINVAL, memlockd_lock_range(self->m, memlockd_self(), ~0ULL - PAGE, 2 * PAGE, S));
+	EXPECT_EQ(-EINVAL, memlockd_lock_range(self->m, memlockd_self(), ~0ULL - PAGE,
+					       2 * PAGE, S));
 	EXPECT_NE(NULL, strstr(memlockd_error(self->m), "wraps around"));
 	munmap(p, PAGE);
 	munmap(p + 2 * PAGE, PAGE);
@@ -314,7 +317,7 @@ TEST(sizes_read_well)
 	unsigned int i;
 	char buf[16];
 
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
 		EXPECT_STREQ(cases[i].text, memlockd_format_size(buf, sizeof(buf), cases[i].bytes));
 }
 

@@ -2,6 +2,8 @@
 # libmemlockd-preload.so: a program that locks itself with the calls of libc gets the device's lock.
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 
+preload=$here/root/usr/lib/libmemlockd-preload.so
+
 # shimmed EXPRESSION...: self.py under the shim; $output is its lines on one.
 shimmed() {
 	output=$(LD_PRELOAD=$preload python3 "$here/self.py" "$@" 2>&1) || fail "self.py failed: $output"
