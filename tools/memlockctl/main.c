@@ -11,13 +11,13 @@
 #include "memlockctl.h"
 
 #define PROCESSES	"PID... | -n NAME | --cgroup PATH"
-#define LOCK_OPTIONS	"jqncCFmHlbs"
+#define LOCK_OPTIONS	"jqncHlb"
 
 static const struct command commands[] = {
 	{ "superlock", PROCESSES, "no page fault of any kind, now and in the future",
-	  LOCK_OPTIONS "S", .selects = true, .each = superlock_one },
+	  LOCK_OPTIONS "sS", .selects = true, .each = superlock_one },
 	{ "lock", PROCESSES, "every page present, never paged out",
-	  LOCK_OPTIONS, .selects = true, .each = lock_one },
+	  LOCK_OPTIONS "CFm", .selects = true, .each = lock_one },
 	{ "unlock", PROCESSES, "undo that",
 	  "jqncf", .selects = true, .each = unlock_one },
 	{ "sync", PROCESSES, "lock what has appeared unnoticed since",

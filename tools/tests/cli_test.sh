@@ -37,14 +37,15 @@ test_options_of_other_commands_are_bad_usage() {
 	expect 2 'run: --json' memlockctl run --json -- true
 	expect 2 'unlock: --raise-limit' memlockctl unlock --raise-limit 1
 	expect 2 'superlock: --owned' memlockctl superlock --owned 1
+	expect 2 'superlock: --movable' memlockctl superlock --movable 1
+	expect 2 'lock: --stack' memlockctl lock --stack=1M 1
 }
 
 test_options_that_contradict_each_other_are_bad_usage() {
 	expect 2 'exclude each other' memlockctl lock --current --future 1
-	expect 2 'a superlock is of everything' memlockctl superlock --movable 1
-	expect 2 'a superlock is of everything' memlockctl superlock --current 1
+	expect 2 'a superlock is of everything' memlockctl run --superlock --movable -- true
 	expect 2 'a superlock is of everything' memlockctl run --superlock --future -- true
-	expect 2 '--stack is for a superlock' memlockctl lock --stack=1M 1
+	expect 2 '--stack is for a superlock' memlockctl run --stack=1M -- true
 	expect 2 '--set-sysctl is for a superlock' memlockctl run --set-sysctl -- true
 }
 
@@ -319,6 +320,29 @@ test_status_of_all_is_of_what_is_locked() {
 	memlockctl lock -q "$one" "$pid"
 	document memlockctl status --json
 	equal processes "$(json 'sorted(p["pid"] for p in doc["processes"])')" "[$one, $pid]"
+}
+
+# complete_line LINE: what bash offers at its end.
+complete_line() {
+	# shellcheck disable=SC2016 # for that bash
+	bash --norc -c '. /usr/share/bash-completion/bash_completion; . "$2"
+		COMP_LINE=$1 COMP_POINT=${#1}; read -ra COMP_WORDS <<<"$1"; [[ $1 != *" " ]] || COMP_WORDS+=("")
+		COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _memlockctl 2>/dev/null; echo "${COMPREPLY[*]}"' - "$1" \
+		"$here/root/usr/share/bash-completion/completions/memlockctl"
+}
+
+test_bash_completes() {
+	local command option
+	[[ -e /usr/share/bash-completion/bash_completion ]] || skip "no bash-completion here"
+	equal commands "$(complete_line 'memlockctl su')" superlock
+	equal option "$(complete_line 'memlockctl unlock --fo')" --force
+	equal name "$(complete_line 'memlockctl lock -n cli_tes')" cli_test.sh
+	[[ " $(complete_line 'memlockctl maps ') " == *" $$ "* ]] || fail "no process IDs"
+	# what is offered is accepted, and what is accepted is offered
+	for command in "${selecting[@]}" list info run watch; do
+		equal "options of $command" "$(complete_line "memlockctl $command --" | tr ' ' '\n' | sed '/^--$/d' | sort)" \
+			"$(memlockctl "$command" --help | sed -n 's/^  .\{4\}\(--[a-z-]*\).*/\1/p' | sort)"
+	done
 }
 
 run_tests

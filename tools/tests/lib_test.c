@@ -119,6 +119,24 @@ TEST_F(lib, pidfds_name_processes)
 	close(pidfd);
 }
 
+TEST_F(lib, files_of_proc_name_address_spaces)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", self->child);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, memlockd_superlock(self->m, memlockd_proc_mem(fd)))
+		TH_LOG("%s", memlockd_error(self->m));
+	EXPECT_EQ(S, state_of(self->m, memlockd_pid(self->child)));
+	EXPECT_EQ(0, memlockd_unlock_process(self->m, memlockd_proc_mem(fd), 0));
+	close(fd);
+	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	EXPECT_EQ(-EINVAL, memlockd_superlock(self->m, memlockd_proc_mem(fd)));
+	close(fd);
+}
+
 TEST_F(lib, failed_lock_says_how_much_is_needed)
 {
 	struct memlockd_lock lock = { .state = S };
