@@ -4,34 +4,19 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "memlockctl.h"
-
-static void read_comm(pid_t pid, char *name, size_t room)
-{
-	char path[64];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	file = fopen(path, "re");
-	if (!file || !fgets(name, room, file))
-		snprintf(name, room, "?");
-	if (file)
-		fclose(file);
-	name[strcspn(name, "\n")] = '\0';
-}
 
 static void print_holder(const struct memlockd_holder *row)
 {
 	char name[64], flags[64], user[64], when[32], asker[64], held[160];
 
-	read_comm(row->target, name, sizeof(name));
+	target_name(row->target, name, sizeof(name));
 	text_user(user, sizeof(user), row->uid);
 	if (row->kind == MEMLOCKD_HOLDER_USER) {
 		snprintf(held, sizeof(held), "user %s", user);
 	} else if (row->pid) {
-		read_comm(row->pid, asker, sizeof(asker));
+		target_name(row->pid, asker, sizeof(asker));
 		snprintf(held, sizeof(held), "%s (PID %d), user %s", asker, row->pid, user);
 	} else {
 		snprintf(held, sizeof(held), "a process that has the file open, user %s", user);
@@ -46,7 +31,7 @@ static void add_holder(struct json_object *array, const struct memlockd_holder *
 	struct json_object *object = json_object_new_object();
 	char name[64];
 
-	read_comm(row->target, name, sizeof(name));
+	target_name(row->target, name, sizeof(name));
 	json_number(object, "id", row->id);
 	json_number(object, "pid", row->target);
 	json_string(object, "name", name);

@@ -34,7 +34,7 @@ static const struct command commands[] = {
 	  "jncit", .run = watch_run },
 };
 
-const struct command *command_find(const char *name)
+static const struct command *command_find(const char *name)
 {
 	size_t i;
 
@@ -99,6 +99,7 @@ int main(int argc, char **argv)
 	struct ctl ctl = { .status = EXIT_OK };
 
 	setlocale(LC_TIME, "");
+	setlocale(LC_CTYPE, "");
 	if (argc < 2) {
 		print_commands(stderr);
 		return EXIT_USAGE;

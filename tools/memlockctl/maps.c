@@ -155,7 +155,7 @@ static void print_head(const struct target *target, const struct memlockd_status
 	       target->name, target->pid, text_state(status->out_state), all.nr,
 	       size_text(all.row.end), size_text(all.row.resident), size_text(all.row.pinned));
 	if (fancy)
-		printf("%s  \033[32m█\033[0m pinned \033[33m▓\033[0m resident \033[2m░ neither\033[0m\n",
+		printf("%s  \033[32mpinned\033[0m, \033[33mresident\033[0m, \033[2mneither\033[0m\n",
 		       term_bar(bar, 20, all.row.end, all.row.pinned,
 				all.row.resident - all.row.pinned));
 }

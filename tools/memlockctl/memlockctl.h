@@ -115,9 +115,6 @@ struct command {
 	void (*run)(struct ctl *ctl);
 };
 
-const struct command *command_find(const char *name);
-void print_help(const struct command *command);
-
 void lock_one(struct ctl *ctl, const struct target *target);
 void superlock_one(struct ctl *ctl, const struct target *target);
 void unlock_one(struct ctl *ctl, const struct target *target);
@@ -160,6 +157,8 @@ void targets_select(struct ctl *ctl, struct targets *targets);
 void targets_locked(struct ctl *ctl, struct targets *targets);
 void targets_free(struct targets *targets);
 bool target_open(struct ctl *ctl, struct target *target, pid_t pid);
+/* The command name of a process; "?" when it is gone. */
+void target_name(pid_t pid, char *name, size_t room);
 void target_close(struct target *target);
 
 static inline struct memlockd_process target_process(const struct target *target)
@@ -204,8 +203,8 @@ void json_address(struct json_object *object, const char *key, uint64_t value);
 
 /* ---- term.c: what a terminal can do ---- */
 
+/* Colours and bars may be used. */
 bool term_fancy(int fd);
-int term_width(void);
 
 #define BAR_ROOM	160
 

@@ -59,7 +59,7 @@ static bool takes(const struct command *command, char letter)
 	return letter == 'h' || strchr(command->options, letter);
 }
 
-void print_help(const struct command *command)
+static void print_help(const struct command *command)
 {
 	char left[64];
 	size_t i;

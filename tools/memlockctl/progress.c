@@ -63,7 +63,7 @@ static bool wait_for(struct job *job, unsigned int ms)
 	return done;
 }
 
-/* About how much there is to pin: the private mappings that can be touched. */
+/* About how much there is to do: the private mappings that can be touched. */
 static uint64_t expected(pid_t pid)
 {
 	unsigned long start, end;
@@ -84,21 +84,42 @@ static uint64_t expected(pid_t pid)
 	return sum;
 }
 
-static void draw(struct memlockd *dev, const struct target *target, uint64_t total)
+/* What of it is present; the other states pin. */
+static uint64_t resident(pid_t pid)
 {
-	struct memlockd_status status;
-	char bar[BAR_ROOM];
+	unsigned long pages = 0;
+	char path[64];
+	FILE *file;
 
-	if (memlockd_read_status(dev, target_process(target), &status, sizeof(status)))
+	snprintf(path, sizeof(path), "/proc/%d/statm", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	if (fscanf(file, "%*u %lu", &pages) != 1)
+		pages = 0;
+	fclose(file);
+	return pages * (uint64_t)getpagesize();
+}
+
+static void draw(struct memlockd *dev, const struct target *target, bool pins, uint64_t total)
+{
+	struct memlockd_status status = {};
+	char bar[BAR_ROOM];
+	uint64_t done;
+
+	if (pins && memlockd_read_status(dev, target_process(target), &status, sizeof(status)))
 		return;
-	fprintf(stderr, "\r\033[K%s (PID %d)  %s  %s of about %s pinned", target->name, target->pid,
-		term_bar(bar, 20, total, status.out_pinned < total ? status.out_pinned : total, 0),
-		size_text(status.out_pinned), size_text(total));
+	done = pins ? status.out_pinned : resident(target->pid);
+	if (done > total)
+		done = total;
+	fprintf(stderr, "\r\033[K%s (PID %d)  %s  %s of about %s", target->name, target->pid,
+		term_bar(bar, 20, total, done, 0), size_text(done), size_text(total));
 	fflush(stderr);
 }
 
 static void watch_job(struct job *job)
 {
+	bool pins = !(job->lock->flags & MEMLOCKD_MOVABLE);
 	const struct target *target = job->target;
 	struct memlockd *dev;
 	uint64_t total;
@@ -109,7 +130,7 @@ static void watch_job(struct job *job)
 	if (!memlockd_open(&dev)) {
 		total = expected(target->pid);
 		do
-			draw(dev, target, total);
+			draw(dev, target, pins, total);
 		while (!wait_for(job, REFRESH_MS));
 		fputs("\r\033[K", stderr);
 	}

@@ -22,7 +22,7 @@ static const char *const cgroup_roots[] = {
 	"/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd",
 };
 
-static void read_name(pid_t pid, char *name, size_t room)
+void target_name(pid_t pid, char *name, size_t room)
 {
 	char path[64];
 	FILE *file;
@@ -63,13 +63,13 @@ bool target_open(struct ctl *ctl, struct target *target, pid_t pid)
 	target->pid = pid;
 	target->pidfd = syscall(SYS_pidfd_open, pid, 0);
 	err = -errno;
-	read_name(pid, target->name, sizeof(target->name));
+	target_name(pid, target->name, sizeof(target->name));
 	if (target->pidfd >= 0)
 		return true;
 
 	process = process_of_thread(pid);
 	if (process && process != pid) {
-		read_name(process, target->name, sizeof(target->name));
+		target_name(process, target->name, sizeof(target->name));
 		report_error(ctl, NULL, -ESRCH, EXIT_NO_PROCESS,
 			     "%d is a thread of %s (PID %d): name that", pid, target->name,
 			     process);
@@ -167,7 +167,7 @@ static void add_name(struct ctl *ctl, struct targets *targets, const char *name)
 		target.pidfd = syscall(SYS_pidfd_open, target.pid, 0);
 		if (target.pidfd < 0)
 			continue;
-		read_name(target.pid, target.name, sizeof(target.name));
+		target_name(target.pid, target.name, sizeof(target.name));
 		if (is_called(&target, name)) {
 			add(ctl, targets, &target);
 			found = true;
@@ -266,7 +266,7 @@ void targets_locked(struct ctl *ctl, struct targets *targets)
 		target.pidfd = syscall(SYS_pidfd_open, target.pid, 0);
 		if (target.pidfd < 0)
 			continue;
-		read_name(target.pid, target.name, sizeof(target.name));
+		target_name(target.pid, target.name, sizeof(target.name));
 		add(ctl, targets, &target);
 	}
 	free(rows);

@@ -2,10 +2,10 @@
 /*
  * What a terminal can do: colours, bars, a width.
  */
+#include <langinfo.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <stdio.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "memlockctl.h"
@@ -17,15 +17,6 @@ bool term_fancy(int fd)
 	const char *no_color = getenv("NO_COLOR");
 
 	return isatty(fd) && term && strcmp(term, "dumb") && !(no_color && *no_color);
-}
-
-int term_width(void)
-{
-	struct winsize size;
-
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || !size.ws_col)
-		return 80;
-	return size.ws_col;
 }
 
 /* Columns of @width that @part of @total takes; what is not nothing is seen. */
@@ -40,6 +31,7 @@ static int columns(int width, uint64_t part, uint64_t total)
 	return n;
 }
 
+/* @n of @block in @colour; the length of what that is. */
 static size_t blocks(char *buf, const char *colour, const char *block, int n)
 {
 	size_t len = 0;
@@ -55,15 +47,16 @@ static size_t blocks(char *buf, const char *colour, const char *block, int n)
 
 char *term_bar(char *buf, int width, uint64_t total, uint64_t strong, uint64_t weak)
 {
+	bool utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
 	int green = columns(width, strong, total);
 	int both = columns(width, strong + weak, total);
 	size_t len;
 
 	if (both < green)
 		both = green;
-	len = blocks(buf, "\033[32m", "█", green);
-	len += blocks(buf + len, "\033[33m", "▓", both - green);
-	len += blocks(buf + len, "\033[2m", "░", width - both);
+	len = blocks(buf, "\033[32m", utf8 ? "█" : "#", green);
+	len += blocks(buf + len, "\033[33m", utf8 ? "▓" : "+", both - green);
+	len += blocks(buf + len, "\033[2m", utf8 ? "░" : ".", width - both);
 	buf[len] = '\0';
 	return buf;
 }
