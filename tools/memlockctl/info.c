@@ -22,8 +22,8 @@ static void print_info(const struct memlockd_info *info, const char *version)
 	       size_text(info->out_wired), size_text(info->out_max_wired),
 	       size_text(info->out_wired_peak));
 	if (term_fancy(STDOUT_FILENO))
-		printf("             %s\n", term_bar(bar, 20, info->out_max_wired,
-						    info->out_wired, 0));
+		printf("             %s\n",
+		       term_bar(bar, 20, info->out_max_wired, info->out_wired, 0));
 }
 
 void info_run(struct ctl *ctl)

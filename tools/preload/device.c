@@ -2,10 +2,10 @@
 /*
  * The device, as the preload shim uses it.
  *
- * It stays open from the first use on, as the lock of this process is to be its
- * own: one that memlockctl has set beside it is not touched.  A program may close
- * all descriptors that it does not know, and get the number for a file of its own;
- * so each use looks whether it is still the device.
+ * It stays open from the first use on, so that the lock is this process's own and
+ * no other client of its user undoes it.  A program may close all descriptors that
+ * it does not know, and get the number for a file of its own; so each use looks
+ * whether it is still the device.
  */
 #include <errno.h>
 #include <fcntl.h>

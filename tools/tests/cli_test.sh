@@ -296,9 +296,20 @@ test_list_names_holders() {
 	local holder
 	spawn sleep 1000
 	expect 0 'nothing is locked' memlockctl list
-	memlockctl superlock -q "$pid"
-	expect 0 "$pid +sleep +SUPERLOCKED .* user root" memlockctl list
+	# first: what the user holds already, a client of that user would take over
 	coproc HOLDER { exec "$here/holder" "$pid"; }
+	holder=$HOLDER_PID
+	children+=("$holder")
+	read -r -u "${HOLDER[0]}"
+	expect 0 "$pid +sleep +LOCKED +movable\|owned .* holder \(PID $holder\), user root" memlockctl list
+	memlockctl superlock -q "$pid"
+	expect 0 "$pid +sleep +SUPERLOCKED +- .* user root" memlockctl list
+	expect 0 "holders +2" memlockctl status "$pid"
+	expect 0 "is still LOCKED, as others have asked for it: memlockctl list" memlockctl unlock "$pid"
+	expect 4 'is locked by others: memlockctl list says by whom, unlock --force undoes it' memlockctl unlock "$pid"
+	expect 0 'is unlocked now' memlockctl unlock --force "$pid"
+	expect 0 'nothing is locked' memlockctl list
+}
 	holder=$HOLDER_PID
 	read -r -u "${HOLDER[0]}"
 	expect 0 "$pid +sleep +LOCKED +movable\|owned .* holder \(PID $holder\), user root" memlockctl list
@@ -332,7 +343,7 @@ complete_line() {
 }
 
 test_bash_completes() {
-	local command option
+	local command
 	[[ -e /usr/share/bash-completion/bash_completion ]] || skip "no bash-completion here"
 	equal commands "$(complete_line 'memlockctl su')" superlock
 	equal option "$(complete_line 'memlockctl unlock --fo')" --force
