@@ -15,7 +15,7 @@
 #include "../../selftests/memlockd_test.h"
 
 /**
- * enum variant - what is done to the process that is measured
+ * enum lock_kind - what is done to the process that is measured
  * @PLAIN: nothing; no probe is in place either
  * @ARMED: nothing, but another process is locked, so the probes are in place
  * @PEER: its own mlockall(MCL_CURRENT | MCL_FUTURE), and munlockall()
@@ -23,13 +23,13 @@
  * @LOCKED: ours, LOCKED
  * @SUPER: ours, SUPERLOCKED
  */
-enum variant { PLAIN, ARMED, PEER, MOVABLE, LOCKED, SUPER, NR_VARIANTS };
+enum lock_kind { PLAIN, ARMED, PEER, MOVABLE, LOCKED, SUPER, NR_VARIANTS };
 
 #define V(variant)	(1U << (variant))
 #define OURS		(V(MOVABLE) | V(LOCKED) | V(SUPER))
 
 /**
- * enum metric - what is measured
+ * enum measure - what is measured
  * @LOCK: the call that locks, as its caller sees it; ns
  * @UNLOCK: likewise
  * @OP: another call, the subject of the case; ns
@@ -40,7 +40,7 @@ enum variant { PLAIN, ARMED, PEER, MOVABLE, LOCKED, SUPER, NR_VARIANTS };
  * @SLAB: by how much the kernel's own memory has grown by the lock; bytes
  * @STALL: the longest that a thread of the target was held up; ns
  */
-enum metric { LOCK, UNLOCK, OP, CLIENT, TARGET, KERNEL, BOOKS, SLAB, STALL, NR_METRICS };
+enum measure { LOCK, UNLOCK, OP, CLIENT, TARGET, KERNEL, BOOKS, SLAB, STALL, NR_METRICS };
 
 /* One measurement; NAN is what was not measured. */
 struct sample {
@@ -65,7 +65,7 @@ struct bench_case {
 	const char *name;
 	const char *op;
 	unsigned int variants;
-	bool (*run)(const struct bench_case *c, enum variant variant, struct sample *s);
+	bool (*run)(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 	long a, b;
 	const char *unit;
 	long units;
@@ -87,38 +87,40 @@ double units_of(const struct bench_case *c);
 
 /* ---- measure.c: the parts of a measurement ---- */
 
+void only(enum measure metric, struct sample *s);
+
 /* Locks @pid as @variant of ours says; dies if that fails. */
-void lock_as(pid_t pid, enum variant variant);
+void lock_as(pid_t pid, enum lock_kind variant);
 void unlock(pid_t pid);
 
 /* Puts @t under @variant, or lifts that, and adds what it took to @s. */
-void lock_target(struct target *t, enum variant variant, struct sample *s);
-void unlock_target(struct target *t, enum variant variant, struct sample *s);
+void lock_target(struct target *t, enum lock_kind variant, struct sample *s);
+void unlock_target(struct target *t, enum lock_kind variant, struct sample *s);
 
 /* The same for a program that has preload.so in it. */
-void lock_program(pid_t pid, int fd, enum variant variant, struct sample *s);
-void unlock_program(pid_t pid, int fd, enum variant variant, struct sample *s);
+void lock_program(pid_t pid, int fd, enum lock_kind variant, struct sample *s);
+void unlock_program(pid_t pid, int fd, enum lock_kind variant, struct sample *s);
 
 /* Has the probes as @variant needs them, and nobody locked but a bystander. */
-void surroundings(enum variant variant);
+void surroundings(enum lock_kind variant);
 
 /* ---- memory.c, calls.c, programs.c: a @run each ---- */
 
-bool run_memory(const struct bench_case *c, enum variant variant, struct sample *s);
-bool run_mappings(const struct bench_case *c, enum variant variant, struct sample *s);
-bool run_reserve(const struct bench_case *c, enum variant variant, struct sample *s);
-bool run_kill(const struct bench_case *c, enum variant variant, struct sample *s);
-bool run_stall(const struct bench_case *c, enum variant variant, struct sample *s);
+bool run_memory(const struct bench_case *c, enum lock_kind variant, struct sample *s);
+bool run_mappings(const struct bench_case *c, enum lock_kind variant, struct sample *s);
+bool run_reserve(const struct bench_case *c, enum lock_kind variant, struct sample *s);
+bool run_kill(const struct bench_case *c, enum lock_kind variant, struct sample *s);
+bool run_stall(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 
-bool run_map(const struct bench_case *c, enum variant variant, struct sample *s);
-bool run_fault(const struct bench_case *c, enum variant variant, struct sample *s);
-bool run_fork(const struct bench_case *c, enum variant variant, struct sample *s);
-bool run_status(const struct bench_case *c, enum variant variant, struct sample *s);
-bool run_rows(const struct bench_case *c, enum variant variant, struct sample *s);
-bool run_first(const struct bench_case *c, enum variant variant, struct sample *s);
+bool run_map(const struct bench_case *c, enum lock_kind variant, struct sample *s);
+bool run_fault(const struct bench_case *c, enum lock_kind variant, struct sample *s);
+bool run_fork(const struct bench_case *c, enum lock_kind variant, struct sample *s);
+bool run_status(const struct bench_case *c, enum lock_kind variant, struct sample *s);
+bool run_rows(const struct bench_case *c, enum lock_kind variant, struct sample *s);
+bool run_first(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 
-bool run_redis(const struct bench_case *c, enum variant variant, struct sample *s);
-bool run_python(const struct bench_case *c, enum variant variant, struct sample *s);
+bool run_redis(const struct bench_case *c, enum lock_kind variant, struct sample *s);
+bool run_python(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 
 enum memory { SMALL, THP, HUGETLB };
 enum residency { RESIDENT, UNTOUCHED, SWAPPED };

@@ -4,7 +4,6 @@
  * own calls that change nothing.
  */
 #include <fcntl.h>
-#include <math.h>
 #include <sched.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -16,18 +15,8 @@
 
 #include "bench.h"
 
-/* Only the call itself is the subject of these cases. */
-static void only_op(struct sample *s)
-{
-	int metric;
-
-	for (metric = 0; metric < NR_METRICS; metric++)
-		if (metric != OP)
-			s->value[metric] = NAN;
-}
-
-static bool measure_in(struct target *t, enum variant variant, target_fn fn, long a, long b,
-		       struct sample *s)
+static bool measure_in(struct target *t, enum lock_kind variant, target_fn fn, long a,
+		       long b, struct sample *s)
 {
 	surroundings(variant);
 	lock_target(t, variant, s);
@@ -35,8 +24,13 @@ static bool measure_in(struct target *t, enum variant variant, target_fn fn, lon
 	target_call(t, fn, a, b / 8 + 1, 0);
 	s->value[OP] = target_call(t, fn, a, b, 0);
 	target_stop(t);
-	only_op(s);
+	only(OP, s);
 	return true;
+}
+
+static void *map_private(size_t len)
+{
+	return mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
 static long map_loop(long len, long times, long c)
@@ -44,15 +38,12 @@ static long map_loop(long len, long times, long c)
 	uint64_t start = now();
 	long i;
 
-	for (i = 0; i < times; i++) {
-		void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-		munmap(p, len);
-	}
+	for (i = 0; i < times; i++)
+		munmap(map_private(len), len);
 	return now() - start;
 }
 
-bool run_map(const struct bench_case *c, enum variant variant, struct sample *s)
+bool run_map(const struct bench_case *c, enum lock_kind variant, struct sample *s)
 {
 	struct target t;
 
@@ -62,7 +53,7 @@ bool run_map(const struct bench_case *c, enum variant variant, struct sample *s)
 
 static long fault_loop(long a, long pages, long c)
 {
-	char *p = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p = map_private(pages * PAGE);
 	uint64_t start;
 	long i;
 
@@ -75,7 +66,7 @@ static long fault_loop(long a, long pages, long c)
 	return start;
 }
 
-bool run_fault(const struct bench_case *c, enum variant variant, struct sample *s)
+bool run_fault(const struct bench_case *c, enum lock_kind variant, struct sample *s)
 {
 	struct target t;
 
@@ -85,7 +76,7 @@ bool run_fault(const struct bench_case *c, enum variant variant, struct sample *
 
 static pid_t start_child(enum fork how)
 {
-	char *argv[] = { "bench", "--nothing", NULL };
+	char *const argv[] = { "bench", "--nothing", NULL };
 	pid_t pid = -1;
 
 	switch (how) {
@@ -123,7 +114,7 @@ static long fork_loop(long how, long times, long c)
 }
 
 /* @b MiB of memory of its own. */
-bool run_fork(const struct bench_case *c, enum variant variant, struct sample *s)
+bool run_fork(const struct bench_case *c, enum lock_kind variant, struct sample *s)
 {
 	struct target t;
 	long addr;
@@ -153,7 +144,7 @@ static void read_whole(pid_t pid, const char *name)
 	close(fd);
 }
 
-bool run_status(const struct bench_case *c, enum variant variant, struct sample *s)
+bool run_status(const struct bench_case *c, enum lock_kind variant, struct sample *s)
 {
 	long i, times = units_of(c);
 	struct memlockd_status out;
@@ -171,7 +162,7 @@ bool run_status(const struct bench_case *c, enum variant variant, struct sample 
 	}
 	s->value[OP] = now() - start;
 	target_stop(&t);
-	only_op(s);
+	only(OP, s);
 	return true;
 }
 
@@ -188,7 +179,7 @@ static long map_alternating(long nr, long b, long c)
 }
 
 /* MAPPINGS against smaps, which says less. */
-bool run_rows(const struct bench_case *c, enum variant variant, struct sample *s)
+bool run_rows(const struct bench_case *c, enum lock_kind variant, struct sample *s)
 {
 	struct memlockd_mapping *rows;
 	struct target t;
@@ -208,12 +199,12 @@ bool run_rows(const struct bench_case *c, enum variant variant, struct sample *s
 	}
 	s->value[OP] = now() - start;
 	target_stop(&t);
-	only_op(s);
+	only(OP, s);
 	return true;
 }
 
 /* The first lock since the module was loaded, which has the probes to register. */
-bool run_first(const struct bench_case *c, enum variant variant, struct sample *s)
+bool run_first(const struct bench_case *c, enum lock_kind variant, struct sample *s)
 {
 	const char *module = getenv("MEMLOCKD_KO");
 	struct target t;

@@ -5,35 +5,35 @@
 #include "result.h"
 
 #define ALL	(V(PEER) | OURS)
+#define TWO	(V(PEER) | V(SUPER))
 #define CALLS	(V(PLAIN) | V(ARMED) | V(PEER) | OURS)
 #define OTHERS	(V(PLAIN) | V(ARMED))
 
 const struct bench_case cases[] = {
 	/* name, op, variants, run, a, b, unit, units, wall */
 	{ "4k-resident", 0, ALL, run_memory, MEMORY(SMALL, RESIDENT), 0, "page" },
-	{ "4k-untouched", 0, V(PEER) | V(MOVABLE) | V(SUPER), run_memory, MEMORY(SMALL, UNTOUCHED), 0,
-	  "page" },
-	{ "4k-swapped", 0, V(PEER) | V(SUPER), run_memory, MEMORY(SMALL, SWAPPED), 0, "page", 0, true },
+	{ "4k-untouched", 0, TWO | V(MOVABLE), run_memory, MEMORY(SMALL, UNTOUCHED), 0, "page" },
+	{ "4k-swapped", 0, TWO, run_memory, MEMORY(SMALL, SWAPPED), 0, "page", 0, true },
 	{ "thp-resident", 0, ALL, run_memory, MEMORY(THP, RESIDENT), 0, "page" },
-	{ "thp-untouched", 0, V(PEER) | V(SUPER), run_memory, MEMORY(THP, UNTOUCHED), 0, "page" },
-	{ "thp-swapped", 0, V(PEER) | V(SUPER), run_memory, MEMORY(THP, SWAPPED), 0, "page", 0, true },
-	{ "hugetlb-resident", 0, V(PEER) | V(SUPER), run_memory, MEMORY(HUGETLB, RESIDENT), 0, "page" },
-	{ "hugetlb-untouched", 0, V(PEER) | V(SUPER), run_memory, MEMORY(HUGETLB, UNTOUCHED), 0, "page" },
+	{ "thp-untouched", 0, TWO, run_memory, MEMORY(THP, UNTOUCHED), 0, "page" },
+	{ "thp-swapped", 0, TWO, run_memory, MEMORY(THP, SWAPPED), 0, "page", 0, true },
+	{ "hugetlb-resident", 0, TWO, run_memory, MEMORY(HUGETLB, RESIDENT), 0, "page" },
+	{ "hugetlb-untouched", 0, TWO, run_memory, MEMORY(HUGETLB, UNTOUCHED), 0, "page" },
 
 	/* How it grows: a sixteenth and a quarter of the above. */
-	{ "4k-resident/16", 0, V(PEER) | V(SUPER), run_memory, MEMORY(SMALL, RESIDENT), 0, "page", -16 },
-	{ "4k-resident/4", 0, V(PEER) | V(SUPER), run_memory, MEMORY(SMALL, RESIDENT), 0, "page", -4 },
-	{ "4k-untouched/16", 0, V(PEER) | V(SUPER), run_memory, MEMORY(SMALL, UNTOUCHED), 0, "page", -16 },
-	{ "4k-untouched/4", 0, V(PEER) | V(SUPER), run_memory, MEMORY(SMALL, UNTOUCHED), 0, "page", -4 },
-	{ "thp-resident/16", 0, V(PEER) | V(SUPER), run_memory, MEMORY(THP, RESIDENT), 0, "page", -16 },
-	{ "thp-resident/4", 0, V(PEER) | V(SUPER), run_memory, MEMORY(THP, RESIDENT), 0, "page", -4 },
+	{ "4k-resident/16", 0, TWO, run_memory, MEMORY(SMALL, RESIDENT), 0, "page", -16 },
+	{ "4k-resident/4", 0, TWO, run_memory, MEMORY(SMALL, RESIDENT), 0, "page", -4 },
+	{ "4k-untouched/16", 0, TWO, run_memory, MEMORY(SMALL, UNTOUCHED), 0, "page", -16 },
+	{ "4k-untouched/4", 0, TWO, run_memory, MEMORY(SMALL, UNTOUCHED), 0, "page", -4 },
+	{ "thp-resident/16", 0, TWO, run_memory, MEMORY(THP, RESIDENT), 0, "page", -16 },
+	{ "thp-resident/4", 0, TWO, run_memory, MEMORY(THP, RESIDENT), 0, "page", -4 },
 
 	{ "mappings-1000", 0, ALL, run_mappings, 0, 0, "mapping", 1000 },
-	{ "mappings-10000", 0, V(PEER) | V(SUPER), run_mappings, 0, 0, "mapping", 10000 },
-	{ "mappings-100000", 0, V(PEER) | V(SUPER), run_mappings, 0, 0, "mapping", 100000, true },
+	{ "mappings-10000", 0, TWO, run_mappings, 0, 0, "mapping", 10000 },
+	{ "mappings-100000", 0, TWO, run_mappings, 0, 0, "mapping", 100000, true },
 	{ "small-process", 0, ALL, run_reserve, 0, 0, "call", 1 },
 	{ "reserve-1t", 0, ALL, run_reserve, 1024, 0, "call", 1 },
-	{ "first-lock", 0, V(PEER) | V(SUPER), run_first, 0, 0, "call", 1, true },
+	{ "first-lock", 0, TWO, run_first, 0, 0, "call", 1, true },
 	{ "redis-server", 0, ALL, run_redis, 0, 0, "call", 1, true },
 	{ "python3", 0, ALL, run_python, 0, 0, "call", 1, true },
 

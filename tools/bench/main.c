@@ -49,7 +49,7 @@ static void measure(const struct bench_case *c, struct result *result)
 	/* The round before the first warms caches and the emulator's translations. */
 	for (int round = -1; round < rounds; round++) {
 		for (int i = 0; i < NR_VARIANTS; i++) {
-			enum variant variant = (i + round + 1) % NR_VARIANTS;
+			enum lock_kind variant = (i + round + 1) % NR_VARIANTS;
 			struct sample sample;
 
 			if (!(c->variants & V(variant)))
@@ -68,23 +68,7 @@ static void measure(const struct bench_case *c, struct result *result)
 	result->rounds = rounds;
 }
 
-/* Is @name one of the words of @list, or is @list empty? */
-static bool chosen(const char *list, const char *name)
-{
-	size_t len = strlen(name);
-	const char *p = list;
-
-	if (!list || !*list)
-		return true;
-	while ((p = strstr(p, name))) {
-		if ((p == list || p[-1] == ' ') && (p[len] == ' ' || !p[len]))
-			return true;
-		p += len;
-	}
-	return false;
-}
-
-static int usage(void)
+static int show_usage(void)
 {
 	fputs("usage: bench [--size MiB] [--rounds N] [--json FILE] [--list]\n"
 	      "             [--count [--baseline FILE] [--record FILE]] [CASE...]\n", stderr);
@@ -96,7 +80,7 @@ static int number(const char *text)
 	int n = atoi(text);
 
 	if (n <= 0)
-		exit(usage());
+		exit(show_usage());
 	return n;
 }
 
@@ -116,7 +100,7 @@ int main(int argc, char **argv)
 	const char *json = NULL, *baseline = NULL, *record = NULL;
 	const struct bench_case *c;
 	struct result *results;
-	char list[4096] = "";
+	bool chosen[64] = {}, some = false;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
@@ -146,19 +130,20 @@ int main(int argc, char **argv)
 				puts(c->name);
 			return 0;
 		default:
-			return usage();
+			return show_usage();
 		}
 	}
 	for (; optind < argc; optind++) {
-		for (c = cases; c < cases + nr_cases && strcmp(c->name, argv[optind]); c++)
+		const char *name = argv[optind];
+
+		for (c = cases; c < cases + nr_cases && strcmp(c->name, name); c++)
 			;
 		if (c == cases + nr_cases) {
-			fprintf(stderr, "bench: there is no case '%s'; --list names them\n", argv[optind]);
+			fprintf(stderr, "bench: there is no case '%s'; --list names them\n", name);
 			return 2;
 		}
-		if (*list)
-			strncat(list, " ", sizeof(list) - strlen(list) - 1);
-		strncat(list, argv[optind], sizeof(list) - strlen(list) - 1);
+		chosen[c - cases] = true;
+		some = true;
 	}
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -177,7 +162,7 @@ int main(int argc, char **argv)
 
 	print_head(rounds);
 	for (c = cases; c < cases + nr_cases; c++) {
-		if (!chosen(list, c->name) || (counting && c->wall))
+		if ((some && !chosen[c - cases]) || (counting && c->wall))
 			continue;
 		measure(c, &results[c - cases]);
 		print_result(c, &results[c - cases]);

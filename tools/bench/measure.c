@@ -16,7 +16,17 @@
 
 #define KPROBES	"/sys/kernel/debug/kprobes/enabled"
 
-void lock_as(pid_t pid, enum variant variant)
+/* Of all that has been measured only @metric is the subject of the case. */
+void only(enum measure metric, struct sample *s)
+{
+	int other;
+
+	for (other = 0; other < NR_METRICS; other++)
+		if (other != (int)metric)
+			s->value[other] = NAN;
+}
+
+void lock_as(pid_t pid, enum lock_kind variant)
 {
 	int state = variant == SUPER ? MEMLOCKD_STATE_SUPERLOCKED : MEMLOCKD_STATE_LOCKED;
 	int flags = variant == MOVABLE ? LIKE_MLOCKALL : CURRENT_FUTURE;
@@ -44,7 +54,8 @@ static double cpu_time(pid_t pid)
 	return t.tv_sec * 1e9 + t.tv_nsec;
 }
 
-static double schedstat(const char *pid)
+/* Nanoseconds that @pid has run. */
+static double run_time(const char *pid)
 {
 	char path[300];
 	double ns = 0;
@@ -74,7 +85,7 @@ static double kernel_time(void)
 			continue;
 		snprintf(path, sizeof(path), "/proc/%s/exe", entry->d_name);
 		if (readlink(path, exe, sizeof(exe)) < 0)
-			sum += schedstat(entry->d_name);
+			sum += run_time(entry->d_name);
 	}
 	if (proc)
 		closedir(proc);
@@ -133,14 +144,14 @@ static long timed_mlockall(long flags, long b, long c)
 	return err ? -1 : (long)(now() - start);
 }
 
-static void set(struct sample *s, enum metric metric, long value)
+static void set(struct sample *s, enum measure metric, long value)
 {
 	if (value < 0)
 		die("mlockall or munlockall of the peer");
 	s->value[metric] = value;
 }
 
-void lock_target(struct target *t, enum variant variant, struct sample *s)
+void lock_target(struct target *t, enum lock_kind variant, struct sample *s)
 {
 	struct before b;
 	uint64_t start;
@@ -162,7 +173,7 @@ void lock_target(struct target *t, enum variant variant, struct sample *s)
 		s->value[BOOKS] = bookkeeping(t->pid);
 }
 
-void unlock_target(struct target *t, enum variant variant, struct sample *s)
+void unlock_target(struct target *t, enum lock_kind variant, struct sample *s)
 {
 	struct before b;
 	uint64_t start;
@@ -190,7 +201,7 @@ static long ask_program(pid_t pid, int fd, int sig)
 	return ns;
 }
 
-void lock_program(pid_t pid, int fd, enum variant variant, struct sample *s)
+void lock_program(pid_t pid, int fd, enum lock_kind variant, struct sample *s)
 {
 	struct before b;
 	uint64_t start;
@@ -208,7 +219,7 @@ void lock_program(pid_t pid, int fd, enum variant variant, struct sample *s)
 		s->value[BOOKS] = bookkeeping(pid);
 }
 
-void unlock_program(pid_t pid, int fd, enum variant variant, struct sample *s)
+void unlock_program(pid_t pid, int fd, enum lock_kind variant, struct sample *s)
 {
 	struct before b;
 	uint64_t start;
@@ -228,7 +239,7 @@ void unlock_program(pid_t pid, int fd, enum variant variant, struct sample *s)
  * The probes stay for half a minute after the last unlock, and so does what they
  * cost: who is to be measured without them has all kprobes of the machine off.
  */
-void surroundings(enum variant variant)
+void surroundings(enum lock_kind variant)
 {
 	static struct target bystander;
 

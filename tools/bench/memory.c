@@ -78,7 +78,7 @@ static bool prepare(struct target *t, long addr, size_t len, enum residency resi
 	return true;
 }
 
-bool run_memory(const struct bench_case *c, enum variant variant, struct sample *s)
+bool run_memory(const struct bench_case *c, enum lock_kind variant, struct sample *s)
 {
 	size_t len = units_of(c) * PAGE;
 	enum residency residency = c->a & 15;
@@ -110,12 +110,11 @@ bool run_memory(const struct bench_case *c, enum variant variant, struct sample 
 /* In the target: @nr mappings of a page each, that cannot be merged. */
 static long map_many(long nr, long b, long c)
 {
-	char *p = mmap(NULL, nr * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p = (char *)do_map_small(nr * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
 	long i;
 
-	if (p == MAP_FAILED)
+	if ((long)p < 0)
 		return -1;
-	madvise(p, nr * PAGE, MADV_NOHUGEPAGE);
 	for (i = 0; i < nr; i++)
 		p[i * PAGE] = 1;
 	for (i = 0; i < nr; i += 2)
@@ -124,7 +123,7 @@ static long map_many(long nr, long b, long c)
 	return (long)p;
 }
 
-bool run_mappings(const struct bench_case *c, enum variant variant, struct sample *s)
+bool run_mappings(const struct bench_case *c, enum lock_kind variant, struct sample *s)
 {
 	struct target t;
 
@@ -139,7 +138,7 @@ bool run_mappings(const struct bench_case *c, enum variant variant, struct sampl
 }
 
 /* What nobody can touch: @a of it, in GiB. */
-bool run_reserve(const struct bench_case *c, enum variant variant, struct sample *s)
+bool run_reserve(const struct bench_case *c, enum lock_kind variant, struct sample *s)
 {
 	struct target t;
 
@@ -161,7 +160,7 @@ static size_t free_memory(void)
 }
 
 /* From SIGKILL until the memory can be had again, but for a fiftieth. */
-bool run_kill(const struct bench_case *c, enum variant variant, struct sample *s)
+bool run_kill(const struct bench_case *c, enum lock_kind variant, struct sample *s)
 {
 	size_t len = units_of(c) * PAGE, wanted;
 	uint64_t start;
@@ -176,7 +175,7 @@ bool run_kill(const struct bench_case *c, enum variant variant, struct sample *s
 		die("mmap in the target");
 	target_call(&t, touch, addr, len, 0);
 	lock_target(&t, variant, s);
-	s->value[LOCK] = s->value[UNLOCK] = s->value[SLAB] = s->value[BOOKS] = __builtin_nan("");
+	only(OP, s);
 	wanted = free_memory() + len / 100 * 98;
 
 	start = now();
@@ -230,7 +229,7 @@ static long stop(long a, long b, long c)
 }
 
 /* The longest that another thread of the target waits, while it is locked. */
-bool run_stall(const struct bench_case *c, enum variant variant, struct sample *s)
+bool run_stall(const struct bench_case *c, enum lock_kind variant, struct sample *s)
 {
 	size_t len = units_of(c) * PAGE;
 	struct target t;
@@ -246,8 +245,8 @@ bool run_stall(const struct bench_case *c, enum variant variant, struct sample *
 		die("thread in the target");
 	lock_target(&t, variant, s);
 	unlock_target(&t, variant, s);
+	only(STALL, s);
 	s->value[STALL] = target_call(&t, stop, 0, 0, 0);
 	target_stop(&t);
-	s->value[SLAB] = s->value[BOOKS] = __builtin_nan("");
 	return true;
 }

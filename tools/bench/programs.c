@@ -52,7 +52,7 @@ static pid_t start_program(char *const argv[], int *out, int *stdout_fd)
 	_exit(127);
 }
 
-static bool measure_program(pid_t pid, int answers, enum variant variant, struct sample *s)
+static bool measure_program(pid_t pid, int answers, enum lock_kind variant, struct sample *s)
 {
 	lock_program(pid, answers, variant, s);
 	unlock_program(pid, answers, variant, s);
@@ -75,10 +75,10 @@ static int redis_connect(void)
 	die("redis-server does not start");
 }
 
-bool run_redis(const struct bench_case *c, enum variant variant, struct sample *s)
+bool run_redis(const struct bench_case *c, enum lock_kind variant, struct sample *s)
 {
-	char *argv[] = { "redis-server", "--port", "0", "--unixsocket", REDIS_SOCKET, "--dir", "/tmp",
-			 "--save", "", "--enable-debug-command", "local", NULL };
+	char *const argv[] = { "redis-server", "--port", "0", "--unixsocket", REDIS_SOCKET,
+			       "--save", "", "--enable-debug-command", "local", NULL };
 	int answers, output, fd;
 	char command[64], reply[64];
 	pid_t pid;
@@ -100,12 +100,12 @@ bool run_redis(const struct bench_case *c, enum variant variant, struct sample *
 	return true;
 }
 
-bool run_python(const struct bench_case *c, enum variant variant, struct sample *s)
+bool run_python(const struct bench_case *c, enum lock_kind variant, struct sample *s)
 {
-	char *argv[] = { "python3", "-c",
-			 "import json, re, socket, hashlib, decimal, signal\n"
-			 "print('ready', flush=True)\n"
-			 "while True: signal.pause()", NULL };
+	char *const argv[] = { "python3", "-c",
+			       "import json, re, socket, hashlib, decimal, signal\n"
+			       "print('ready', flush=True)\n"
+			       "while True: signal.pause()", NULL };
 	int answers, output;
 	char ready[8];
 	pid_t pid;
