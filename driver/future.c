@@ -172,6 +172,13 @@ static void call_work(struct callback_head *work)
 	unsigned long args[6], start, end;
 	bool failed;
 
+	if (call->event == MLKD_SOFT_DIRTY) {
+		if (mmget_not_zero(space->mm)) {
+			mlkd_populate_writable(space);
+			mmput(space->mm);
+		}
+		goto out;
+	}
 	/* It may have left that address space by execve() or exit(). */
 	if (current->mm != space->mm)
 		goto out;
@@ -283,6 +290,20 @@ static void mapped(struct mm_struct *mm, unsigned long start, unsigned long end)
 		return;
 	if (!queue_call(space, MLKD_MAPPED, start, end))
 		mlkd_space_pin_later(space);
+}
+
+/*
+ * The soft-dirty bits of @space are being cleared, by current: before that returns
+ * to user space, nothing is write-protected any more.
+ */
+void mlkd_future_soft_dirty(struct mlkd_space *space)
+{
+	if (READ_ONCE(space->future_mode.state) != MEMLOCKD_STATE_SUPERLOCKED)
+		return;
+	if (!queue_call(space, MLKD_SOFT_DIRTY, 0, 0)) {
+		set_bit(MLKD_SPACE_SOFT_DIRTY, &space->flags);
+		mlkd_space_pin_later(space);
+	}
 }
 
 static int on_perf_event_mmap(struct kprobe *probe, struct pt_regs *regs)

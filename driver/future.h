@@ -15,5 +15,6 @@ void mlkd_future_exit(void);
 bool mlkd_future_wanted(struct mlkd_mode mode);
 void mlkd_future_arm(struct mlkd_space *space);
 void mlkd_future_disarm(struct mlkd_space *space);
+void mlkd_future_soft_dirty(struct mlkd_space *space);
 
 #endif /* _MEMLOCKD_FUTURE_H */

@@ -374,6 +374,52 @@ void mlkd_populate_future(struct mlkd_space *space, unsigned long start,
 		kfree(walk.pages);
 }
 
+/* Makes writable what a write would find write-protected. */
+static int writable_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
+			 unsigned long start, unsigned long end,
+			 unsigned long *next)
+{
+	unsigned long file_end = mlkd_vma_file_end(vma);
+	bool writable;
+
+	*next = vma->vm_end;
+	if ((vma->vm_flags & (VM_WRITE | VM_LOCKED)) != (VM_WRITE | VM_LOCKED) ||
+	    userfaultfd_armed(vma) || start >= file_end ||
+	    walk->space->future_mode.state != MEMLOCKD_STATE_SUPERLOCKED)
+		return 0;
+	end = min(end, file_end);
+	*next = end;
+	if (mlkd_vma_writeback(vma)) {
+		mlkd_shared_make_writable(vma, start, end, walk->pages);
+		return 0;
+	}
+	*next = mlkd_pgtable_run(walk->space->mm, start, end, MLKD_WRITE, &writable);
+	if (writable)
+		return 0;
+	/* Where there is no page, there is none to be had. */
+	if (mlkd_gup_remote(walk->space->mm, start, (*next - start) >> PAGE_SHIFT,
+			    FOLL_WRITE, NULL, &walk->locked) == -EINTR)
+		return -EINTR;
+	return 0;
+}
+
+/**
+ * mlkd_populate_writable - somebody has cleared the process's soft-dirty bits
+ * @space: the space; no claim is held, but a user of its mm
+ *
+ * That write-protects what is not private and pinned in base pages: huge pages,
+ * shared memory.  To be written to, they are marked as dirty again.
+ */
+void mlkd_populate_writable(struct mlkd_space *space)
+{
+	struct mlkd_walk walk = { .space = space };
+
+	if (!walk_alloc(&walk))
+		return;
+	mlkd_walk(&walk, writable_step);
+	kfree(walk.pages);
+}
+
 /*
  * Private memory without a file is most of a process.  A fault there waits for
  * memory and for swap alone, never for a server that may not answer, so it need

@@ -15,6 +15,7 @@ enum mlkd_event {
 	MLKD_MLOCKALL,
 	MLKD_MUNLOCKALL,
 	MLKD_MREMAP,
+	MLKD_SOFT_DIRTY,	/* not by the process itself, as a rule */
 	MLKD_AGAIN,		/* the system call is to be done once more */
 };
 

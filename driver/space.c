@@ -108,6 +108,8 @@ static void pin_work(struct work_struct *work)
 	clear_bit(MLKD_SPACE_PINNING, &space->flags);
 	if (mmget_not_zero(space->mm)) {
 		mlkd_populate_future(space, 0, 0);
+		if (test_and_clear_bit(MLKD_SPACE_SOFT_DIRTY, &space->flags))
+			mlkd_populate_writable(space);
 		mmput(space->mm);
 	}
 	mlkd_space_put(space);
@@ -159,6 +161,9 @@ static void notifier_end(struct mmu_notifier *notifier,
 
 	if (range->event == MMU_NOTIFY_PROTECTION_PAGE && READ_ONCE(space->heal.on))
 		mlkd_heal_note(space, range->start, range->end);
+
+	if (range->event == MMU_NOTIFY_SOFT_DIRTY)
+		mlkd_future_soft_dirty(space);
 
 	/* The OOM reaper may not wait; ->release follows soon. */
 	if (range->event != MMU_NOTIFY_UNMAP || !mmu_notifier_range_blockable(range))

@@ -48,7 +48,8 @@ struct mlkd_target;
  * @future_mode: what new mappings get; changes under mmap_lock held for writing,
  *	so that who holds it for reading can pin by it
  * @pin_work: pins new mappings, where their own process cannot
- * @flags: MLKD_SPACE_PINNING: @pin_work is on its way, with a reference
+ * @flags: MLKD_SPACE_PINNING: @pin_work is on its way, with a reference;
+ *	MLKD_SPACE_SOFT_DIRTY: and makes memory writable again
  * @rcu: frees it, as probes look it up under RCU
  *
  * Lifetime.  A space exists from the first lock request on until it is unlocked
@@ -99,6 +100,7 @@ struct mlkd_space {
 };
 
 #define MLKD_SPACE_PINNING	0
+#define MLKD_SPACE_SOFT_DIRTY	1
 
 int mlkd_spaces_init(void);
 void mlkd_spaces_exit(void);

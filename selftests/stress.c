@@ -461,11 +461,7 @@ const struct stressor stressors[] = {
 	{ .name = "numa", .run = stress_numa, .meanwhile = true, .control = true },
 	/* What was writable is made so again, mostly. */
 	{ .name = "mprotect", .run = stress_mprotect },
-	/* Spares base pages that are pinned. */
-	{
-		.name = "soft-dirty", .run = stress_soft_dirty, .control = true,
-		.excused = SHARED_ROWS | ROW(THP_HEAP),
-	},
+	{ .name = "soft-dirty", .run = stress_soft_dirty, .control = true },
 };
 
 const unsigned int nr_stressors = ARRAY_SIZE(stressors);

@@ -92,10 +92,11 @@
  * changes it.  The locks of different holders are independent: the process has
  * what the strongest of them asks for, and is unlocked when the last goes.
  *
- * When the file is closed, at the latest by the end of the last process that has
- * it, a lock with MEMLOCKD_OWNED goes.  One without stays, and is held by the
- * user (the real user ID of who asked for it) from then on: any client of that
- * user can unlock it, or take it over by asking for a lock.
+ * When the file is closed by the last process that has it, a lock with
+ * MEMLOCKD_OWNED goes: before close(2) returns, or, if that process is dying, soon
+ * after its end.  One without stays, and is held by the user (the real user ID of
+ * who asked for it) from then on: any client of that user can unlock it, or take
+ * it over by asking for a lock.
  */
 
 #define MEMLOCKD_IOC_MAGIC	0xB7
