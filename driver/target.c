@@ -69,8 +69,8 @@ int __init mlkd_targets_init(void)
 	struct file *file = filp_open("/proc/self/mem", O_RDONLY, 0);
 
 	if (IS_ERR(file)) {
-		pr_info("memlockd: no /proc/self/mem (%ld): MEMLOCKD_TARGET_PROC_MEM does not work\n",
-			PTR_ERR(file));
+		pr_info("memlockd: no /proc/self/mem (%pe): MEMLOCKD_TARGET_PROC_MEM does not work\n",
+			file);
 		return 0;
 	}
 	proc_mem_ops = file->f_op;
