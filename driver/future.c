@@ -14,10 +14,9 @@
  * The process's own mlock(2) and its kin are probed, too, as they would undo ours,
  * or ours them, and mremap(2) moves what is its own: see retain.c.
  *
- * The probe only looks whether the process is one of ours, and queues a
- * task_work, which runs in that process on its way back to user space.  Where the
- * kernel does not export task_work_add(), and for threads that never go back to
- * user space, a worker pins a moment later.
+ * The probe only looks whether the process is one of ours, and queues a call, which
+ * runs in that process on its way back to user space (call.c).  For threads that
+ * never go there, a worker pins a moment later.
  *
  * A new mapping may have been merged with its neighbours.  Looking at all of that
  * again would make N calls cost N^2, so the arguments of the system call say what
@@ -33,10 +32,10 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <linux/task_work.h>
 #include <linux/workqueue.h>
 #include <asm/syscall.h>
 
+#include "call.h"
 #include "compat.h"
 #include "future.h"
 #include "populate.h"
@@ -50,68 +49,12 @@
  */
 #define LINGER	(30 * HZ)
 
-/* A work in the task itself can look at what a system call has come to. */
-#if defined(MEMLOCKD_TASK_WORK) && defined(CONFIG_X86_64)
-#define SYSCALL_PROBES
-#endif
-
 static DEFINE_MUTEX(arm_mutex);		/* nr_armed and registered */
 static unsigned int nr_armed;
 static bool registered;
 
-#ifdef MEMLOCKD_TASK_WORK
-/**
- * struct call - a system call of a locked process that has mapped something
- * @work: in its task
- * @next: in the list of free ones
- * @space: its space, with a reference
- * @event: what it has done
- * @owner: of what it is about to move
- * @start: of the mapping, as it was merged; 0 if unknown
- * @end: likewise; 0 for all there is
- */
-struct call {
-	struct callback_head work;
-	struct call *next;
-	struct mlkd_space *space;
-	enum mlkd_event event;
-	void *owner;
-	unsigned long start;
-	unsigned long end;
-};
-
-/* Threads that map at the same time; whoever finds none left takes the worker. */
-#define NR_CALLS	256
-
-static struct call calls[NR_CALLS];
-static struct call *free_calls;
-static DEFINE_RAW_SPINLOCK(calls_lock);		/* free_calls */
-
-static struct call *get_call(void)
-{
-	struct call *call;
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&calls_lock, flags);
-	call = free_calls;
-	if (call)
-		free_calls = call->next;
-	raw_spin_unlock_irqrestore(&calls_lock, flags);
-	return call;
-}
-
-static void put_call(struct call *call)
-{
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&calls_lock, flags);
-	call->next = free_calls;
-	free_calls = call;
-	raw_spin_unlock_irqrestore(&calls_lock, flags);
-}
-
 /* Which part of the address space is new. */
-static void new_range(struct call *call, unsigned long *start, unsigned long *end)
+static void new_range(struct mlkd_call *call, unsigned long *start, unsigned long *end)
 {
 	struct pt_regs *regs = task_pt_regs(current);
 	struct mlkd_pins *pins = &call->space->pins;
@@ -154,43 +97,39 @@ static void new_range(struct call *call, unsigned long *start, unsigned long *en
 	}
 }
 
-/*
- * Has the system call done once more.  That is decided where signals are handled,
- * which is where works of this kind are run.
- */
-static bool again(struct call *call)
+/* Has current's system call done once more. */
+static void do_again(struct pt_regs *regs)
 {
-	call->event = MLKD_AGAIN;
-	return !task_work_add(current, &call->work, TWA_SIGNAL);
+#ifdef CONFIG_X86
+	/* As for -ERESTARTNOINTR, which only the handling of signals looks for. */
+	regs->ax = regs->orig_ax;
+	regs->ip -= 2;
+#endif
 }
 
-static void call_work(struct callback_head *work)
+/* In current, which has made a system call, and is done with it. */
+static void run_call(struct mlkd_call *call)
 {
-	struct call *call = container_of(work, struct call, work);
 	struct pt_regs *regs = task_pt_regs(current);
 	struct mlkd_space *space = call->space;
 	unsigned long args[6], start, end;
-	bool failed;
 
 	if (call->event == MLKD_SOFT_DIRTY) {
 		if (mmget_not_zero(space->mm)) {
 			mlkd_populate_writable(space);
 			mmput(space->mm);
 		}
-		goto out;
+		return;
 	}
 	/* It may have left that address space by execve() or exit(). */
 	if (current->mm != space->mm)
-		goto out;
+		return;
 
 	switch (call->event) {
 	case MLKD_MAPPED:
 		new_range(call, &start, &end);
 		if (start < end || !end)
 			mlkd_populate_future(space, start, end);
-		break;
-	case MLKD_AGAIN:
-		syscall_set_return_value(current, regs, -ERESTARTNOINTR, 0);
 		break;
 	case MLKD_MREMAP:
 		if (syscall_get_error(current, regs))
@@ -204,15 +143,11 @@ static void call_work(struct callback_head *work)
 		break;
 	default:
 		syscall_get_arguments(current, regs, args);
-		failed = syscall_get_error(current, regs);
-		if (mlkd_retain(space, call->event, args[0], args[1], failed) &&
-		    again(call))
-			return;
+		if (mlkd_retain(space, call->event, args[0], args[1],
+				syscall_get_error(current, regs)))
+			do_again(regs);
 		break;
 	}
-out:
-	put_call(call);
-	mlkd_space_put(space);
 }
 
 /* Is there a way back to user space for current, with user registers? */
@@ -225,15 +160,15 @@ static bool queue_call(struct mlkd_space *space, enum mlkd_event event,
 		       unsigned long start, unsigned long end)
 {
 	unsigned long args[6];
-	struct call *call;
+	struct mlkd_call *call;
 
 	if (!returns_to_user())
 		return false;
-	call = get_call();
+	call = mlkd_call_get();
 	if (!call)
 		return false;
 	if (!refcount_inc_not_zero(&space->ref)) {
-		put_call(call);
+		mlkd_call_put(call);
 		return true;		/* just unlocked */
 	}
 	call->space = space;
@@ -245,35 +180,9 @@ static bool queue_call(struct mlkd_space *space, enum mlkd_event event,
 	}
 	call->start = start;
 	call->end = end;
-	init_task_work(&call->work, call_work);
-	/* Only a task that has gone through exit_mm() cannot be given any. */
-	WARN_ON_ONCE(task_work_add(current, &call->work, TWA_RESUME));
+	mlkd_call_queue(call);
 	return true;
 }
-
-static void __init init_calls(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < NR_CALLS; i++)
-		put_call(&calls[i]);
-}
-
-/* The last works have given their call back, but may not have returned yet. */
-static void wait_for_calls(void)
-{
-	synchronize_rcu_tasks();
-}
-#else
-static bool queue_call(struct mlkd_space *space, enum mlkd_event event,
-		       unsigned long start, unsigned long end)
-{
-	return false;
-}
-
-static void init_calls(void) {}
-static void wait_for_calls(void) {}
-#endif
 
 /* @mm, current's, has got something new. */
 static void mapped(struct mm_struct *mm, unsigned long start, unsigned long end)
@@ -314,7 +223,7 @@ static int on_perf_event_mmap(struct kprobe *probe, struct pt_regs *regs)
 	return 0;
 }
 
-#ifndef SYSCALL_PROBES
+#ifndef CONFIG_X86_64
 static int on_vm_stat_account(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct mm_struct *mm = (void *)regs_get_kernel_argument(regs, 0);
@@ -362,7 +271,7 @@ NOKPROBE_SYMBOL(on_perf_event_mmap);
 
 static struct probe probes[] = {
 	PROBE("perf_event_mmap", on_perf_event_mmap, MLKD_MAPPED),
-#ifndef SYSCALL_PROBES
+#ifndef CONFIG_X86_64
 	PROBE("vm_stat_account", on_vm_stat_account, MLKD_MAPPED),
 #endif
 	/* The wrappers: what is behind them has no symbol. */
@@ -458,9 +367,9 @@ void mlkd_future_disarm(struct mlkd_space *space)
 	mutex_unlock(&arm_mutex);
 }
 
-void __init mlkd_future_init(void)
+int __init mlkd_future_init(void)
 {
-	init_calls();
+	return mlkd_calls_init(run_call);
 }
 
 /* Nothing is locked any more. */
@@ -468,5 +377,5 @@ void mlkd_future_exit(void)
 {
 	mod_delayed_work(system_percpu_wq, &linger, 0);
 	flush_delayed_work(&linger);
-	wait_for_calls();
+	mlkd_calls_exit();
 }

@@ -9,7 +9,7 @@
 
 struct mlkd_space;
 
-void mlkd_future_init(void);
+int mlkd_future_init(void);
 void mlkd_future_exit(void);
 
 bool mlkd_future_wanted(struct mlkd_mode mode);

@@ -381,14 +381,15 @@ static void undo_work(struct work_struct *work)
 	kthread_unuse_mm(job->walk.space->mm);
 }
 
-/* Undoes request number @request and what came after it. */
-static void undo(struct mlkd_space *space, unsigned long request)
+/* Undoes request number @request and what came after it, down to @mode. */
+static void undo(struct mlkd_space *space, unsigned long request,
+		 struct mlkd_mode mode)
 {
 	struct mlkd_owners *owners = &space->owners;
 	struct mm_struct *mm = space->mm;
 	struct undo_job job = {
 		.walk.space = space,
-		.walk.mode = space->mode,
+		.walk.mode = mode,
 		.walk.request = request,
 	};
 	struct vm_area_struct *vma;
@@ -397,7 +398,7 @@ static void undo(struct mlkd_space *space, unsigned long request)
 	mmap_write_lock(mm);
 	vma_iter_init(&vmi, mm, 0);
 	if (owners->future >= request)
-		mm->def_flags &= ~VM_LOCKED;
+		mm->def_flags &= ~(VM_LOCKED | VM_LOCKONFAULT);
 	for_each_vma(vmi, vma) {
 		u32 state;
 
@@ -410,13 +411,13 @@ static void undo(struct mlkd_space *space, unsigned long request)
 		mm->locked_vm -= vma_pages(vma);
 		cond_resched();
 	}
-	if (space->mode.state != MEMLOCKD_STATE_SUPERLOCKED)
+	if (mode.state != MEMLOCKD_STATE_SUPERLOCKED)
 		back_to_scanners(space);
-	space->future_mode = future_of(space->mode);
-	space->future = space->mode.flags & MEMLOCKD_FUTURE;
-	space->heal.on = space->mode.flags & MEMLOCKD_HEAL;
-	space->active = space->mode.state != MEMLOCKD_STATE_UNLOCKED;
-	mlkd_wired_recount(space, space->mode);
+	space->future_mode = future_of(mode);
+	space->future = mode.flags & MEMLOCKD_FUTURE;
+	space->heal.on = mode.flags & MEMLOCKD_HEAL;
+	space->active = mode.state != MEMLOCKD_STATE_UNLOCKED;
+	mlkd_wired_recount(space, mode);
 	mmap_write_unlock(mm);
 
 	/* One page; there is no way to fail from here. */
@@ -426,7 +427,7 @@ static void undo(struct mlkd_space *space, unsigned long request)
 	mlkd_run_in_worker(&job.work, undo_work);
 	kfree(job.walk.pages);
 
-	if (space->mode.state == MEMLOCKD_STATE_UNLOCKED) {
+	if (mode.state == MEMLOCKD_STATE_UNLOCKED) {
 		/* What the target has moved about while we walked. */
 		mlkd_ranges_drop_pins(space, 0, ULONG_MAX, true);
 		if (mlkd_ranges_empty(space))
@@ -435,7 +436,7 @@ static void undo(struct mlkd_space *space, unsigned long request)
 	/* Else the space ends now. */
 	mmap_write_lock(mm);
 	forget_owners(space, request);
-	if (space->mode.state == MEMLOCKD_STATE_UNLOCKED)
+	if (mode.state == MEMLOCKD_STATE_UNLOCKED)
 		mlkd_owners_clear(owners);
 	mmap_write_unlock(mm);
 }
@@ -454,7 +455,7 @@ static int finish(struct mlkd_space *space, struct mlkd_mode mode)
 	if (space->owners.future && !(mode.flags & MEMLOCKD_FUTURE)) {
 		err = mlkd_note_locked(space);
 		if (!err) {
-			mm->def_flags &= ~VM_LOCKED;
+			mm->def_flags &= ~(VM_LOCKED | VM_LOCKONFAULT);
 			space->owners.future = 0;
 		}
 	}
@@ -575,7 +576,7 @@ int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 	if (!err)
 		err = finish(space, mode);
 	if (err) {
-		undo(space, space->request);
+		undo(space, space->request, space->mode);
 		goto out;
 	}
 
@@ -622,8 +623,8 @@ void mlkd_unlock(struct mlkd_space *space)
 	if (space->mode.state == MEMLOCKD_STATE_UNLOCKED)
 		return;
 
+	undo(space, MLKD_FIRST_REQUEST, (struct mlkd_mode){});
 	spin_lock(&space->lock);
 	space->mode = (struct mlkd_mode){};
 	spin_unlock(&space->lock);
-	undo(space, MLKD_FIRST_REQUEST);
 }

@@ -51,10 +51,12 @@ static int __init memlockd_init(void)
 	err = mlkd_heal_init();
 	if (err)
 		goto out_holders;
-	mlkd_future_init();
-	err = mlkd_knobs_init();
+	err = mlkd_future_init();
 	if (err)
 		goto out_heal;
+	err = mlkd_knobs_init();
+	if (err)
+		goto out_future;
 	err = misc_register(&device);
 	if (err)
 		goto out_knobs;
@@ -62,6 +64,8 @@ static int __init memlockd_init(void)
 
 out_knobs:
 	mlkd_knobs_exit();
+out_future:
+	mlkd_future_exit();
 out_heal:
 	mlkd_heal_exit();
 out_holders:

@@ -16,7 +16,6 @@ enum mlkd_event {
 	MLKD_MUNLOCKALL,
 	MLKD_MREMAP,
 	MLKD_SOFT_DIRTY,	/* not by the process itself, as a rule */
-	MLKD_AGAIN,		/* the system call is to be done once more */
 };
 
 bool mlkd_retain(struct mlkd_space *space, enum mlkd_event event,
