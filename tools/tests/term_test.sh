@@ -31,9 +31,16 @@ test_signals_end_watch_and_the_terminal_is_as_before() {
 }
 
 test_watch_ends_with_what_it_watches() {
+	local watcher status=0
 	expect 3 "there is no process 4194303" memlockctl watch 4194303
-	spawn sleep 3
-	expect 0 'has ended' memlockctl watch --interval=0.2 "$pid"
+	spawn sleep 1000
+	memlockctl watch --interval=0.2 "$pid" >"$scratch/tables" &
+	watcher=$!
+	await "a table" grep -q "$pid  sleep" "$scratch/tables"
+	kill -KILL "$pid"
+	wait $watcher || status=$?
+	equal "exit status" $status 0
+	grep -q "$pid  sleep *has ended" "$scratch/tables" || fail "its end is not told"
 }
 
 test_watch_in_a_pipe_is_plain() {
