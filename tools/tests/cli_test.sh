@@ -310,16 +310,6 @@ test_list_names_holders() {
 	expect 0 'is unlocked now' memlockctl unlock --force "$pid"
 	expect 0 'nothing is locked' memlockctl list
 }
-	holder=$HOLDER_PID
-	read -r -u "${HOLDER[0]}"
-	expect 0 "$pid +sleep +LOCKED +movable\|owned .* holder \(PID $holder\), user root" memlockctl list
-	expect 0 "holders +2" memlockctl status "$pid"
-	expect 0 "still LOCKED\|*.*memlockctl list" memlockctl unlock "$pid"
-	expect 4 'is locked by others: memlockctl list says by whom, unlock --force undoes it' memlockctl unlock "$pid"
-	expect 0 'is unlocked now' memlockctl unlock --force "$pid"
-	expect 0 'nothing is locked' memlockctl list
-	kill "$holder"
-}
 
 test_status_of_all_is_of_what_is_locked() {
 	need_list
