@@ -18,7 +18,7 @@ static void print_lock(const struct memlockd_status *status)
 	       text_user(who, sizeof(who), status->out_locker_uid));
 	if (status->out_locker_pid)
 		printf(" (PID %d)", status->out_locker_pid);
-	printf("\n  page faults  %llu minor, %llu major since then\n",
+	printf("\n  page faults  %llu minor, %llu major since then (what mmap and the like fill counts, too)\n",
 	       (unsigned long long)status->out_lock_minor_faults,
 	       (unsigned long long)status->out_lock_major_faults);
 	if (status->out_healed)
