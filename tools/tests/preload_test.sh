@@ -59,11 +59,29 @@ test_bad_arguments_fail_as_the_kernels_calls_do() {
 	equal results "$output" "$kernels"
 }
 
-test_limit_is_ENOMEM() {
-	# CAP_IPC_LOCK of the caller sets the target's limit aside, so there is a limit for ordinary users only
-	local as_nobody=(prlimit --memlock=65536 setpriv --reuid=nobody --regid=nogroup --clear-groups)
-	output=$("${as_nobody[@]}" env LD_PRELOAD="$preload" python3 "$here/self.py" 'mlockall(3)' 'kib("VmLck")' 'mlock(0, 2)' 'kib("VmLck")')
-	equal results "${output//$'\n'/ }" "ENOMEM 0 0 8"
+# nobody LIMIT EXPRESSION...: as shimmed, for an ordinary user with that RLIMIT_MEMLOCK.
+nobody() {
+	output=$(prlimit --memlock="$1" setpriv --reuid=nobody --regid=nogroup --clear-groups env LD_PRELOAD="$preload" \
+		python3 "$here/self.py" "${@:2}")
+	output=${output//$'\n'/ }
+}
+
+test_ordinary_user_gets_what_the_kernel_gives() {
+	nobody 65536 'mlockall(3)' 'kib("VmLck")' 'mlock(0, 2)' 'kib("VmLck")'
+	equal results "$output" "ENOMEM 0 0 8"
+}
+
+test_ordinary_user_who_may_gets_the_device_and_its_limit() {
+	local sysctl=/proc/sys/vm/memlockd/unprivileged_mlock mode
+	[[ -e $sysctl ]] || skip "the driver has no vm.memlockd.unprivileged_mlock"
+	mode=$(stat -c %a /dev/memlockd)
+	at_end "chmod $mode /dev/memlockd; echo $(<$sysctl) >$sysctl"
+	chmod 666 /dev/memlockd
+	echo 1 >$sysctl
+	nobody 65536 'mlockall(3)' 'kib("VmLck")' 'kib("VmPin")'
+	equal results "$output" "ENOMEM 0 0"
+	nobody $((256 << 20)) 'mlockall(3)' 'state()'
+	equal results "$output" "0 superlocked$both"
 }
 
 test_range_is_pinned() {
