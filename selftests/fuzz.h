@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One random call of the device, and what may come of it.
+ */
+#ifndef MEMLOCKD_FUZZ_H
+#define MEMLOCKD_FUZZ_H
+
+#include "memlockd_test.h"
+
+#define FUZZ_CMDS		9
+#define FUZZ_TARGETS		3
+#define FUZZ_CLIENTS		3	/* the last has no privilege */
+#define FUZZ_THREADS		3
+
+/* What the targets play with, all at the same place. */
+#define FUZZ_AREA		0x200000000000UL
+#define FUZZ_AREA_PAGES		96
+
+/* The longest structure that is kept of a call. */
+#define FUZZ_ARG		128
+
+/**
+ * struct fuzzer - a thread that makes calls
+ * @seed: of its random numbers
+ * @client: which of the clients it is a part of
+ * @fds: files of the device: one that others have, too, and its own
+ * @privileged: has CAP_IPC_LOCK
+ * @shared: others use @mem at the same time
+ * @mem: where structures and rows are, within 32 bits
+ */
+struct fuzzer {
+	uint64_t seed;
+	int client;
+	int fds[2];
+	bool privileged;
+	bool shared;
+	unsigned char *mem;
+};
+
+/**
+ * struct fuzz_call - a call that was made
+ * @index: which; FUZZ_CMDS when there is no such ioctl
+ * @cmd: its number
+ * @err: 0 or -errno
+ * @compat: as a 32-bit program makes it
+ * @at: the pointer
+ * @room: bytes that can be written there
+ * @size: as the structure says
+ * @arg: the structure before the call
+ */
+struct fuzz_call {
+	unsigned int index;
+	unsigned int cmd;
+	int err;
+	bool compat;
+	uint64_t at;
+	unsigned int room;
+	uint32_t size;
+	unsigned char arg[FUZZ_ARG];
+};
+
+/* xorshift64: 0 to @below - 1 */
+static inline unsigned int draw(uint64_t *seed, unsigned int below)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return (*seed >> 32) % below;
+}
+
+/* Makes @fuzzer->mem. */
+void fuzzer_setup(struct fuzzer *fuzzer);
+
+/* Makes a call; what is wrong about its result, or NULL. */
+const char *fuzz(struct fuzzer *fuzzer, const pid_t *pids, struct fuzz_call *call);
+
+const char *fuzz_name(unsigned int index);
+void fuzz_print(const struct fuzz_call *call);
+
+#endif /* MEMLOCKD_FUZZ_H */

@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Calls of all kinds, right ones and wrong ones, from random numbers: fields that are
+ * valid, at a limit or neither; pointers that are bad, end before their structure
+ * does or are not aligned; sizes that do not fit; ranges that wrap around; targets
+ * that are none; callers of 32 bits, without privilege, and several at once on the
+ * same file or with the same structure.  Meanwhile the targets map, unmap, fork,
+ * call execve(2) and exit, and one of the clients is killed now and then.
+ *
+ * What the header calls wrong may not succeed, nothing may fail with an error that
+ * it does not name, and no byte may be written that is not the driver's to write.
+ *
+ * MEMLOCKD_FUZZ_SECONDS: so long, instead of a number of calls.
+ * MEMLOCKD_FUZZ_SEED: the seed that an earlier run printed.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "kselftest_harness.h"
+#include "fuzz.h"
+
+#define CALLS		1500		/* of each client */
+#define TIMEOUT		(6 * 3600)	/* what hangs in a long run; the runner has its own */
+#define MAX_SECONDS	(5 * 3600)
+#define ERRNOS		134
+#define FAULTS		8
+
+/* What went wrong: the first few of it. */
+struct fault {
+	const char *what;
+	struct fuzz_call call;
+};
+
+/* What all processes share. */
+static struct board {
+	uint64_t seed;
+	long deadline;			/* of usecs(); 0: until each has made CALLS */
+	long calls[FUZZ_CLIENTS];
+	int stop;
+	pid_t pids[FUZZ_TARGETS];	/* the last is short-lived */
+	long counts[FUZZ_CMDS + 1][ERRNOS];
+	long compat;
+	long lives;
+	long killed;
+	int nr_faults;
+	struct fault faults[FAULTS];
+} *board;
+
+static long usecs(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000L + now.tv_nsec / 1000;
+}
+
+static void nap(unsigned int usec)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = usec * 1000L }, NULL);
+}
+
+static bool stopped(void)
+{
+	return __atomic_load_n(&board->stop, __ATOMIC_SEQ_CST);
+}
+
+/* ---- the targets ---- */
+
+static void churn_map(uint64_t *seed, char *at, size_t len, int file)
+{
+	static const int prots[] = { PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE,
+				     PROT_READ | PROT_WRITE };
+	int flags = draw(seed, 2) ? MAP_PRIVATE : MAP_SHARED;
+
+	if (draw(seed, 2)) {
+		flags |= MAP_ANONYMOUS;
+		file = -1;
+	}
+	mmap(at, len, prots[draw(seed, ARRAY_SIZE(prots))], flags | MAP_FIXED, file,
+	     file < 0 ? 0 : draw(seed, FUZZ_AREA_PAGES) * PAGE);
+}
+
+static void churn_fork(uint64_t *seed, char *at, int zero)
+{
+	char *const argv[] = { "true", NULL };
+	pid_t pid;
+
+	if (!draw(seed, 8)) {
+		if (posix_spawn(&pid, "/bin/true", NULL, NULL, argv, NULL))
+			return;
+	} else {
+		/* The C library's fork looks at other threads, which go on meanwhile. */
+		pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+		if (!pid)
+			_exit(read(zero, at, PAGE) == 0);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+}
+
+/*
+ * Two threads do this with the same memory, so each call may fail.  System calls
+ * touch it: they are not killed by what is missing.
+ */
+static void churn(uint64_t *seed, int zero, int file)
+{
+	static const int advice[] = { MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, MADV_PAGEOUT,
+				      MADV_DONTFORK, MADV_DOFORK, 24 /* DONTNEED_LOCKED */ };
+	size_t first = draw(seed, FUZZ_AREA_PAGES);
+	size_t len = (1 + draw(seed, FUZZ_AREA_PAGES - first)) * PAGE;
+	char *at = (char *)FUZZ_AREA + first * PAGE;
+
+	switch (draw(seed, 24)) {
+	case 0 ... 6:
+		return churn_map(seed, at, len, file);
+	case 7:
+		munmap(at, len);
+		break;
+	case 8 ... 9:
+		mprotect(at, len, draw(seed, 4));
+		break;
+	case 10 ... 12:
+		madvise(at, len, advice[draw(seed, ARRAY_SIZE(advice))]);
+		break;
+	case 13:
+		if (draw(seed, 2))
+			mlock2(at, len, draw(seed, 2) ? MLOCK_ONFAULT : 0);
+		else
+			munlock(at, len);
+		break;
+	case 14:
+		mremap(at, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+		       (char *)FUZZ_AREA + draw(seed, FUZZ_AREA_PAGES) * PAGE);
+		break;
+	case 15:
+		if (ftruncate(file, draw(seed, 2 * FUZZ_AREA_PAGES) * PAGE))
+			return;
+		break;
+	case 16:
+		return churn_fork(seed, at, zero);
+	default:
+		if (read(zero, at, len) < 0)
+			sched_yield();
+	}
+}
+
+static void *churn_main(void *arg)
+{
+	int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	int file = memfd_create("fuzz", MFD_CLOEXEC);
+	uint64_t seed = (uintptr_t)arg | 1;
+
+	while (!stopped())
+		churn(&seed, zero, file);
+	return NULL;
+}
+
+static long do_churn(long seed, long b, long c)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, churn_main, (void *)(seed + 2)))
+		return -EAGAIN;
+	churn_main((void *)seed);
+	pthread_join(thread, NULL);
+	return 0;
+}
+
+/* Ends by itself, one way or the other, if it is not killed before. */
+static long do_short_life(long seed_arg, long b, long c)
+{
+	uint64_t seed = seed_arg | 1;
+	long rounds = draw(&seed, 200);
+	int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	int file = memfd_create("fuzz", MFD_CLOEXEC);
+
+	while (rounds--)
+		churn(&seed, zero, file);
+	if (draw(&seed, 3))
+		do_exec(0, 0, 0);
+	_exit(0);
+}
+
+/* ---- the clients ---- */
+
+static void fault(const char *what, const struct fuzz_call *call)
+{
+	int nr = __atomic_fetch_add(&board->nr_faults, 1, __ATOMIC_RELAXED);
+
+	if (nr < FAULTS)
+		board->faults[nr] = (struct fault){ what, *call };
+}
+
+static bool goes_on(int client)
+{
+	if (board->deadline)
+		return usecs() < board->deadline;
+	return __atomic_load_n(&board->calls[client], __ATOMIC_SEQ_CST) < CALLS;
+}
+
+static void *client_main(void *arg)
+{
+	struct fuzzer *fuzzer = arg;
+	struct fuzz_call call;
+	const char *wrong;
+
+	while (goes_on(fuzzer->client)) {
+		wrong = fuzz(fuzzer, board->pids, &call);
+		if (wrong)
+			fault(wrong, &call);
+		if (call.err > -ERRNOS)
+			__atomic_fetch_add(&board->counts[call.index][-call.err], 1,
+					   __ATOMIC_RELAXED);
+		__atomic_fetch_add(&board->compat, call.compat, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&board->calls[fuzzer->client], 1, __ATOMIC_SEQ_CST);
+	}
+	return NULL;
+}
+
+/*
+ * The first thread has all to itself.  The others have their structures in the same
+ * memory, so that nothing can be said of that, but that the driver has to bear it.
+ */
+static long do_client(long fd, long seed, long client)
+{
+	struct fuzzer fuzzers[FUZZ_THREADS] = {};
+	bool nobody = client == FUZZ_CLIENTS - 1;
+	pthread_t threads[FUZZ_THREADS];
+	int i, own = device_open();
+
+	/* They are few, and the targets busy. */
+	setpriority(PRIO_PROCESS, 0, -10);
+	if (nobody && do_setuid(65534, 0, 0))
+		return -EPERM;
+	for (i = 0; i < FUZZ_THREADS; i++) {
+		fuzzers[i].seed = (seed + i) * 0x9e3779b97f4a7c15ULL | 1;
+		fuzzers[i].fds[0] = fd;
+		fuzzers[i].fds[1] = own;
+		fuzzers[i].client = client;
+		fuzzers[i].privileged = !nobody;
+		fuzzers[i].shared = i;
+		if (i < 2)
+			fuzzer_setup(&fuzzers[i]);
+		else
+			fuzzers[i].mem = fuzzers[1].mem;
+		if (pthread_create(&threads[i], NULL, client_main, &fuzzers[i]))
+			return -EAGAIN;
+	}
+	for (i = 0; i < FUZZ_THREADS; i++)
+		pthread_join(threads[i], NULL);
+	return 0;
+}
+
+/* ---- the test ---- */
+
+FIXTURE(fuzz)
+{
+	struct counters start;
+	struct memlockd_info info;
+	struct target targets[FUZZ_TARGETS];
+	struct target clients[FUZZ_CLIENTS];
+	int fd;
+};
+
+FIXTURE_SETUP(fuzz)
+{
+	const char *env = getenv("MEMLOCKD_FUZZ_SEED");
+	int i;
+
+	self->fd = device_open();
+	ASSERT_LE(0, self->fd);
+	counters_start(&self->start);
+	self->info.size = sizeof(self->info);
+	ASSERT_EQ(0, device_call(self->fd, MEMLOCKD_IOC_INFO, &self->info));
+	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		     -1, 0);
+	ASSERT_NE(MAP_FAILED, board);
+	board->seed = env ? strtoul(env, NULL, 0) : (unsigned long)time(NULL) % 1000000;
+	for (i = 0; i < FUZZ_TARGETS; i++) {
+		target_start(&self->targets[i]);
+		board->pids[i] = self->targets[i].pid;
+	}
+}
+
+FIXTURE_TEARDOWN(fuzz)
+{
+	struct memlockd_info info = { .size = sizeof(info) };
+	struct memlockd_holder *rows;
+	int i;
+
+	for (i = 0; i < FUZZ_CLIENTS; i++)
+		target_stop(&self->clients[i]);
+	for (i = 0; i < FUZZ_TARGETS; i++)
+		target_stop(&self->targets[i]);
+	munmap(board, sizeof(*board));
+	EXPECT_TRUE(counters_back(&self->start));
+	ASSERT_EQ(0, device_call(self->fd, MEMLOCKD_IOC_INFO, &info));
+	EXPECT_EQ(self->info.out_locked_processes, info.out_locked_processes);
+	EXPECT_EQ(self->info.out_pinned, info.out_pinned);
+	EXPECT_EQ(0, list_all(self->fd, 16, &rows));
+	free(rows);
+	close(self->fd);
+}
+
+static void print_counts(void)
+{
+	int i, err;
+
+	for (i = 0; i <= FUZZ_CMDS; i++) {
+		printf("# %s:", fuzz_name(i));
+		for (err = 0; err < ERRNOS; err++) {
+			if (board->counts[i][err])
+				printf(" %ld %s", board->counts[i][err],
+				       err ? strerrorname_np(err) : "good");
+		}
+		printf("\n");
+	}
+	printf("# %ld of a 32-bit caller, %ld short-lived targets, %ld clients killed\n",
+	       board->compat, board->lives, board->killed);
+	for (i = 0; i < board->nr_faults && i < FAULTS; i++) {
+		printf("# wrong: %s\n", board->faults[i].what);
+		fuzz_print(&board->faults[i].call);
+	}
+}
+
+static void client_start(struct target *clients, int which, int fd)
+{
+	/* No two have the same numbers, restarted ones neither. */
+	long seed = board->seed * 1000 + (board->killed * FUZZ_CLIENTS + which) * FUZZ_THREADS;
+
+	target_start_with(&clients[which], fd);
+	target_post(&clients[which], do_client, fd, seed, which);
+}
+
+/* One life of the last target. */
+static void live(struct target *target, uint64_t *seed)
+{
+	target_stop(target);
+	target_start(target);
+	__atomic_store_n(&board->pids[FUZZ_TARGETS - 1], target->pid, __ATOMIC_SEQ_CST);
+	target_post(target, do_short_life, draw(seed, 1u << 31), 0, 0);
+	board->lives++;
+	nap(draw(seed, 100000));
+}
+
+static bool clients_done(void)
+{
+	int i;
+
+	for (i = 0; i < FUZZ_CLIENTS; i++) {
+		if (goes_on(i))
+			return false;
+	}
+	return true;
+}
+
+/* Whatever was locked of it, can be unlocked. */
+static bool unlocks(int fd, pid_t pid)
+{
+	struct memlockd_range all = { .size = sizeof(all), .target = pid, .len = 1UL << 47 };
+	int err = unlock_all(fd, pid);
+
+	if (err && err != -ENOENT)
+		return false;
+	err = device_call(fd, MEMLOCKD_IOC_UNLOCK_RANGE, &all);
+	if (err && err != -ENOENT)
+		return false;
+	printf("# process %d: VmPin %lu, VmLck %lu, locked mappings %lu\n", pid,
+	       status_bytes(pid, "VmPin"), status_bytes(pid, "VmLck"), vmas_locked(pid));
+	return !status_bytes(pid, "VmPin") && status_bytes(pid, "VmLck") == vmas_locked(pid) &&
+	       state_of(fd, pid) == MEMLOCKD_STATE_UNLOCKED;
+}
+
+TEST_F_TIMEOUT(fuzz, any_call_does_what_is_documented, TIMEOUT)
+{
+	const char *env = getenv("MEMLOCKD_FUZZ_SECONDS");
+	long begin = usecs(), seconds = env ? atol(env) : 0, ret;
+	uint64_t seed = board->seed * 0x9e3779b97f4a7c15ULL | 1;
+	struct target *last = &self->targets[FUZZ_TARGETS - 1];
+	int i;
+
+	if (seconds > 0)
+		board->deadline = begin + (seconds < MAX_SECONDS ? seconds : MAX_SECONDS) * 1000000;
+	TH_LOG("MEMLOCKD_FUZZ_SEED=%llu", (unsigned long long)board->seed);
+	for (i = 0; i < FUZZ_TARGETS - 1; i++)
+		target_post(&self->targets[i], do_churn, draw(&seed, 1u << 31), 0, 0);
+	for (i = 0; i < FUZZ_CLIENTS; i++)
+		client_start(self->clients, i, self->fd);
+
+	while (!clients_done()) {
+		live(last, &seed);
+		if (draw(&seed, 8))
+			continue;
+		ASSERT_EQ(SIGKILL, target_stop(&self->clients[0]));
+		board->killed++;
+		client_start(self->clients, 0, self->fd);
+	}
+	for (i = 0; i < FUZZ_CLIENTS; i++) {
+		ASSERT_TRUE(target_result(&self->clients[i], &ret));
+		EXPECT_EQ(0, ret);
+	}
+	__atomic_store_n(&board->stop, 1, __ATOMIC_SEQ_CST);
+	TH_LOG("%ld ms", (usecs() - begin) / 1000);
+	print_counts();
+	EXPECT_EQ(0, board->nr_faults);
+	for (i = 0; i < FUZZ_TARGETS - 1; i++) {
+		ASSERT_TRUE(target_result(&self->targets[i], &ret));
+		EXPECT_EQ(0, ret);
+		EXPECT_TRUE(unlocks(self->fd, self->targets[i].pid));
+	}
+}
+
+int main(int argc, char **argv)
+{
+	need_device();
+	return test_harness_run(argc, argv);
+}
