@@ -8,6 +8,8 @@ TESTS   ?=
 CASES   ?=
 SIZE    ?= 512
 ROUNDS  ?= 7
+SECONDS ?= 600
+SEED    ?=
 PREFIX  ?= /usr/local
 export DESTDIR PREFIX TESTS
 
@@ -45,6 +47,12 @@ check-debug: ## the same for a kernel with KASAN, lockdep, kmemleak and so on, w
 check-races: ## the same for a kernel with KCSAN, likewise
 	@guest/setup host
 	@TIMEOUT=$${TIMEOUT:-5400} guest/check 6.1-kcsan
+
+fuzz: ## random calls of the device in the guest of check-debug, for SECONDS=600; SEED=N as an earlier run
+	@guest/setup host
+	@guest/selftests
+	@guest/run --kernel 6.1-debug --mem 1024 --swap 512 --cpus 2 --timeout $$(($(SECONDS) + 1800)) -- \
+		env MEMLOCKD_FUZZ_SECONDS=$(SECONDS) $(SEED:%=MEMLOCKD_FUZZ_SEED=%) build/selftests/memlockd/fuzz_test
 
 coverage: ## the same as check-debug, and which lines of the module the selftests run; TESTS="name ..."
 	@guest/setup host
@@ -97,4 +105,4 @@ clean: ## remove what was built
 distclean: clean ## also remove what was fetched
 	rm -rf "$${MEMLOCKD_CACHE:-.cache}"
 
-.PHONY: help all modules tools selftests check check-all check-debug check-races coverage demo faults bench bench-icount install uninstall deb deb-test lint clean distclean
+.PHONY: help all modules tools selftests check check-all check-debug check-races fuzz coverage demo faults bench bench-icount install uninstall deb deb-test lint clean distclean

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * All or nothing: fail each allocation of each call in turn, and look whether
- * anything has changed. Needs a kernel with CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC
- * and CONFIG_FAULT_INJECTION_DEBUG_FS.
+ * anything has changed, and whether the next call works. Needs a kernel with
+ * CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC and CONFIG_FAULT_INJECTION_DEBUG_FS.
+ *
+ * What the caller allocates is counted by its fail-nth. Memory is populated, and
+ * locks are undone, by kernel workers: there, the first allocation fails after so
+ * many bytes (space), of all unbound workers.
  */
+#include <ctype.h>
+#include <dirent.h>
 #include <fcntl.h>
 
 #include "kselftest_harness.h"
@@ -11,55 +17,110 @@
 
 #define L		MEMLOCKD_STATE_LOCKED
 #define S		MEMLOCKD_STATE_SUPERLOCKED
-#define FAIL_NTH	"/proc/self/fail-nth"
+#define ALL_FLAGS	(CURRENT_FUTURE | MEMLOCKD_HEAL | MEMLOCKD_OWNED | MEMLOCKD_BYPASS)
 #define DEBUGFS		"/sys/kernel/debug/"
-#define LEN		(64 * PAGE)
+#define LEN		(32 * PAGE)
+#define ROWS		256
 #define MOST		5000
 
 /*
- * Allocations that may sleep are let off by default; and each failure would be a
- * call trace on the console.
+ * Allocations that may sleep, pages for user memory and single pages are let off by
+ * default; and each failure would be a call trace on the console.
  */
 static const struct {
 	const char *path, *during, *after;
 } knobs[] = {
 	{ DEBUGFS "failslab/ignore-gfp-wait", "N", "Y" },
 	{ DEBUGFS "fail_page_alloc/ignore-gfp-wait", "N", "Y" },
+	{ DEBUGFS "fail_page_alloc/ignore-gfp-highmem", "N", "Y" },
+	{ DEBUGFS "fail_page_alloc/min-order", "0", "1" },
 	{ DEBUGFS "failslab/verbose", "0", "2" },
 	{ DEBUGFS "fail_page_alloc/verbose", "0", "2" },
 	{ DEBUGFS "fail_usercopy/verbose", "0", "2" },
+	{ DEBUGFS "failslab/probability", "0", "0" },
+	{ DEBUGFS "fail_page_alloc/probability", "0", "0" },
+	{ DEBUGFS "failslab/space", "0", "0" },
+	{ DEBUGFS "fail_page_alloc/space", "0", "0" },
+	{ DEBUGFS "failslab/task-filter", "Y", "N" },
+	{ DEBUGFS "fail_page_alloc/task-filter", "Y", "N" },
 };
 
 FIXTURE(inject)
 {
 	struct counters start;
 	struct target target;
-	int fd;
+	long private, shared;
+	int fd, other;
+	int fail_nth;
 };
+
+static void put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		ksft_perror(path);
+	close(fd);
+}
+
+static void put_number(const char *folder, const char *name, long number)
+{
+	char path[64], text[16];
+
+	snprintf(path, sizeof(path), DEBUGFS "%s/%s", folder, name);
+	snprintf(text, sizeof(text), "%ld", number);
+	put(path, text);
+}
 
 static void set_knobs(bool during)
 {
 	unsigned int i;
-	int fd;
 
-	for (i = 0; i < ARRAY_SIZE(knobs); i++) {
-		fd = open(knobs[i].path, O_WRONLY | O_CLOEXEC);
-		if (fd >= 0 && write(fd, during ? knobs[i].during : knobs[i].after, 1) != 1)
-			ksft_perror(knobs[i].path);
-		close(fd);
+	for (i = 0; i < ARRAY_SIZE(knobs); i++)
+		put(knobs[i].path, during ? knobs[i].during : knobs[i].after);
+}
+
+/* What runs for no CPU in particular, which is where the driver has its work done. */
+static void mark_workers(bool mark)
+{
+	DIR *dir = opendir("/proc");
+	char path[64], comm[16];
+	struct dirent *entry;
+	FILE *file;
+
+	while (dir && (entry = readdir(dir))) {
+		if (!isdigit(entry->d_name[0]))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%.10s/comm", entry->d_name);
+		file = fopen(path, "re");
+		if (!file)
+			continue;
+		if (fgets(comm, sizeof(comm), file) && !strncmp(comm, "kworker/u", 9)) {
+			snprintf(path, sizeof(path), "/proc/%.10s/make-it-fail", entry->d_name);
+			put(path, mark ? "1" : "0");
+		}
+		fclose(file);
 	}
+	if (dir)
+		closedir(dir);
 }
 
 FIXTURE_SETUP(inject)
 {
-	if (access(FAIL_NTH, W_OK))
+	self->fail_nth = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
+	if (self->fail_nth < 0)
 		SKIP(return, "this kernel injects no faults");
 	self->fd = device_open();
 	ASSERT_LE(0, self->fd);
+	self->other = device_open();
+	ASSERT_LE(0, self->other);
 	counters_start(&self->start);
 	target_start(&self->target);
-	ASSERT_LT(0, target_call(&self->target, do_map, LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE));
-	ASSERT_LT(0, target_call(&self->target, do_map, LEN, PROT_READ | PROT_WRITE, MAP_SHARED));
+	self->private = target_call(&self->target, do_map, LEN, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE);
+	self->shared = target_call(&self->target, do_map, LEN, PROT_READ | PROT_WRITE, MAP_SHARED);
+	ASSERT_LT(0, self->private);
+	ASSERT_LT(0, self->shared);
 	set_knobs(true);
 }
 
@@ -68,29 +129,235 @@ FIXTURE_TEARDOWN(inject)
 	if (!self->target.pid)
 		return;
 	set_knobs(false);
+	mark_workers(false);
 	target_stop(&self->target);
+	close(self->fd);
+	close(self->other);
 	EXPECT_TRUE(counters_back(&self->start));
 }
 
-/* The next @nth allocation of ours fails; 0 ends it. */
-static void inject(int nth)
-{
-	char text[16];
-	int fd = open(FAIL_NTH, O_WRONLY | O_CLOEXEC), len;
+/* ---- what is called ---- */
 
-	len = snprintf(text, sizeof(text), "%d", nth);
-	if (fd < 0 || write(fd, text, len) != len)
-		ksft_perror(FAIL_NTH);
-	close(fd);
+typedef FIXTURE_DATA(inject) inject;
+
+static int lock(inject *self, int state, int flags)
+{
+	return lock_pid(self->fd, self->target.pid, state, flags, NULL);
 }
 
-/* True when the call had fewer allocations than that. */
-static bool injected_none(void)
-{
-	long left = read_number(FAIL_NTH);
+static int lock_movable(inject *self) { return lock(self, L, LIKE_MLOCKALL); }
+static int lock_locked(inject *self) { return lock(self, L, CURRENT_FUTURE); }
+static int lock_current(inject *self) { return lock(self, L, MEMLOCKD_CURRENT); }
+static int lock_future(inject *self) { return lock(self, L, MEMLOCKD_FUTURE); }
+static int lock_super(inject *self) { return lock(self, S, CURRENT_FUTURE); }
+static int lock_all_flags(inject *self) { return lock(self, S, ALL_FLAGS); }
+static int unlock(inject *self) { return unlock_pid(self->fd, self->target.pid); }
 
-	inject(0);
-	return left > 0;
+static int lock_by_other(inject *self)
+{
+	return lock_pid(self->other, self->target.pid, S, CURRENT_FUTURE, NULL);
+}
+
+/* Another holder's is left, which is less. */
+static int lock_by_both(inject *self)
+{
+	int err = lock_pid(self->other, self->target.pid, L, CURRENT_FUTURE, NULL);
+
+	return err ?: lock_super(self);
+}
+
+static int range_call(inject *self, unsigned long cmd, int state, long addr, long len)
+{
+	struct memlockd_range arg = {
+		.size = sizeof(arg),
+		.target = self->target.pid,
+		.state = state,
+		.addr = addr,
+		.len = len,
+	};
+
+	return device_call(self->fd, cmd, &arg);
+}
+
+static int lock_range(inject *self)
+{
+	return range_call(self, MEMLOCKD_IOC_LOCK_RANGE, S, self->private, LEN);
+}
+
+/* The middle of what another range has. */
+static int lock_part(inject *self)
+{
+	return range_call(self, MEMLOCKD_IOC_LOCK_RANGE, L, self->private + 4 * PAGE, LEN / 2);
+}
+
+static int lock_range_of_shared(inject *self)
+{
+	return range_call(self, MEMLOCKD_IOC_LOCK_RANGE, L, self->shared, LEN);
+}
+
+static int unlock_range(inject *self)
+{
+	return range_call(self, MEMLOCKD_IOC_UNLOCK_RANGE, 0, self->private, LEN);
+}
+
+static int unlock_part(inject *self)
+{
+	return range_call(self, MEMLOCKD_IOC_UNLOCK_RANGE, 0, self->private + 4 * PAGE, PAGE);
+}
+
+static int lock_and_range(inject *self)
+{
+	return lock_range(self) ?: lock_super(self);
+}
+
+/* What a lock does not know of: for SYNC. */
+static int lock_and_drop(inject *self)
+{
+	return lock_super(self) ?:
+	       target_call(&self->target, do_advise, self->private, LEN / 2, 24);
+}
+
+/* What a lock without FUTURE does not cover: likewise. */
+static int lock_and_map(inject *self)
+{
+	int err = lock_current(self);
+	long addr = target_call(&self->target, do_map, LEN, PROT_READ, MAP_PRIVATE);
+
+	return err ?: target_call(&self->target, do_unmap, addr, LEN, 0);
+}
+
+static int call_sync(inject *self)
+{
+	struct memlockd_sync arg = { .size = sizeof(arg), .target = self->target.pid };
+
+	return device_call(self->fd, MEMLOCKD_IOC_SYNC, &arg);
+}
+
+static int call_status(inject *self)
+{
+	struct memlockd_status status;
+
+	return status_pid(self->fd, self->target.pid, &status);
+}
+
+static int call_mappings(inject *self)
+{
+	static struct memlockd_mapping rows[ROWS];
+	struct memlockd_mappings arg = {
+		.size = sizeof(arg),
+		.target = self->target.pid,
+		.rows = (uintptr_t)rows,
+		.nr_rows = ROWS,
+		.row_size = sizeof(rows[0]),
+	};
+
+	return device_call(self->fd, MEMLOCKD_IOC_MAPPINGS, &arg);
+}
+
+static int call_list(inject *self)
+{
+	static struct memlockd_holder rows[ROWS];
+	struct memlockd_list arg = {
+		.size = sizeof(arg),
+		.rows = (uintptr_t)rows,
+		.nr_rows = ROWS,
+		.row_size = sizeof(rows[0]),
+	};
+
+	return device_call(self->fd, MEMLOCKD_IOC_LIST, &arg);
+}
+
+static int call_info(inject *self)
+{
+	struct memlockd_info arg = { .size = sizeof(arg) };
+
+	return device_call(self->fd, MEMLOCKD_IOC_INFO, &arg);
+}
+
+static int call_open(inject *self)
+{
+	int fd = device_open();
+
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? fd : 0;
+}
+
+/* Each call, from where it begins; and whether it can be made twice. */
+static const struct one {
+	const char *name;
+	int (*before)(inject *self);
+	int (*call)(inject *self);
+	bool once;
+} calls[] = {
+	{ "LOCK movable", NULL, lock_movable, false },
+	{ "LOCK", NULL, lock_locked, false },
+	{ "LOCK of what is there", NULL, lock_current, false },
+	{ "LOCK of what will be", NULL, lock_future, false },
+	{ "LOCK superlocked", NULL, lock_super, false },
+	{ "LOCK superlocked, all flags", NULL, lock_all_flags, false },
+	{ "LOCK from locked to superlocked", lock_locked, lock_super, false },
+	{ "LOCK from superlocked to locked", lock_super, lock_locked, false },
+	{ "LOCK from superlocked to movable", lock_super, lock_movable, false },
+	{ "LOCK from all to what is there", lock_locked, lock_current, false },
+	{ "LOCK from what will be to all", lock_future, lock_locked, false },
+	{ "LOCK beside another's", lock_locked, lock_by_other, false },
+	{ "LOCK beside a range", lock_range, lock_super, false },
+	{ "UNLOCK of locked", lock_locked, unlock, true },
+	{ "UNLOCK of superlocked", lock_super, unlock, true },
+	{ "UNLOCK of one of two", lock_by_both, unlock, true },
+	{ "UNLOCK beside a range", lock_and_range, unlock, true },
+	{ "SYNC of what was dropped", lock_and_drop, call_sync, false },
+	{ "SYNC of what is new", lock_and_map, call_sync, false },
+	{ "STATUS", lock_super, call_status, false },
+	{ "MAPPINGS", lock_super, call_mappings, false },
+	{ "MAPPINGS of unlocked", NULL, call_mappings, false },
+	{ "LIST", lock_super, call_list, false },
+	{ "INFO", NULL, call_info, false },
+	{ "open", NULL, call_open, false },
+	{ "LOCK_RANGE", NULL, lock_range, false },
+	{ "LOCK_RANGE of shared memory", NULL, lock_range_of_shared, false },
+	{ "LOCK_RANGE of a part of a range", lock_range, lock_part, false },
+	{ "LOCK_RANGE beside a lock", lock_locked, lock_range, false },
+	{ "UNLOCK_RANGE", lock_range, unlock_range, true },
+	{ "UNLOCK_RANGE of a part of it", lock_range, unlock_part, true },
+	{ "UNLOCK_RANGE beside a lock", lock_and_range, unlock_range, true },
+};
+
+/* ---- what must not change ---- */
+
+struct snapshot {
+	unsigned long state, flags, holders, ranges, locked, mappings_locked, pinned;
+};
+
+static void look(inject *self, struct snapshot *now)
+{
+	struct memlockd_status status;
+
+	memset(now, 0, sizeof(*now));
+	if (status_pid(self->fd, self->target.pid, &status)) {
+		now->state = ~0UL;
+		return;
+	}
+	now->state = status.out_state;
+	now->flags = status.out_lock_flags;
+	now->holders = status.out_holders;
+	now->ranges = status.out_ranges;
+	now->locked = status_bytes(self->target.pid, "VmLck");
+	now->mappings_locked = vmas_locked(self->target.pid);
+	now->pinned = status_bytes(self->target.pid, "VmPin");
+}
+
+static bool same(const struct snapshot *a, const struct snapshot *b)
+{
+	return !memcmp(a, b, sizeof(*a));
+}
+
+static void print_snapshot(const char *what, const struct snapshot *s)
+{
+	printf("# %s: %s, flags %#lx, %lu holders, ranges %lu, locked %lu (%lu), pinned %lu\n",
+	       what, state_name(s->state), s->flags, s->holders, s->ranges, s->locked,
+	       s->mappings_locked, s->pinned);
 }
 
 static bool good(int err)
@@ -98,130 +365,205 @@ static bool good(int err)
 	return !err || err == -ENOMEM || err == -EFAULT;
 }
 
-/* A call may have done its work before it could not say so: with EFAULT only. */
-static bool good_state(int err, int state, int before, int after)
+/* Back to a process that is not locked, and has pages to be faulted in. */
+static bool reset(inject *self)
 {
-	if (err == -EFAULT)
-		return state == before || state == after;
-	return state == (err ? before : after);
+	static const struct snapshot none;
+	struct snapshot now;
+	int err = unlock_all(self->fd, self->target.pid);
+
+	if (!err || err == -ENOENT)
+		err = range_call(self, MEMLOCKD_IOC_UNLOCK_RANGE, 0, 0, 1L << 46);
+	target_call(&self->target, do_advise, self->private, LEN, MADV_DONTNEED);
+	look(self, &now);
+	if ((!err || err == -ENOENT) && same(&now, &none))
+		return true;
+	print_snapshot("not undone", &now);
+	return false;
 }
 
-TEST_F_TIMEOUT(inject, lock_that_fails_changes_nothing, TEST_TIMEOUT_DEFAULT)
-{
-	const struct {
-		int state, flags;
-	} modes[] = { { L, LIKE_MLOCKALL }, { L, CURRENT_FUTURE }, { S, CURRENT_FUTURE } };
-	pid_t pid = self->target.pid;
-	unsigned int i, failed;
-	bool none;
-	int nth, err, state;
+/**
+ * struct injection - a way to make allocations fail
+ * @arm: the one that @nth says
+ * @disarm: false when there were fewer
+ * @step: from one @nth to the next
+ */
+struct injection {
+	const char *name;
+	void (*arm)(inject *self, long nth);
+	bool (*disarm)(inject *self);
+	long (*step)(long nth);
+};
 
-	for (i = 0; i < ARRAY_SIZE(modes); i++) {
-		for (nth = 1, failed = 0, none = false; !none && nth < MOST; nth++) {
-			inject(nth);
-			err = lock_pid(self->fd, pid, modes[i].state, modes[i].flags, NULL);
-			none = injected_none();
-			ASSERT_TRUE(good(err)) {
-				TH_LOG("allocation %d: %d", nth, err);
-			}
+/* One call with one failure; 1 when there was none to inject, -1 when it went wrong. */
+static int inject_one(inject *self, const struct one *one, const struct injection *how, long nth,
+		      unsigned int *failed)
+{
+	struct snapshot before, wanted, now;
+	int err = 0, again = 0;
+	bool injected;
+
+	if (!reset(self) || (one->before && one->before(self)))
+		return -1;
+	look(self, &before);
+	how->arm(self, nth);
+	err = one->call(self);
+	injected = how->disarm(self);
+	look(self, &now);
+	*failed += !!err;
+	/* The next one works, and does what it should. */
+	if (err || !one->once)
+		again = one->call(self);
+	look(self, &wanted);
+	/* One that could not say so may have done its work. */
+	if (err == -EFAULT && one->once && (again == -ENOENT || again == -EPERM))
+		again = 0;
+	if (err == -EFAULT && same(&now, &wanted))
+		err = 0;
+	if (good(err) && !again && same(&now, err ? &before : &wanted) &&
+	    now.locked == now.mappings_locked && wanted.locked == wanted.mappings_locked)
+		return injected ? 0 : 1;
+	printf("# %s, %s %ld: %s, again %s\n", one->name, how->name, nth, strerror(-err),
+	       strerror(-again));
+	print_snapshot("before", &before);
+	print_snapshot("after", &now);
+	print_snapshot("wanted", &wanted);
+	return -1;
+}
+
+static void sweep(struct __test_metadata *_metadata, inject *self, const struct injection *how)
+{
+	unsigned int i, failed, times;
+	long nth;
+	int ret;
+
+	for (i = 0; i < ARRAY_SIZE(calls); i++) {
+		ret = times = failed = 0;
+		for (nth = 1; !ret && times < MOST; nth = how->step(nth)) {
+			ret = inject_one(self, &calls[i], how, nth, &failed);
+			times++;
+		}
+		printf("# %s: %s failed %u times, %u of them fatal\n", calls[i].name, how->name,
+		       times - 1, failed);
+		EXPECT_EQ(1, ret);
+		EXPECT_TRUE(reset(self));
+	}
+	EXPECT_TRUE(counters_back(&self->start));
+}
+
+/* ---- allocations of the caller ---- */
+
+static void arm_nth(inject *self, long nth)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%ld", nth);
+
+	if (pwrite(self->fail_nth, text, len, 0) != len)
+		ksft_perror("fail-nth");
+}
+
+static bool disarm_nth(inject *self)
+{
+	char text[16] = "";
+	long left;
+
+	/* To read it may fail, too: as one more that had nothing to do with the call. */
+	if (pread(self->fail_nth, text, sizeof(text) - 1, 0) <= 0)
+		text[0] = '0';
+	left = atol(text);
+	arm_nth(self, 0);
+	return left <= 0;
+}
+
+static long next_nth(long nth)
+{
+	return nth + 1;
+}
+
+TEST_F_TIMEOUT(inject, each_allocation_of_the_caller, 3600)
+{
+	const struct injection how = { "allocation", arm_nth, disarm_nth, next_nth };
+
+	sweep(_metadata, self, &how);
+}
+
+/* ---- allocations of workers ---- */
+
+static void arm_workers(const char *which, long space, int probability, int times)
+{
+	put_number(which, "space", space);
+	put_number(which, "times", times);
+	put_number(which, "probability", probability);
+}
+
+static bool disarm_workers(const char *which)
+{
+	char path[64];
+
+	put_number(which, "probability", 0);
+	snprintf(path, sizeof(path), DEBUGFS "%s/times", which);
+	return !read_number(path);
+}
+
+static void arm_pages(inject *self, long nth) { arm_workers("fail_page_alloc", nth, 100, 1); }
+static bool disarm_pages(inject *self) { return disarm_workers("fail_page_alloc"); }
+static long next_pages(long nth) { return nth + 1 + nth / 16; }
+static void arm_slab(inject *self, long nth) { arm_workers("failslab", nth, 100, 1); }
+static bool disarm_slab(inject *self) { return disarm_workers("failslab"); }
+static long next_slab(long nth) { return nth + 64 + nth / 8; }
+
+TEST_F_TIMEOUT(inject, pages_of_workers, 3600)
+{
+	const struct injection how = { "page", arm_pages, disarm_pages, next_pages };
+
+	mark_workers(true);
+	sweep(_metadata, self, &how);
+}
+
+TEST_F_TIMEOUT(inject, bytes_of_workers, 3600)
+{
+	const struct injection how = { "byte", arm_slab, disarm_slab, next_slab };
+
+	mark_workers(true);
+	sweep(_metadata, self, &how);
+}
+
+/* ---- many at once ---- */
+
+/* What fails then may fail in what undoes it, too. */
+TEST_F_TIMEOUT(inject, many_allocations_at_once, 3600)
+{
+	struct snapshot before, now;
+	unsigned int i, times, failed = 0, done = 0;
+	int err;
+
+	mark_workers(true);
+	for (times = 0; times < 4; times++) {
+		for (i = 0; i < ARRAY_SIZE(calls); i++) {
+			ASSERT_TRUE(reset(self));
+			ASSERT_TRUE(!calls[i].before || !calls[i].before(self));
+			look(self, &before);
+			put("/proc/self/make-it-fail", "1");
+			arm_workers("failslab", 0, 2 << 2 * times, -1);
+			arm_workers("fail_page_alloc", 0, 1 << 2 * times, -1);
+			err = calls[i].call(self);
+			put("/proc/self/make-it-fail", "0");
+			disarm_workers("failslab");
+			disarm_workers("fail_page_alloc");
+			look(self, &now);
 			failed += !!err;
-			state = state_of(self->fd, pid);
-			ASSERT_TRUE(good_state(err, state, MEMLOCKD_STATE_UNLOCKED,
-					       modes[i].state)) {
-				TH_LOG("allocation %d: %d, %s", nth, err, state_name(state));
+			done += !err;
+			EXPECT_TRUE(good(err) && (!err || same(&before, &now))) {
+				TH_LOG("%s: %s", calls[i].name, strerror(-err));
+				print_snapshot("before", &before);
+				print_snapshot("after", &now);
 			}
-			if (state != MEMLOCKD_STATE_UNLOCKED)
-				ASSERT_EQ(0, unlock_pid(self->fd, pid));
-			ASSERT_EQ(MEMLOCKD_STATE_UNLOCKED, state_of(self->fd, pid));
-			ASSERT_EQ(0, status_bytes(pid, "VmLck"));
-			ASSERT_EQ(0, status_bytes(pid, "VmPin"));
 		}
-		TH_LOG("%s: %d allocations, %u of them fatal", state_name(modes[i].state), nth - 1,
-		       failed);
-		EXPECT_TRUE(none);
-		EXPECT_TRUE(counters_back(&self->start));
 	}
-}
-
-TEST_F_TIMEOUT(inject, relock_that_fails_leaves_the_old_lock, TEST_TIMEOUT_DEFAULT)
-{
-	pid_t pid = self->target.pid;
-	struct memlockd_lock old;
-	bool none = false;
-	unsigned int failed = 0;
-	int nth, err, state;
-
-	for (nth = 1; !none && nth < MOST; nth++) {
-		ASSERT_EQ(0, lock_pid(self->fd, pid, L, CURRENT_FUTURE, &old));
-		inject(nth);
-		err = lock_pid(self->fd, pid, S, CURRENT_FUTURE, NULL);
-		none = injected_none();
-		ASSERT_TRUE(good(err)) {
-			TH_LOG("allocation %d: %d", nth, err);
-		}
-		failed += !!err;
-		state = state_of(self->fd, pid);
-		ASSERT_TRUE(good_state(err, state, L, S)) {
-			TH_LOG("allocation %d: %d, %s", nth, err, state_name(state));
-		}
-		ASSERT_EQ(vmas_locked(pid), status_bytes(pid, "VmLck"));
-		if (state == L)
-			ASSERT_EQ(old.out_pinned, status_bytes(pid, "VmPin"));
-		ASSERT_EQ(0, unlock_pid(self->fd, pid));
-	}
-	TH_LOG("%d allocations, %u of them fatal", nth - 1, failed);
-	EXPECT_TRUE(none);
+	TH_LOG("%u calls failed, %u did not", failed, done);
+	EXPECT_LT(0, failed);
+	EXPECT_TRUE(reset(self));
 	EXPECT_TRUE(counters_back(&self->start));
-}
-
-TEST_F_TIMEOUT(inject, unlock_never_fails, TEST_TIMEOUT_DEFAULT)
-{
-	pid_t pid = self->target.pid;
-	bool none = false;
-	int nth, err, state;
-
-	for (nth = 1; !none && nth < MOST; nth++) {
-		ASSERT_EQ(0, lock_pid(self->fd, pid, S, CURRENT_FUTURE, NULL));
-		inject(nth);
-		err = unlock_pid(self->fd, pid);
-		none = injected_none();
-		/* One that could not even begin leaves the lock. */
-		ASSERT_TRUE(good(err));
-		state = state_of(self->fd, pid);
-		ASSERT_TRUE(good_state(err, state, S, MEMLOCKD_STATE_UNLOCKED)) {
-			TH_LOG("allocation %d: %d, %s", nth, err, state_name(state));
-		}
-		if (state != MEMLOCKD_STATE_UNLOCKED)
-			ASSERT_EQ(0, unlock_pid(self->fd, pid));
-		ASSERT_EQ(0, status_bytes(pid, "VmLck"));
-		ASSERT_EQ(0, status_bytes(pid, "VmPin"));
-	}
-	TH_LOG("%d allocations", nth - 1);
-	EXPECT_TRUE(none);
-	EXPECT_TRUE(counters_back(&self->start));
-}
-
-TEST_F_TIMEOUT(inject, report_that_fails_leaves_the_lock, TEST_TIMEOUT_DEFAULT)
-{
-	pid_t pid = self->target.pid;
-	struct memlockd_mapping *rows;
-	struct memlockd_lock lock;
-	bool none = false;
-	long nr;
-	int nth;
-
-	ASSERT_EQ(0, lock_pid(self->fd, pid, S, CURRENT_FUTURE, &lock));
-	for (nth = 1; !none && nth < MOST; nth++) {
-		inject(nth);
-		nr = mappings_pid(self->fd, pid, 256, &rows);
-		none = injected_none();
-		ASSERT_TRUE(nr > 0 || good(nr));
-		free(rows);
-		ASSERT_EQ(lock.out_pinned, status_bytes(pid, "VmPin"));
-		ASSERT_EQ(lock.out_locked, status_bytes(pid, "VmLck"));
-	}
-	TH_LOG("%d allocations", nth - 1);
-	EXPECT_TRUE(none);
 }
 
 int main(int argc, char **argv)
