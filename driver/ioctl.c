@@ -233,6 +233,8 @@ static int do_sync(struct mlkd_client *client, union ioctl_args *args)
 				space->stack_reserve, &limit);
 	else
 		mlkd_populate_future(space, 0, 0);
+	if (err)
+		goto out_space;
 	/* It runs meanwhile, and may have unmapped more than it has mapped. */
 	locked = max(READ_ONCE(space->mm->locked_vm), locked) - locked;
 	pinned = max_t(unsigned long, atomic_long_read(&space->pins.nr_pages),
