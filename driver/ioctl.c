@@ -583,6 +583,9 @@ long mlkd_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return -EFAULT;
 	if (size < op->min_size)
 		return -EINVAL;
+	/* To look for zeros in gigabytes, nothing would end it. */
+	if (size > PAGE_SIZE)
+		return -E2BIG;
 	err = copy_struct_from_user(&args, op->size, user, size);
 	if (err)
 		return err;

@@ -167,6 +167,23 @@ TEST_F(abi, larger_with_more_is_E2BIG)
 	EXPECT_EQ(MEMLOCKD_STATE_UNLOCKED, state_of(self->fd, self->target.pid));
 }
 
+TEST_F(abi, larger_than_a_page_is_E2BIG)
+{
+	unsigned char *arg = calloc(2, PAGE);
+	unsigned int i;
+
+	ASSERT_NE(NULL, arg);
+	for (i = 0; i < ARRAY_SIZE(ioctls); i++) {
+		fill(ioctls[i].cmd, arg, PAGE + 1, self->target.pid);
+		ASSERT_EQ(-E2BIG, device_call(self->fd, ioctls[i].cmd, arg)) {
+			TH_LOG("%s", ioctls[i].name);
+		}
+		memset(arg, 0, PAGE);
+	}
+	free(arg);
+	EXPECT_EQ(MEMLOCKD_STATE_UNLOCKED, state_of(self->fd, self->target.pid));
+}
+
 /*
  * Call twice, over memory of two different patterns: what the driver leaves out
  * differs, and so does what it takes from the kernel's stack.

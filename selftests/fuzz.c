@@ -393,7 +393,7 @@ static bool wrong(const struct fuzzer *f, const struct draft *draft, const struc
 	const struct spec *spec = draft->spec;
 	unsigned int i;
 
-	if (call->room < spec->size || call->size < spec->size)
+	if (call->room < spec->size || call->size < spec->size || call->size > PAGE)
 		return true;
 	for (i = spec->size; i < call->size && i < sizeof(*args); i++) {
 		if (args->bytes[i])

@@ -20,8 +20,8 @@
  *
  * - a smaller @size than the driver's stands for zeros in the missing fields,
  *   and the driver writes back no more than @size bytes;
- * - a larger @size is accepted when the bytes that the driver does not know are
- *   all zero, else the call fails with E2BIG;
+ * - a larger @size, up to a page, is accepted when the bytes that the driver does
+ *   not know are all zero, else the call fails with E2BIG;
  * - a @size below that of the structure's first version fails with EINVAL.
  *
  * Unknown flags, unknown enum values and non-zero reserved fields fail with
@@ -39,7 +39,7 @@
  * A call that fails changes nothing.
  *
  * - E2BIG: bytes behind the driver's structure are not zero: the caller wants
- *   something that this driver does not have.
+ *   something that this driver does not have; or @size is more than a page.
  * - EACCES, EPERM from open(2): the device's mode (0600 by default).
  * - EBADF: the target is a file descriptor, and that is not open.
  * - EFAULT: a pointer is bad.
