@@ -49,9 +49,9 @@
  */
 #define LINGER	(30 * HZ)
 
-static DEFINE_MUTEX(arm_mutex);		/* nr_armed and registered */
+static DEFINE_MUTEX(arm_mutex);		/* nr_armed and nr_registered */
 static unsigned int nr_armed;
-static bool registered;
+static unsigned int nr_registered;	/* the first of the probes */
 
 /* Which part of the address space is new. */
 static void new_range(struct mlkd_call *call, unsigned long *start, unsigned long *end)
@@ -301,56 +301,76 @@ bool mlkd_future_wanted(struct mlkd_mode mode)
 	       !(mode.flags & MEMLOCKD_MOVABLE);
 }
 
-/* Unregisters the first @nr probes, to be registered again some time. */
-static void unregister(unsigned int nr)
+static void reset(struct kprobe *kprobe)
 {
-	while (nr--) {
-		unregister_kprobe(&probes[nr].kprobe);
-		probes[nr].kprobe.addr = NULL;
-		probes[nr].kprobe.flags = 0;
-	}
+	kprobe->addr = NULL;
+	kprobe->flags = 0;
 }
 
-/**
- * mlkd_future_arm - have the probes in place for @space
- * @space: its claim is held
- *
- * If they cannot be had, @space does without: its new mappings are locked, but
- * not pinned, and its own munlock() undoes our lock.
+static int register_probes(void)
+{
+	while (nr_registered < ARRAY_SIZE(probes)) {
+		struct kprobe *kprobe = &probes[nr_registered].kprobe;
+		int err = register_kprobe(kprobe);
+
+		if (err) {
+			reset(kprobe);
+			return err;
+		}
+		nr_registered++;
+	}
+	return 0;
+}
+
+/*
+ * A worker does this: it has to allocate, and where that fails, as it may for a
+ * task that is being killed for want of memory, the probe stays, unnoticed.
  */
-void mlkd_future_arm(struct mlkd_space *space)
-{
-	unsigned int i;
-	int err = 0;
-
-	if (space->armed)
-		return;
-	mutex_lock(&arm_mutex);
-	for (i = 0; !registered && !err && i < ARRAY_SIZE(probes); i++)
-		err = register_kprobe(&probes[i].kprobe);
-	if (!err) {
-		registered = true;
-		nr_armed++;
-		space->armed = true;
-	} else {
-		pr_warn_once("memlockd: no kprobe on %s (%d): new mappings are not pinned\n",
-			     probes[i - 1].kprobe.symbol_name, err);
-		unregister(i - 1);
-	}
-	mutex_unlock(&arm_mutex);
-}
-
 static void linger_work(struct work_struct *work)
 {
 	mutex_lock(&arm_mutex);
-	if (!nr_armed && registered) {
-		unregister(ARRAY_SIZE(probes));
-		registered = false;
+	while (!nr_armed && nr_registered) {
+		struct kprobe *kprobe = &probes[--nr_registered].kprobe;
+
+		unregister_kprobe(kprobe);
+		reset(kprobe);
 	}
 	mutex_unlock(&arm_mutex);
 }
 
 static DECLARE_DELAYED_WORK(linger, linger_work);
+
+/**
+ * mlkd_future_arm - have the probes in place for @space
+ * @space: its claim is held
+ *
+ * If this kernel has them not, @space does without: its new mappings are locked,
+ * but not pinned, and its own munlock() undoes our lock.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int mlkd_future_arm(struct mlkd_space *space)
+{
+	int err;
+
+	if (space->armed)
+		return 0;
+	mutex_lock(&arm_mutex);
+	err = register_probes();
+	if (!err) {
+		nr_armed++;
+		space->armed = true;
+	} else {
+		if (err != -ENOMEM)
+			pr_warn_once("memlockd: no kprobe on %s (%d): new mappings are not pinned\n",
+				     probes[nr_registered].kprobe.symbol_name, err);
+		/* What there is of them goes as if it had been in use. */
+		if (!nr_armed)
+			mod_delayed_work(system_percpu_wq, &linger, LINGER);
+	}
+	mutex_unlock(&arm_mutex);
+	return err == -ENOMEM ? err : 0;
+}
 
 /**
  * mlkd_future_disarm - @space does not need the probes any more

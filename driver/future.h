@@ -13,7 +13,7 @@ int mlkd_future_init(void);
 void mlkd_future_exit(void);
 
 bool mlkd_future_wanted(struct mlkd_mode mode);
-void mlkd_future_arm(struct mlkd_space *space);
+int mlkd_future_arm(struct mlkd_space *space);
 void mlkd_future_disarm(struct mlkd_space *space);
 void mlkd_future_soft_dirty(struct mlkd_space *space);
 

@@ -559,7 +559,9 @@ int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 	struct request request = { .task = task, .mode = mode, .bypass = bypass };
 	int err;
 
-	mlkd_future_arm(space);
+	err = mlkd_future_arm(space);
+	if (err)
+		goto out;
 	space->request++;
 	err = grow_stack(space, &request, stack_reserve, limit);
 	if (err)
