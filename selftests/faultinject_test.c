@@ -45,13 +45,25 @@ static const struct {
 	{ DEBUGFS "fail_page_alloc/task-filter", "Y", "N" },
 };
 
-FIXTURE(inject)
-{
+/**
+ * struct inject - what each test has
+ * @private: address of private memory of the target
+ * @shared: of shared memory
+ * @fd: the device
+ * @other: the same, for another holder
+ * @fail_nth: says which of our allocations fails
+ */
+struct inject {
 	struct counters start;
 	struct target target;
 	long private, shared;
 	int fd, other;
 	int fail_nth;
+};
+
+FIXTURE(inject)
+{
+	struct inject in;
 };
 
 static void put(const char *path, const char *text)
@@ -107,154 +119,155 @@ static void mark_workers(bool mark)
 
 FIXTURE_SETUP(inject)
 {
-	self->fail_nth = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
-	if (self->fail_nth < 0)
+	struct inject *in = &self->in;
+
+	in->fail_nth = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
+	if (in->fail_nth < 0)
 		SKIP(return, "this kernel injects no faults");
-	self->fd = device_open();
-	ASSERT_LE(0, self->fd);
-	self->other = device_open();
-	ASSERT_LE(0, self->other);
-	counters_start(&self->start);
-	target_start(&self->target);
-	self->private = target_call(&self->target, do_map, LEN, PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE);
-	self->shared = target_call(&self->target, do_map, LEN, PROT_READ | PROT_WRITE, MAP_SHARED);
-	ASSERT_LT(0, self->private);
-	ASSERT_LT(0, self->shared);
+	in->fd = device_open();
+	ASSERT_LE(0, in->fd);
+	in->other = device_open();
+	ASSERT_LE(0, in->other);
+	counters_start(&in->start);
+	target_start(&in->target);
+	in->private = target_call(&in->target, do_map, LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	in->shared = target_call(&in->target, do_map, LEN, PROT_READ | PROT_WRITE, MAP_SHARED);
+	ASSERT_LT(0, in->private);
+	ASSERT_LT(0, in->shared);
 	set_knobs(true);
 }
 
 FIXTURE_TEARDOWN(inject)
 {
-	if (!self->target.pid)
+	struct inject *in = &self->in;
+
+	if (!in->target.pid)
 		return;
 	set_knobs(false);
 	mark_workers(false);
-	target_stop(&self->target);
-	close(self->fd);
-	close(self->other);
-	EXPECT_TRUE(counters_back(&self->start));
+	target_stop(&in->target);
+	close(in->fd);
+	close(in->other);
+	EXPECT_TRUE(counters_back(&in->start));
 }
 
 /* ---- what is called ---- */
 
-typedef FIXTURE_DATA(inject) inject;
-
-static int lock(inject *self, int state, int flags)
+static int lock(struct inject *in, int state, int flags)
 {
-	return lock_pid(self->fd, self->target.pid, state, flags, NULL);
+	return lock_pid(in->fd, in->target.pid, state, flags, NULL);
 }
 
-static int lock_movable(inject *self) { return lock(self, L, LIKE_MLOCKALL); }
-static int lock_locked(inject *self) { return lock(self, L, CURRENT_FUTURE); }
-static int lock_current(inject *self) { return lock(self, L, MEMLOCKD_CURRENT); }
-static int lock_future(inject *self) { return lock(self, L, MEMLOCKD_FUTURE); }
-static int lock_super(inject *self) { return lock(self, S, CURRENT_FUTURE); }
-static int lock_all_flags(inject *self) { return lock(self, S, ALL_FLAGS); }
-static int unlock(inject *self) { return unlock_pid(self->fd, self->target.pid); }
+static int lock_movable(struct inject *in) { return lock(in, L, LIKE_MLOCKALL); }
+static int lock_locked(struct inject *in) { return lock(in, L, CURRENT_FUTURE); }
+static int lock_current(struct inject *in) { return lock(in, L, MEMLOCKD_CURRENT); }
+static int lock_future(struct inject *in) { return lock(in, L, MEMLOCKD_FUTURE); }
+static int lock_super(struct inject *in) { return lock(in, S, CURRENT_FUTURE); }
+static int lock_all_flags(struct inject *in) { return lock(in, S, ALL_FLAGS); }
+static int unlock(struct inject *in) { return unlock_pid(in->fd, in->target.pid); }
 
-static int lock_by_other(inject *self)
+static int lock_by_other(struct inject *in)
 {
-	return lock_pid(self->other, self->target.pid, S, CURRENT_FUTURE, NULL);
+	return lock_pid(in->other, in->target.pid, S, CURRENT_FUTURE, NULL);
 }
 
 /* Another holder's is left, which is less. */
-static int lock_by_both(inject *self)
+static int lock_by_both(struct inject *in)
 {
-	int err = lock_pid(self->other, self->target.pid, L, CURRENT_FUTURE, NULL);
+	int err = lock_pid(in->other, in->target.pid, L, CURRENT_FUTURE, NULL);
 
-	return err ?: lock_super(self);
+	return err ?: lock_super(in);
 }
 
-static int range_call(inject *self, unsigned long cmd, int state, long addr, long len)
+static int range_call(struct inject *in, unsigned long cmd, int state, long addr, long len)
 {
 	struct memlockd_range arg = {
 		.size = sizeof(arg),
-		.target = self->target.pid,
+		.target = in->target.pid,
 		.state = state,
 		.addr = addr,
 		.len = len,
 	};
 
-	return device_call(self->fd, cmd, &arg);
+	return device_call(in->fd, cmd, &arg);
 }
 
-static int lock_range(inject *self)
+static int lock_range(struct inject *in)
 {
-	return range_call(self, MEMLOCKD_IOC_LOCK_RANGE, S, self->private, LEN);
+	return range_call(in, MEMLOCKD_IOC_LOCK_RANGE, S, in->private, LEN);
 }
 
 /* The middle of what another range has. */
-static int lock_part(inject *self)
+static int lock_part(struct inject *in)
 {
-	return range_call(self, MEMLOCKD_IOC_LOCK_RANGE, L, self->private + 4 * PAGE, LEN / 2);
+	return range_call(in, MEMLOCKD_IOC_LOCK_RANGE, L, in->private + 4 * PAGE, LEN / 2);
 }
 
-static int lock_range_of_shared(inject *self)
+static int lock_range_of_shared(struct inject *in)
 {
-	return range_call(self, MEMLOCKD_IOC_LOCK_RANGE, L, self->shared, LEN);
+	return range_call(in, MEMLOCKD_IOC_LOCK_RANGE, L, in->shared, LEN);
 }
 
-static int unlock_range(inject *self)
+static int unlock_range(struct inject *in)
 {
-	return range_call(self, MEMLOCKD_IOC_UNLOCK_RANGE, 0, self->private, LEN);
+	return range_call(in, MEMLOCKD_IOC_UNLOCK_RANGE, 0, in->private, LEN);
 }
 
-static int unlock_part(inject *self)
+static int unlock_part(struct inject *in)
 {
-	return range_call(self, MEMLOCKD_IOC_UNLOCK_RANGE, 0, self->private + 4 * PAGE, PAGE);
+	return range_call(in, MEMLOCKD_IOC_UNLOCK_RANGE, 0, in->private + 4 * PAGE, PAGE);
 }
 
-static int lock_and_range(inject *self)
+static int lock_and_range(struct inject *in)
 {
-	return lock_range(self) ?: lock_super(self);
+	return lock_range(in) ?: lock_super(in);
 }
 
 /* What a lock does not know of: for SYNC. */
-static int lock_and_drop(inject *self)
+static int lock_and_drop(struct inject *in)
 {
-	return lock_super(self) ?:
-	       target_call(&self->target, do_advise, self->private, LEN / 2, 24);
+	return lock_super(in) ?:
+	       target_call(&in->target, do_advise, in->private, LEN / 2, 24);
 }
 
 /* What a lock without FUTURE does not cover: likewise. */
-static int lock_and_map(inject *self)
+static int lock_and_map(struct inject *in)
 {
-	int err = lock_current(self);
-	long addr = target_call(&self->target, do_map, LEN, PROT_READ, MAP_PRIVATE);
+	int err = lock_current(in);
+	long addr = target_call(&in->target, do_map, LEN, PROT_READ, MAP_PRIVATE);
 
-	return err ?: target_call(&self->target, do_unmap, addr, LEN, 0);
+	return err ?: target_call(&in->target, do_unmap, addr, LEN, 0);
 }
 
-static int call_sync(inject *self)
+static int call_sync(struct inject *in)
 {
-	struct memlockd_sync arg = { .size = sizeof(arg), .target = self->target.pid };
+	struct memlockd_sync arg = { .size = sizeof(arg), .target = in->target.pid };
 
-	return device_call(self->fd, MEMLOCKD_IOC_SYNC, &arg);
+	return device_call(in->fd, MEMLOCKD_IOC_SYNC, &arg);
 }
 
-static int call_status(inject *self)
+static int call_status(struct inject *in)
 {
 	struct memlockd_status status;
 
-	return status_pid(self->fd, self->target.pid, &status);
+	return status_pid(in->fd, in->target.pid, &status);
 }
 
-static int call_mappings(inject *self)
+static int call_mappings(struct inject *in)
 {
 	static struct memlockd_mapping rows[ROWS];
 	struct memlockd_mappings arg = {
 		.size = sizeof(arg),
-		.target = self->target.pid,
+		.target = in->target.pid,
 		.rows = (uintptr_t)rows,
 		.nr_rows = ROWS,
 		.row_size = sizeof(rows[0]),
 	};
 
-	return device_call(self->fd, MEMLOCKD_IOC_MAPPINGS, &arg);
+	return device_call(in->fd, MEMLOCKD_IOC_MAPPINGS, &arg);
 }
 
-static int call_list(inject *self)
+static int call_list(struct inject *in)
 {
 	static struct memlockd_holder rows[ROWS];
 	struct memlockd_list arg = {
@@ -264,17 +277,17 @@ static int call_list(inject *self)
 		.row_size = sizeof(rows[0]),
 	};
 
-	return device_call(self->fd, MEMLOCKD_IOC_LIST, &arg);
+	return device_call(in->fd, MEMLOCKD_IOC_LIST, &arg);
 }
 
-static int call_info(inject *self)
+static int call_info(struct inject *in)
 {
 	struct memlockd_info arg = { .size = sizeof(arg) };
 
-	return device_call(self->fd, MEMLOCKD_IOC_INFO, &arg);
+	return device_call(in->fd, MEMLOCKD_IOC_INFO, &arg);
 }
 
-static int call_open(inject *self)
+static int call_open(struct inject *in)
 {
 	int fd = device_open();
 
@@ -286,8 +299,8 @@ static int call_open(inject *self)
 /* Each call, from where it begins; and whether it can be made twice. */
 static const struct one {
 	const char *name;
-	int (*before)(inject *self);
-	int (*call)(inject *self);
+	int (*before)(struct inject *in);
+	int (*call)(struct inject *in);
 	bool once;
 } calls[] = {
 	{ "LOCK movable", NULL, lock_movable, false },
@@ -330,12 +343,12 @@ struct snapshot {
 	unsigned long state, flags, holders, ranges, locked, mappings_locked, pinned;
 };
 
-static void look(inject *self, struct snapshot *now)
+static void look(struct inject *in, struct snapshot *now)
 {
 	struct memlockd_status status;
 
 	memset(now, 0, sizeof(*now));
-	if (status_pid(self->fd, self->target.pid, &status)) {
+	if (status_pid(in->fd, in->target.pid, &status)) {
 		now->state = ~0UL;
 		return;
 	}
@@ -343,9 +356,9 @@ static void look(inject *self, struct snapshot *now)
 	now->flags = status.out_lock_flags;
 	now->holders = status.out_holders;
 	now->ranges = status.out_ranges;
-	now->locked = status_bytes(self->target.pid, "VmLck");
-	now->mappings_locked = vmas_locked(self->target.pid);
-	now->pinned = status_bytes(self->target.pid, "VmPin");
+	now->locked = status_bytes(in->target.pid, "VmLck");
+	now->mappings_locked = vmas_locked(in->target.pid);
+	now->pinned = status_bytes(in->target.pid, "VmPin");
 }
 
 static bool same(const struct snapshot *a, const struct snapshot *b)
@@ -366,16 +379,16 @@ static bool good(int err)
 }
 
 /* Back to a process that is not locked, and has pages to be faulted in. */
-static bool reset(inject *self)
+static bool reset(struct inject *in)
 {
 	static const struct snapshot none;
 	struct snapshot now;
-	int err = unlock_all(self->fd, self->target.pid);
+	int err = unlock_all(in->fd, in->target.pid);
 
 	if (!err || err == -ENOENT)
-		err = range_call(self, MEMLOCKD_IOC_UNLOCK_RANGE, 0, 0, 1L << 46);
-	target_call(&self->target, do_advise, self->private, LEN, MADV_DONTNEED);
-	look(self, &now);
+		err = range_call(in, MEMLOCKD_IOC_UNLOCK_RANGE, 0, 0, 1L << 46);
+	target_call(&in->target, do_advise, in->private, LEN, MADV_DONTNEED);
+	look(in, &now);
 	if ((!err || err == -ENOENT) && same(&now, &none))
 		return true;
 	print_snapshot("not undone", &now);
@@ -390,31 +403,31 @@ static bool reset(inject *self)
  */
 struct injection {
 	const char *name;
-	void (*arm)(inject *self, long nth);
-	bool (*disarm)(inject *self);
+	void (*arm)(struct inject *in, long nth);
+	bool (*disarm)(struct inject *in);
 	long (*step)(long nth);
 };
 
 /* One call with one failure; 1 when there was none to inject, -1 when it went wrong. */
-static int inject_one(inject *self, const struct one *one, const struct injection *how, long nth,
-		      unsigned int *failed)
+static int inject_one(struct inject *in, const struct one *one, const struct injection *how,
+		      long nth, unsigned int *failed)
 {
 	struct snapshot before, wanted, now;
 	int err = 0, again = 0;
 	bool injected;
 
-	if (!reset(self) || (one->before && one->before(self)))
+	if (!reset(in) || (one->before && one->before(in)))
 		return -1;
-	look(self, &before);
-	how->arm(self, nth);
-	err = one->call(self);
-	injected = how->disarm(self);
-	look(self, &now);
+	look(in, &before);
+	how->arm(in, nth);
+	err = one->call(in);
+	injected = how->disarm(in);
+	look(in, &now);
 	*failed += !!err;
 	/* The next one works, and does what it should. */
 	if (err || !one->once)
-		again = one->call(self);
-	look(self, &wanted);
+		again = one->call(in);
+	look(in, &wanted);
 	/* One that could not say so may have done its work. */
 	if (err == -EFAULT && one->once && (again == -ENOENT || again == -EPERM))
 		again = 0;
@@ -431,47 +444,49 @@ static int inject_one(inject *self, const struct one *one, const struct injectio
 	return -1;
 }
 
-static void sweep(struct __test_metadata *_metadata, inject *self, const struct injection *how)
+static void sweep(struct __test_metadata *_metadata, struct inject *in, const struct injection *how)
 {
 	unsigned int i, failed, times;
 	long nth;
 	int ret;
 
 	for (i = 0; i < ARRAY_SIZE(calls); i++) {
-		ret = times = failed = 0;
+		ret = 0;
+		times = 0;
+		failed = 0;
 		for (nth = 1; !ret && times < MOST; nth = how->step(nth)) {
-			ret = inject_one(self, &calls[i], how, nth, &failed);
+			ret = inject_one(in, &calls[i], how, nth, &failed);
 			times++;
 		}
 		printf("# %s: %s failed %u times, %u of them fatal\n", calls[i].name, how->name,
 		       times - 1, failed);
 		EXPECT_EQ(1, ret);
-		EXPECT_TRUE(reset(self));
+		EXPECT_TRUE(reset(in));
 	}
-	EXPECT_TRUE(counters_back(&self->start));
+	EXPECT_TRUE(counters_back(&in->start));
 }
 
 /* ---- allocations of the caller ---- */
 
-static void arm_nth(inject *self, long nth)
+static void arm_nth(struct inject *in, long nth)
 {
 	char text[16];
 	int len = snprintf(text, sizeof(text), "%ld", nth);
 
-	if (pwrite(self->fail_nth, text, len, 0) != len)
+	if (pwrite(in->fail_nth, text, len, 0) != len)
 		ksft_perror("fail-nth");
 }
 
-static bool disarm_nth(inject *self)
+static bool disarm_nth(struct inject *in)
 {
 	char text[16] = "";
 	long left;
 
 	/* To read it may fail, too: as one more that had nothing to do with the call. */
-	if (pread(self->fail_nth, text, sizeof(text) - 1, 0) <= 0)
+	if (pread(in->fail_nth, text, sizeof(text) - 1, 0) <= 0)
 		text[0] = '0';
 	left = atol(text);
-	arm_nth(self, 0);
+	arm_nth(in, 0);
 	return left <= 0;
 }
 
@@ -484,7 +499,7 @@ TEST_F_TIMEOUT(inject, each_allocation_of_the_caller, 3600)
 {
 	const struct injection how = { "allocation", arm_nth, disarm_nth, next_nth };
 
-	sweep(_metadata, self, &how);
+	sweep(_metadata, &self->in, &how);
 }
 
 /* ---- allocations of workers ---- */
@@ -505,11 +520,11 @@ static bool disarm_workers(const char *which)
 	return !read_number(path);
 }
 
-static void arm_pages(inject *self, long nth) { arm_workers("fail_page_alloc", nth, 100, 1); }
-static bool disarm_pages(inject *self) { return disarm_workers("fail_page_alloc"); }
+static void arm_pages(struct inject *in, long nth) { arm_workers("fail_page_alloc", nth, 100, 1); }
+static bool disarm_pages(struct inject *in) { return disarm_workers("fail_page_alloc"); }
 static long next_pages(long nth) { return nth + 1 + nth / 16; }
-static void arm_slab(inject *self, long nth) { arm_workers("failslab", nth, 100, 1); }
-static bool disarm_slab(inject *self) { return disarm_workers("failslab"); }
+static void arm_slab(struct inject *in, long nth) { arm_workers("failslab", nth, 100, 1); }
+static bool disarm_slab(struct inject *in) { return disarm_workers("failslab"); }
 static long next_slab(long nth) { return nth + 64 + nth / 8; }
 
 TEST_F_TIMEOUT(inject, pages_of_workers, 3600)
@@ -517,7 +532,7 @@ TEST_F_TIMEOUT(inject, pages_of_workers, 3600)
 	const struct injection how = { "page", arm_pages, disarm_pages, next_pages };
 
 	mark_workers(true);
-	sweep(_metadata, self, &how);
+	sweep(_metadata, &self->in, &how);
 }
 
 TEST_F_TIMEOUT(inject, bytes_of_workers, 3600)
@@ -525,7 +540,7 @@ TEST_F_TIMEOUT(inject, bytes_of_workers, 3600)
 	const struct injection how = { "byte", arm_slab, disarm_slab, next_slab };
 
 	mark_workers(true);
-	sweep(_metadata, self, &how);
+	sweep(_metadata, &self->in, &how);
 }
 
 /* ---- many at once ---- */
@@ -533,6 +548,7 @@ TEST_F_TIMEOUT(inject, bytes_of_workers, 3600)
 /* What fails then may fail in what undoes it, too. */
 TEST_F_TIMEOUT(inject, many_allocations_at_once, 3600)
 {
+	struct inject *in = &self->in;
 	struct snapshot before, now;
 	unsigned int i, times, failed = 0, done = 0;
 	int err;
@@ -540,17 +556,17 @@ TEST_F_TIMEOUT(inject, many_allocations_at_once, 3600)
 	mark_workers(true);
 	for (times = 0; times < 4; times++) {
 		for (i = 0; i < ARRAY_SIZE(calls); i++) {
-			ASSERT_TRUE(reset(self));
-			ASSERT_TRUE(!calls[i].before || !calls[i].before(self));
-			look(self, &before);
+			ASSERT_TRUE(reset(in));
+			ASSERT_TRUE(!calls[i].before || !calls[i].before(in));
+			look(in, &before);
 			put("/proc/self/make-it-fail", "1");
 			arm_workers("failslab", 0, 2 << 2 * times, -1);
 			arm_workers("fail_page_alloc", 0, 1 << 2 * times, -1);
-			err = calls[i].call(self);
+			err = calls[i].call(in);
 			put("/proc/self/make-it-fail", "0");
 			disarm_workers("failslab");
 			disarm_workers("fail_page_alloc");
-			look(self, &now);
+			look(in, &now);
 			failed += !!err;
 			done += !err;
 			EXPECT_TRUE(good(err) && (!err || same(&before, &now))) {
@@ -562,8 +578,8 @@ TEST_F_TIMEOUT(inject, many_allocations_at_once, 3600)
 	}
 	TH_LOG("%u calls failed, %u did not", failed, done);
 	EXPECT_LT(0, failed);
-	EXPECT_TRUE(reset(self));
-	EXPECT_TRUE(counters_back(&self->start));
+	EXPECT_TRUE(reset(in));
+	EXPECT_TRUE(counters_back(&in->start));
 }
 
 int main(int argc, char **argv)

@@ -27,18 +27,26 @@ struct field {
 	unsigned char at, width, kind;
 };
 
-#define FIELD(type, field, kind) { offsetof(struct type, field), \
-				   sizeof(((struct type *)0)->field), kind }
-#define BEGIN(type)	FIELD(type, size, SIZE), FIELD(type, flags, FLAGS)
-#define WHOM(type)	FIELD(type, target_type, TYPE), FIELD(type, target, TARGET)
+#define FIELD(type, name, kind)	{ offsetof(struct type, name), \
+				  sizeof(((struct type *)0)->name), kind }
 #define FIELDS		10
+
+/* Each structure begins so; and goes on so, if the call has a target. */
+static const struct field begin[] = {
+	FIELD(memlockd_unlock, size, SIZE), FIELD(memlockd_unlock, flags, FLAGS),
+};
+
+static const struct field whom[] = {
+	FIELD(memlockd_unlock, target_type, TYPE), FIELD(memlockd_unlock, target, TARGET),
+};
 
 /**
  * struct spec - an ioctl and its structure
  * @out: where the fields begin that the driver writes
  * @often: how often it is called
  * @row: size of its rows
- * @fields: those that the caller fills in; unused ones have no width
+ * @whom: it has a target
+ * @fields: what else the caller fills in; unused ones have no width
  */
 static const struct spec {
 	const char *name;
@@ -47,57 +55,44 @@ static const struct spec {
 	unsigned int out;
 	unsigned int often;
 	unsigned int row;
+	bool whom;
 	struct field fields[FIELDS];
 } specs[FUZZ_CMDS + 1] = {
 	{ "INFO", MEMLOCKD_IOC_INFO, sizeof(struct memlockd_info),
-	  offsetof(struct memlockd_info, out_version), 2, 0, {
-		BEGIN(memlockd_info),
-	} },
+	  offsetof(struct memlockd_info, out_version), 2, 0, false, { } },
 	{ "LOCK", MEMLOCKD_IOC_LOCK, sizeof(struct memlockd_lock),
-	  offsetof(struct memlockd_lock, out_limit), 10, 0, {
-		BEGIN(memlockd_lock), WHOM(memlockd_lock), FIELD(memlockd_lock, state, STATE),
-		FIELD(memlockd_lock, reserved, ZERO), FIELD(memlockd_lock, stack_reserve, STACK),
+	  offsetof(struct memlockd_lock, out_limit), 10, 0, true, {
+		FIELD(memlockd_lock, state, STATE), FIELD(memlockd_lock, reserved, ZERO),
+		FIELD(memlockd_lock, stack_reserve, STACK),
 	} },
 	{ "UNLOCK", MEMLOCKD_IOC_UNLOCK, sizeof(struct memlockd_unlock),
-	  sizeof(struct memlockd_unlock), 6, 0, {
-		BEGIN(memlockd_unlock), WHOM(memlockd_unlock),
-	} },
+	  sizeof(struct memlockd_unlock), 6, 0, true, { } },
 	{ "STATUS", MEMLOCKD_IOC_STATUS, sizeof(struct memlockd_status),
-	  offsetof(struct memlockd_status, out_state), 4, 0, {
-		BEGIN(memlockd_status), WHOM(memlockd_status),
-	} },
+	  offsetof(struct memlockd_status, out_state), 4, 0, true, { } },
 	{ "MAPPINGS", MEMLOCKD_IOC_MAPPINGS, sizeof(struct memlockd_mappings),
-	  offsetof(struct memlockd_mappings, out_rows), 4, sizeof(struct memlockd_mapping), {
-		BEGIN(memlockd_mappings), WHOM(memlockd_mappings),
+	  offsetof(struct memlockd_mappings, out_rows), 4, sizeof(struct memlockd_mapping), true, {
 		FIELD(memlockd_mappings, start, START), FIELD(memlockd_mappings, rows, ROWS),
 		FIELD(memlockd_mappings, nr_rows, NR_ROWS),
 		FIELD(memlockd_mappings, row_size, ROW_SIZE),
 	} },
 	{ "SYNC", MEMLOCKD_IOC_SYNC, sizeof(struct memlockd_sync),
-	  offsetof(struct memlockd_sync, out_locked), 4, 0, {
-		BEGIN(memlockd_sync), WHOM(memlockd_sync),
-	} },
+	  offsetof(struct memlockd_sync, out_locked), 4, 0, true, { } },
 	{ "LIST", MEMLOCKD_IOC_LIST, sizeof(struct memlockd_list),
-	  offsetof(struct memlockd_list, out_rows), 4, sizeof(struct memlockd_holder), {
-		BEGIN(memlockd_list), FIELD(memlockd_list, start, START),
-		FIELD(memlockd_list, rows, ROWS), FIELD(memlockd_list, nr_rows, NR_ROWS),
-		FIELD(memlockd_list, row_size, ROW_SIZE),
+	  offsetof(struct memlockd_list, out_rows), 4, sizeof(struct memlockd_holder), false, {
+		FIELD(memlockd_list, start, START), FIELD(memlockd_list, rows, ROWS),
+		FIELD(memlockd_list, nr_rows, NR_ROWS), FIELD(memlockd_list, row_size, ROW_SIZE),
 	} },
 	{ "LOCK_RANGE", MEMLOCKD_IOC_LOCK_RANGE, sizeof(struct memlockd_range),
-	  offsetof(struct memlockd_range, out_limit), 8, 0, {
-		BEGIN(memlockd_range), WHOM(memlockd_range), FIELD(memlockd_range, state, STATE),
-		FIELD(memlockd_range, reserved, ZERO), FIELD(memlockd_range, addr, ADDR),
-		FIELD(memlockd_range, len, LEN),
+	  offsetof(struct memlockd_range, out_limit), 8, 0, true, {
+		FIELD(memlockd_range, state, STATE), FIELD(memlockd_range, reserved, ZERO),
+		FIELD(memlockd_range, addr, ADDR), FIELD(memlockd_range, len, LEN),
 	} },
 	{ "UNLOCK_RANGE", MEMLOCKD_IOC_UNLOCK_RANGE, sizeof(struct memlockd_range),
-	  offsetof(struct memlockd_range, out_limit), 6, 0, {
-		BEGIN(memlockd_range), WHOM(memlockd_range), FIELD(memlockd_range, state, STATE),
-		FIELD(memlockd_range, reserved, ZERO), FIELD(memlockd_range, addr, ADDR),
-		FIELD(memlockd_range, len, LEN),
+	  offsetof(struct memlockd_range, out_limit), 6, 0, true, {
+		FIELD(memlockd_range, state, STATE), FIELD(memlockd_range, reserved, ZERO),
+		FIELD(memlockd_range, addr, ADDR), FIELD(memlockd_range, len, LEN),
 	} },
-	{ "no ioctl", 0, sizeof(struct memlockd_lock), 0, 1, 0, {
-		BEGIN(memlockd_lock), WHOM(memlockd_lock),
-	} },
+	{ "no ioctl", 0, sizeof(struct memlockd_lock), 0, 1, 0, true, { } },
 };
 
 /* The driver knows no more than these of each structure. */
@@ -281,18 +276,31 @@ static bool stranger(struct fuzzer *f, const struct draft *draft, uint64_t value
 	return (int32_t)value > 0 && (int32_t)value != draft->target;
 }
 
+static int fields_of(const struct spec *spec, struct field *fields)
+{
+	int i, nr = ARRAY_SIZE(begin);
+
+	memcpy(fields, begin, sizeof(begin));
+	if (spec->whom) {
+		memcpy(fields + nr, whom, sizeof(whom));
+		nr += ARRAY_SIZE(whom);
+	}
+	for (i = 0; spec->fields[i].width; i++)
+		fields[nr++] = spec->fields[i];
+	return nr;
+}
+
 static void draw_args(struct fuzzer *f, struct draft *draft)
 {
 	const struct spec *spec = draft->spec;
-	int nr = 0, left = draw(&f->seed, 3) ? 0 : 1 + draw(&f->seed, 3);
-	unsigned int i;
+	int left = draw(&f->seed, 3) ? 0 : 1 + draw(&f->seed, 3);
+	struct field fields[FIELDS];
+	int i, nr = fields_of(spec, fields);
 
 	for (i = 0; i < sizeof(draft->args); i++)
 		draft->args.bytes[i] = i < spec->size ? draw(&f->seed, 256) : 0;
-	while (nr < FIELDS && spec->fields[nr].width)
-		nr++;
 	for (i = 0; i < nr; i++) {
-		const struct field *field = &spec->fields[i];
+		const struct field *field = &fields[i];
 		uint64_t value = right_value(f, draft, field->kind);
 
 		if (left && draw(&f->seed, nr) < 2) {
@@ -430,8 +438,6 @@ static bool wrong(const struct fuzzer *f, const struct draft *draft, const struc
 /* Does the header name this error for this call? */
 static bool documented(const struct spec *spec, int err)
 {
-	bool targeted = spec->cmd != MEMLOCKD_IOC_INFO && spec->cmd != MEMLOCKD_IOC_LIST;
-
 	switch (-err) {
 	case 0:
 	case E2BIG:
@@ -444,7 +450,7 @@ static bool documented(const struct spec *spec, int err)
 		return spec->cmd != MEMLOCKD_IOC_INFO;
 	case EBADF:
 	case ESRCH:
-		return targeted;
+		return spec->whom;
 	case ENOENT:
 		return spec->cmd == MEMLOCKD_IOC_UNLOCK || spec->cmd == MEMLOCKD_IOC_SYNC ||
 		       spec->cmd == MEMLOCKD_IOC_UNLOCK_RANGE;
@@ -489,7 +495,7 @@ static const char *args_touched(const struct fuzzer *f, const struct fuzz_call *
 	unsigned int known = spec->size;
 
 	if (!call->room)
-		return filled(page, page + PAGE) ? NULL : "wrote to a pointer that it was not given";
+		return filled(page, page + PAGE) ? NULL : "wrote where it was not told to";
 	if (!filled(page, at) || !filled(at + call->room, page + PAGE))
 		return "wrote outside of the structure";
 	if (call->room < known || call->size < known)
@@ -639,8 +645,9 @@ void fuzz_print(const struct fuzz_call *call)
 {
 	unsigned int i;
 
-	printf("# %s %#x%s at %#llx, %u bytes there: %d\n#", fuzz_name(call->index), call->cmd,
-	       call->compat ? " (32-bit)" : "", (unsigned long long)call->at, call->room, call->err);
+	printf("# %s %#x%s at %#llx, %u bytes there: %s\n#", fuzz_name(call->index), call->cmd,
+	       call->compat ? " (32-bit)" : "", (unsigned long long)call->at, call->room,
+	       strerror(-call->err));
 	for (i = 0; i < FUZZ_ARG; i += 4)
 		printf(" %08x", *(const uint32_t *)(call->arg + i));
 	printf("\n");
