@@ -91,6 +91,9 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 		}
 		cond_resched();
 	}
+	/* Memory may have run out for it, and it has been killed for that. */
+	if (err == -ENOMEM && walk->task && mlkd_target_gone(walk->task, mm))
+		err = -ESRCH;
 	return err;
 }
 
