@@ -205,15 +205,18 @@ TEST_F(debug, uprobe_in_superlocked_text)
 		SKIP(return, "no uprobes here: %s", strerror(errno));
 	for (i = 0; i < 3; i++) {
 		ASSERT_TRUE(write_number(TRACING "events/memlockd_test/probed/enable", 1));
+		drain_batches();
 		EXPECT_EQ(3, target_call(&self->target, do_probed, 2, 0, 0));
 		TH_LOG("probed: %ld faults", self->target.minflt + self->target.majflt);
 		ASSERT_TRUE(write_number(TRACING "events/memlockd_test/probed/enable", 0));
+		drain_batches();
 		EXPECT_EQ(4, target_call(&self->target, do_probed, 3, 0, 0));
 		TH_LOG("no longer: %ld faults", self->target.minflt + self->target.majflt);
 		/* The kernel has put other pages there: lock those, too. */
 		ASSERT_EQ(0, lock_pid(self->fd, self->target.pid, S, CURRENT_FUTURE, NULL));
 		EXPECT_EQ(5, target_call(&self->target, do_probed, 4, 0, 0));
 		EXPECT_EQ(0, self->target.minflt + self->target.majflt);
+		drain_batches();
 	}
 	hits = uprobe_hits();
 	TH_LOG("%ld hits", hits);

@@ -260,7 +260,7 @@ void set_limit(pid_t pid, unsigned long bytes)
  * is counted. move_pages(2) drains the batches of all CPUs first thing, and
  * changes nothing when it "moves" a page to where it is.
  */
-static void drain_batches(void)
+void drain_batches(void)
 {
 	static char here;
 	void *page = &here;

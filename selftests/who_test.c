@@ -312,7 +312,9 @@ static void check_exec_is_refused(struct __test_metadata *_metadata, struct targ
 	EXPECT_EQ(0, target_call(client, do_all, fd, MEMLOCKD_TARGET_PID, t->pid));
 	EXPECT_EQ(0, target_call(client, do_all, fd, MEMLOCKD_TARGET_PIDFD, pidfd));
 	EXPECT_EQ(0, target_call(client, do_all, fd, MEMLOCKD_TARGET_PROC_MEM, mem));
+	drain_batches();
 	ASSERT_EQ(0, target_call(client, do_lock, fd, t->pid, STATE_FLAGS(S, CURRENT_FUTURE)));
+	drain_batches();
 	target_post(t, do_exec_program, 0, 0, 0);
 	ASSERT_TRUE(echoes(t));
 	TH_LOG("the target is now uid %ld, euid %ld", uid_of(t->pid, 0), uid_of(t->pid, 1));
