@@ -333,7 +333,10 @@ static int populate_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		end = min(end, *next);
 	}
 
-	if (want.pinned) {
+	/* Of hugetlb GUP faults in what is not there, and as base pages. */
+	if (want.pinned && (!is_vm_hugetlb_page(vma) ||
+			    mlkd_pgtable_level(walk->space->mm, start, next) !=
+				    MLKD_PGTABLE_NONE)) {
 		nr = pin_present(walk, start, end, want.gup_flags);
 		if (nr > 0) {
 			*next = start + (nr << PAGE_SHIFT);
