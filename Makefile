@@ -80,7 +80,7 @@ bench-icount: ## instructions of each page and call, against tools/bench/icount.
 	@guest/setup host
 	@$(MAKE) --no-print-directory -C tools/bench
 	@guest/run --count --mem 1024 --timeout 1800 -- build/bench/bench --count --size 32 --rounds 2 \
-		$(if $(RECORD),--record,--baseline) tools/bench/icount.baseline $(CASES)
+		--json build/bench-icount.json $(if $(RECORD),--record,--baseline) tools/bench/icount.baseline $(CASES)
 
 install: ## the module by DKMS, for the running kernel and its successors; the rest into PREFIX=/usr/local
 	@packaging/install

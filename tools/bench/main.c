@@ -167,8 +167,7 @@ int main(int argc, char **argv)
 		measure(c, &results[c - cases]);
 		print_result(c, &results[c - cases]);
 	}
-	if (!counting)
-		print_targets(results);
+	print_targets(results);
 	if (json)
 		write_json(json, results, rounds);
 	if (record)

@@ -19,8 +19,10 @@ def rows_of(bench):
             if "ratio" in row and row["state"] in STATES and row["what"] in SHOWN]
 
 
-def time_text(row):
+def value_text(bench, row):
     each = row["value"]["median"]
+    if bench["counted"]:
+        return f"{each:.0f}"
     for unit, size in (("ns", 1e4), ("us", 1e7)):
         if each < size:
             return f"{each / (size / 1e4):.0f} {unit}" if unit == "ns" else f"{each / 1e3:.1f} {unit}"
@@ -28,7 +30,8 @@ def time_text(row):
 
 
 def print_table(bench):
-    print("| case | state | what | time | ratio to | ratio | middle half | least | target |")
+    print(f"| case | state | what | {'instructions' if bench['counted'] else 'time'} | ratio to | ratio "
+          "| middle half | of least | target |")
     print("|---|---|---|---|---|---|---|---|---|")
     peers = {(row["case"], row["state"], row["what"]): row for row in bench["rows"]}
     for row in rows_of(bench):
@@ -37,7 +40,7 @@ def print_table(bench):
         target = row.get("target")
         verdict = "" if target is None else \
             f"{target:g}: {'met' if ratio['median'] <= target else '**missed**'}"
-        print(f"| {row['case']} | {row['state'].replace('|', chr(92) + '|')} | {row['what']} | {time_text(row)} "
+        print(f"| {row['case']} | {row['state'].replace('|', chr(92) + '|')} | {row['what']} | {value_text(bench, row)} "
               f"| {row['peer']} | {ratio['median']:.2f} | {ratio['q1']:.2f} .. {ratio['q3']:.2f} "
               f"| {row['value']['min'] / peer['value']['min']:.2f} | {verdict} |")
 
@@ -73,8 +76,8 @@ def plot(bench, path):
     axes.set_yticks(range(len(labels)), labels, fontsize=8)
     axes.invert_yaxis()
     axes.grid(axis="x", which="both", linewidth=0.3)
-    axes.set_xlabel("times as long as mlockall(2) or munlockall(2) by the process itself; "
-                    "green: as an unlocked process without probes")
+    axes.set_xlabel(f"{'instructions' if bench['counted'] else 'time'}, as a multiple of what mlockall(2) or munlockall(2) "
+                    "takes;\nwith probes armed: of what it takes without")
     axes.legend(loc="lower right", fontsize=8)
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})

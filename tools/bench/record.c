@@ -82,7 +82,7 @@ static void case_counts(const struct bench_case *c, const struct result *r, coun
 			struct summary s = summary_of(r, variant, metric);
 			char key[128];
 
-			if (!s.nr || variant == PEER)
+			if (!s.nr || variant == PEER || !(c->variants & V(variant)))
 				continue;
 			snprintf(key, sizeof(key), "%s, %s, %s", c->name, variant_name(c, variant),
 				 metric_name(c, metric));
