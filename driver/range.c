@@ -254,6 +254,29 @@ static void note_before(struct mlkd_space *space, struct part *part)
 	mas_unlock(&mas);
 }
 
+static bool to_flag(const struct part *part, struct vm_area_struct *vma)
+{
+	return inside(part, vma) && !(vma->vm_flags & VM_LOCKED) &&
+	       mlkd_vma_lockable(vma);
+}
+
+/* What is missing in there would stay locked, if this is undone. */
+static int note_flagged(struct mm_struct *mm, struct part *part)
+{
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+	int err = 0;
+
+	vma_iter_init(&vmi, mm, part->start);
+	for_each_vma_range(vmi, vma, part->end) {
+		if (to_flag(part, vma))
+			err = note(&part->flagged, vma);
+		if (err)
+			break;
+	}
+	return err;
+}
+
 /* Notes the range, and flags the mappings that are in it as a whole. */
 static int raise(struct mlkd_space *space, struct part *part,
 		 struct mlkd_limit *limit)
@@ -274,6 +297,8 @@ static int raise(struct mlkd_space *space, struct part *part,
 	if (!err)
 		err = check(space, part, limit);
 	if (!err)
+		err = note_flagged(mm, part);
+	if (!err)
 		err = note_range(space, part);
 	if (!err) {
 		err = mlkd_wired_reserve(space, space->mode, false, limit);
@@ -285,11 +310,8 @@ static int raise(struct mlkd_space *space, struct part *part,
 
 	vma_iter_init(&vmi, mm, part->start);
 	for_each_vma_range(vmi, vma, part->end) {
-		if (!inside(part, vma) || (vma->vm_flags & VM_LOCKED) ||
-		    !mlkd_vma_lockable(vma))
+		if (!to_flag(part, vma))
 			continue;
-		/* What is missing in there stays locked, if this is undone. */
-		note(&part->flagged, vma);
 		if (!mlkd_vma_private(vma))
 			mlkd_shared_unmap(vma, scratch);
 		vm_flags_set(vma, VM_LOCKED);
