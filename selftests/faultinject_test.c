@@ -473,7 +473,8 @@ static void arm_nth(struct inject *in, long nth)
 	char text[16];
 	int len = snprintf(text, sizeof(text), "%ld", nth);
 
-	if (pwrite(in->fail_nth, text, len, 0) != len)
+	/* What is left of it may fail the first of them. */
+	if (pwrite(in->fail_nth, text, len, 0) != len && pwrite(in->fail_nth, text, len, 0) != len)
 		ksft_perror("fail-nth");
 }
 
