@@ -431,8 +431,10 @@ int mlkd_range_lock(struct mlkd_space *space, struct task_struct *task, u32 stat
 		note_before(space, &part);
 		clear_flags(space, &part);
 		mmap_write_unlock(space->mm);
-		release(space, &part);
 	}
+	/* What was mapped anew meanwhile is not of the range, but may be pinned. */
+	if (err || !mlkd_ranges_cover(space, start, end, &state))
+		release(space, &part);
 	if (err == -ENOMEM)
 		limit->which = MEMLOCKD_LIMIT_MEMORY;
 out:

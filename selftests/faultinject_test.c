@@ -52,6 +52,7 @@ static const struct {
  * @fd: the device
  * @other: the same, for another holder
  * @fail_nth: says which of our allocations fails
+ * @make_it_fail: that the same is done to us as to the workers
  */
 struct inject {
 	struct counters start;
@@ -59,6 +60,7 @@ struct inject {
 	long private, shared;
 	int fd, other;
 	int fail_nth;
+	int make_it_fail;
 };
 
 FIXTURE(inject)
@@ -124,6 +126,8 @@ FIXTURE_SETUP(inject)
 	in->fail_nth = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
 	if (in->fail_nth < 0)
 		SKIP(return, "this kernel injects no faults");
+	in->make_it_fail = open("/proc/self/make-it-fail", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, in->make_it_fail);
 	in->fd = device_open();
 	ASSERT_LE(0, in->fd);
 	in->other = device_open();
@@ -386,7 +390,7 @@ static bool reset(struct inject *in)
 	int err = unlock_all(in->fd, in->target.pid);
 
 	if (!err || err == -ENOENT)
-		err = range_call(in, MEMLOCKD_IOC_UNLOCK_RANGE, 0, 0, 1L << 46);
+		err = range_call(in, MEMLOCKD_IOC_UNLOCK_RANGE, 0, 0, 1L << 47);
 	target_call(&in->target, do_advise, in->private, LEN, MADV_DONTNEED);
 	look(in, &now);
 	if ((!err || err == -ENOENT) && same(&now, &none))
@@ -560,11 +564,12 @@ TEST_F_TIMEOUT(inject, many_allocations_at_once, 3600)
 			ASSERT_TRUE(reset(in));
 			ASSERT_TRUE(!calls[i].before || !calls[i].before(in));
 			look(in, &before);
-			put("/proc/self/make-it-fail", "1");
 			arm_workers("failslab", 0, 2 << 2 * times, -1);
 			arm_workers("fail_page_alloc", 0, 1 << 2 * times, -1);
+			/* That allocates nothing. */
+			ASSERT_EQ(1, pwrite(in->make_it_fail, "1", 1, 0));
 			err = calls[i].call(in);
-			put("/proc/self/make-it-fail", "0");
+			ASSERT_EQ(1, pwrite(in->make_it_fail, "0", 1, 0));
 			disarm_workers("failslab");
 			disarm_workers("fail_page_alloc");
 			look(in, &now);
