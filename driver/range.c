@@ -423,6 +423,12 @@ int mlkd_range_lock(struct mlkd_space *space, struct task_struct *task, u32 stat
 
 	setup(&part);
 	err = raise(space, &part, limit);
+	if (err && limit->which == MEMLOCKD_LIMIT_MAX_WIRED && mlkd_wired_refresh()) {
+		*limit = (struct mlkd_limit){};
+		destroy(&part);
+		setup(&part);
+		err = raise(space, &part, limit);
+	}
 	if (err)
 		goto out;
 	err = mlkd_populate(space, task, part.mode, start, end);
