@@ -217,11 +217,6 @@ static int unlock_range(struct inject *in)
 	return range_call(in, MEMLOCKD_IOC_UNLOCK_RANGE, 0, in->private, LEN);
 }
 
-static int unlock_part(struct inject *in)
-{
-	return range_call(in, MEMLOCKD_IOC_UNLOCK_RANGE, 0, in->private + 4 * PAGE, PAGE);
-}
-
 static int lock_and_range(struct inject *in)
 {
 	return lock_range(in) ?: lock_super(in);
@@ -337,7 +332,6 @@ static const struct one {
 	{ "LOCK_RANGE of a part of a range", lock_range, lock_part, false },
 	{ "LOCK_RANGE beside a lock", lock_locked, lock_range, false },
 	{ "UNLOCK_RANGE", lock_range, unlock_range, true },
-	{ "UNLOCK_RANGE of a part of it", lock_range, unlock_part, true },
 	{ "UNLOCK_RANGE beside a lock", lock_and_range, unlock_range, true },
 };
 
