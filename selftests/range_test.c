@@ -313,4 +313,16 @@ TEST_F(range, ends_with_exec_and_is_not_inherited)
 	EXPECT_EQ(0, status.out_pinned);
 }
 
+/* There is no way to split a mapping from outside: it is locked as long as a part of it is. */
+TEST_F(range, unlocked_part_by_part_leaves_nothing)
+{
+	pid_t pid = self->target.pid;
+
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN));
+	check(_metadata, self, LEN, LEN, LEN);
+	ASSERT_EQ(0, unlock_range(self->fd, pid, self->addr + PAGE, PAGE));
+	ASSERT_EQ(0, unlock_range(self->fd, pid, self->addr, LEN));
+	check(_metadata, self, 0, 0, 0);
+}
+
 TEST_HARNESS_MAIN
