@@ -403,9 +403,12 @@ static void undo(struct mlkd_space *space, unsigned long request,
 		u32 state;
 
 		if (!locked(vma) || !mlkd_vma_lockable(vma) ||
-		    !mlkd_owners_ours_since(owners, vma, request) ||
-		    mlkd_ranges_cover(space, vma->vm_start, vma->vm_end, &state))
+		    !mlkd_owners_ours_since(owners, vma, request))
 			continue;
+		if (mlkd_ranges_cover(space, vma->vm_start, vma->vm_end, &state)) {
+			mlkd_ranges_keep(space, vma);
+			continue;
+		}
 		/* Left behind, munlock() would take it for a lock that was counted. */
 		vm_flags_clear(vma, VM_LOCKED | VM_LOCKONFAULT);
 		mm->locked_vm -= vma_pages(vma);

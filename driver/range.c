@@ -9,7 +9,8 @@
  * split it: they hold private pages, and shared ones not.
  *
  * What is noted here is which pins are wanted even if no lock of the whole wants
- * them.
+ * them, and which mappings are VM_LOCKED for ranges: these lose it when the last
+ * range in them goes.
  */
 #include <linux/maple_tree.h>
 #include <linux/mm.h>
@@ -33,7 +34,7 @@
  * @start: first address
  * @end: address behind the last
  * @bypass: RLIMIT_MEMLOCK is not applied
- * @flagged: what has become VM_LOCKED for it, or was
+ * @flagged: mappings that have become VM_LOCKED for it, or are no more
  * @before: what was noted of it before
  */
 struct part {
@@ -137,9 +138,19 @@ void mlkd_ranges_unmap(struct mlkd_space *space, unsigned long start,
 	unsigned long from = start, to = end;
 	u32 state;
 
-	if (mlkd_ranges_next(space, &from, &to, &state))
-		mtree_store_range(&space->ranges, start, end - 1, NULL,
-				  GFP_NOWAIT | __GFP_NOWARN);
+	if (!mlkd_ranges_next(space, &from, &to, &state))
+		return;
+	mtree_store_range(&space->ranges, start, end - 1, NULL,
+			  GFP_NOWAIT | __GFP_NOWARN);
+	mtree_store_range(&space->range_flags, start, end - 1, NULL,
+			  GFP_NOWAIT | __GFP_NOWARN);
+}
+
+/* @vma stays VM_LOCKED, for ranges alone; there is no way to fail. */
+void mlkd_ranges_keep(struct mlkd_space *space, struct vm_area_struct *vma)
+{
+	mtree_store_range(&space->range_flags, vma->vm_start, vma->vm_end - 1,
+			  xa_mk_value(0), GFP_KERNEL | __GFP_NOFAIL);
 }
 
 static bool inside(const struct part *part, struct vm_area_struct *vma)
@@ -314,6 +325,7 @@ static int raise(struct mlkd_space *space, struct part *part,
 			continue;
 		if (!mlkd_vma_private(vma))
 			mlkd_shared_unmap(vma, scratch);
+		mlkd_ranges_keep(space, vma);
 		vm_flags_set(vma, VM_LOCKED);
 		mm->locked_vm += vma_pages(vma);
 	}
@@ -362,6 +374,8 @@ static void clear_flags(struct mlkd_space *space, struct part *part)
 	for_each_vma_range(vmi, vma, part->end) {
 		if (!(vma->vm_flags & VM_LOCKED) || !noted(&part->flagged, vma))
 			continue;
+		mtree_store_range(&space->range_flags, vma->vm_start,
+				  vma->vm_end - 1, NULL, GFP_KERNEL | __GFP_NOFAIL);
 		vm_flags_clear(vma, VM_LOCKED | VM_LOCKONFAULT);
 		mm->locked_vm -= vma_pages(vma);
 	}
@@ -448,23 +462,34 @@ out:
 	return err;
 }
 
-/* Forgets the range, and says what of it loses its VM_LOCKED. */
+/* Is there a range in [@start, @end)? */
+static bool any_range(struct mlkd_space *space, unsigned long start,
+		      unsigned long end)
+{
+	u32 state;
+
+	return mlkd_ranges_next(space, &start, &end, &state);
+}
+
+/*
+ * Forgets the range, and says which mappings lose their VM_LOCKED: those that have
+ * it for ranges, and none left.  part->start and part->end become theirs.
+ */
 static int forget(struct mlkd_space *space, struct part *part)
 {
+	unsigned long start = part->start, end = part->end;
 	struct mlkd_owners *owners = &space->owners;
-	unsigned long from = part->start, to = part->end;
 	struct vm_area_struct *vma;
 	struct vma_iterator vmi;
-	u32 state;
 	int err;
 
-	if (!mlkd_ranges_next(space, &from, &to, &state))
+	if (!any_range(space, start, end))
 		return -ENOENT;
-	vma_iter_init(&vmi, space->mm, part->start);
-	for_each_vma_range(vmi, vma, part->end) {
-		if (!inside(part, vma) || !(vma->vm_flags & VM_LOCKED) ||
-		    !mlkd_vma_lockable(vma) ||
-		    !mlkd_ranges_cover(space, vma->vm_start, vma->vm_end, &state))
+	vma_iter_init(&vmi, space->mm, start);
+	for_each_vma_range(vmi, vma, end) {
+		if (!(vma->vm_flags & VM_LOCKED) || !noted(&space->range_flags, vma) ||
+		    any_range(space, vma->vm_start, start) ||
+		    any_range(space, end, vma->vm_end))
 			continue;
 		/* The whole is locked: it is that lock's alone from now on. */
 		if (space->active &&
@@ -474,9 +499,11 @@ static int forget(struct mlkd_space *space, struct part *part)
 			err = note(&part->flagged, vma);
 		if (err)
 			return err;
+		part->start = min(part->start, vma->vm_start);
+		part->end = max(part->end, vma->vm_end);
 	}
-	return mtree_store_range(&space->ranges, part->start, part->end - 1,
-				 NULL, GFP_KERNEL_ACCOUNT);
+	return mtree_store_range(&space->ranges, start, end - 1, NULL,
+				 GFP_KERNEL_ACCOUNT);
 }
 
 /**

@@ -10,6 +10,7 @@
 struct mlkd_limit;
 struct mlkd_space;
 struct task_struct;
+struct vm_area_struct;
 
 int mlkd_range_lock(struct mlkd_space *space, struct task_struct *task, u32 state,
 		    unsigned long start, unsigned long end, bool bypass,
@@ -25,6 +26,7 @@ bool mlkd_ranges_cover(struct mlkd_space *space, unsigned long start,
 		       unsigned long end, u32 *state);
 void mlkd_ranges_drop_pins(struct mlkd_space *space, unsigned long start,
 			   unsigned long end, bool munlock);
+void mlkd_ranges_keep(struct mlkd_space *space, struct vm_area_struct *vma);
 void mlkd_ranges_unmap(struct mlkd_space *space, unsigned long start,
 		       unsigned long end);
 

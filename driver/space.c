@@ -95,6 +95,7 @@ void mlkd_space_put(struct mlkd_space *space)
 	mlkd_pins_destroy(&space->pins);
 	mlkd_owners_destroy(&space->owners);
 	mtree_destroy(&space->ranges);
+	mtree_destroy(&space->range_flags);
 	mmdrop(space->mm);
 	kfree_rcu(space, rcu);
 	module_put(THIS_MODULE);
@@ -200,6 +201,7 @@ static struct mlkd_space *alloc_space(struct mm_struct *mm)
 	mlkd_wired_setup(&space->wired);
 	mlkd_owners_setup(&space->owners);
 	mt_init(&space->ranges);
+	mt_init(&space->range_flags);
 	mlkd_pins_setup(&space->pins, mm);
 	mlkd_heal_setup(&space->heal);
 	return space;

@@ -36,6 +36,7 @@ struct mlkd_target;
  * @owners: whose VM_LOCKED is
  * @pins: the pins
  * @ranges: parts of it that are locked apart from the whole; see range.c
+ * @range_flags: mappings that are VM_LOCKED for these
  * @heal: what is to be made writable again
  * @request: number of the last lock request; changed by who has claimed it
  * @active: there is a lock, or one is being made
@@ -64,7 +65,7 @@ struct mlkd_target;
  *
  * Lock order: mmap_lock, the mutex of wired.c, then one of the leaves: the table's
  * lock, @lock, that of holder.c, @pins.chunks, @owners.tree, @ranges,
- * @heal.lock.
+ * @range_flags, @heal.lock.
  */
 struct mlkd_space {
 	struct mmu_notifier notifier;
@@ -84,6 +85,7 @@ struct mlkd_space {
 	struct mlkd_owners owners;
 	struct mlkd_pins pins;
 	struct maple_tree ranges;
+	struct maple_tree range_flags;
 	struct mlkd_heal heal;
 	unsigned long request;
 	bool active;

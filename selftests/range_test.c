@@ -175,6 +175,9 @@ TEST_F(range, what_the_process_has_split_itself_counts)
 	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, part, LEN / 2));
 	check(_metadata, self, LEN / 2, LEN / 2, LEN / 2);
 	ASSERT_EQ(0, unlock_range(self->fd, pid, part, LEN / 2));
+	/* Its own lock stays its own. */
+	check(_metadata, self, LEN / 2, 0, 0);
+	ASSERT_EQ(0, target_call(&self->target, do_munlock, part, LEN / 2, 0));
 	check(_metadata, self, 0, 0, 0);
 }
 
@@ -215,6 +218,7 @@ TEST_F(range, shared_memory_as_a_whole_only)
 	EXPECT_EQ(0, lock_range(self->fd, pid, variant->state, addr + PAGE, PAGE));
 	check(_metadata, self, PAGE, 0, PAGE);
 	ASSERT_EQ(0, unlock_range(self->fd, pid, addr, LEN));
+	ASSERT_EQ(0, target_call(&self->target, do_munlock, addr, LEN, 0));
 	check(_metadata, self, 0, 0, 0);
 }
 
