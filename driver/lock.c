@@ -56,20 +56,16 @@ static bool locked(struct vm_area_struct *vma)
 static int check_rlimit(struct mlkd_space *space, const struct request *request,
 			unsigned long new, struct mlkd_limit *limit)
 {
-	unsigned long rlimit = mlkd_target_memlock_limit(request->task);
-	unsigned long total = space->mm->locked_vm + new;
+	unsigned long rlimit, total = space->mm->locked_vm + new;
 	bool future = request->mode.flags & MEMLOCKD_FUTURE;
 	bool more = new || (future && !space->future);
 
-	if (total <= rlimit >> PAGE_SHIFT || mlkd_target_unlimited(request->task))
-		return 0;
 	if (request->bypass ? !future : !more)
 		return 0;
-	limit->which = request->bypass ? MEMLOCKD_LIMIT_FUTURE :
-		       MEMLOCKD_LIMIT_RLIMIT_MEMLOCK;
-	limit->needed = (u64)total << PAGE_SHIFT;
-	limit->allowed = rlimit;
-	return -ENOMEM;
+	if (!mlkd_target_over_limit(request->task, total, &rlimit))
+		return 0;
+	return mlkd_limit_met(limit, request->bypass ? MEMLOCKD_LIMIT_FUTURE :
+			      MEMLOCKD_LIMIT_RLIMIT_MEMLOCK, total, rlimit);
 }
 
 /* @extra: pages that the caller is going to add to what is mapped. */
@@ -109,13 +105,10 @@ static int check_limits(struct mlkd_space *space, const struct request *request,
 		return err;
 	/* Pages may be mapped shared twice, but those of one mapping are different. */
 	unique += largest >> PAGE_SHIFT;
-	if (unique > totalram_pages()) {
-		limit->which = MEMLOCKD_LIMIT_RAM;
-		limit->needed = (u64)unique << PAGE_SHIFT;
-		limit->allowed = (u64)totalram_pages() << PAGE_SHIFT;
-		return -ENOMEM;
-	}
-	return 0;
+	if (unique <= totalram_pages())
+		return 0;
+	return mlkd_limit_met(limit, MEMLOCKD_LIMIT_RAM, unique,
+			      (u64)totalram_pages() << PAGE_SHIFT);
 }
 
 /**

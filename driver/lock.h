@@ -5,6 +5,9 @@
 #ifndef _MEMLOCKD_LOCK_H
 #define _MEMLOCKD_LOCK_H
 
+#include <linux/errno.h>
+#include <linux/mm.h>
+
 #include "policy.h"
 
 struct mlkd_space;
@@ -20,6 +23,16 @@ struct mlkd_limit {
 	u64 needed;
 	u64 allowed;
 };
+
+/* @pages are more than the @allowed bytes of @which. */
+static inline int mlkd_limit_met(struct mlkd_limit *limit, u32 which,
+				 unsigned long pages, u64 allowed)
+{
+	limit->which = which;
+	limit->needed = (u64)pages << PAGE_SHIFT;
+	limit->allowed = allowed;
+	return -ENOMEM;
+}
 
 int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 	      struct mlkd_mode mode, bool bypass, u64 stack_reserve,

@@ -162,8 +162,7 @@ static bool inside(const struct part *part, struct vm_area_struct *vma)
 static int check(struct mlkd_space *space, struct part *part,
 		 struct mlkd_limit *limit)
 {
-	unsigned long rlimit = mlkd_target_memlock_limit(part->task);
-	unsigned long total, new = 0, next = part->start;
+	unsigned long rlimit, total, new = 0, next = part->start;
 	struct mm_struct *mm = space->mm;
 	struct vm_area_struct *vma;
 	struct vma_iterator vmi;
@@ -190,14 +189,10 @@ static int check(struct mlkd_space *space, struct part *part,
 		return -ENOMEM;
 
 	total = mm->locked_vm + new;
-	if (new && total > rlimit >> PAGE_SHIFT && !part->bypass &&
-	    !mlkd_target_unlimited(part->task)) {
-		limit->which = MEMLOCKD_LIMIT_RLIMIT_MEMLOCK;
-		limit->needed = (u64)total << PAGE_SHIFT;
-		limit->allowed = rlimit;
-		return -ENOMEM;
-	}
-	return 0;
+	if (!new || part->bypass ||
+	    !mlkd_target_over_limit(part->task, total, &rlimit))
+		return 0;
+	return mlkd_limit_met(limit, MEMLOCKD_LIMIT_RLIMIT_MEMLOCK, total, rlimit);
 }
 
 /* Notes @vma in @tree. */

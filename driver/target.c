@@ -248,7 +248,7 @@ unsigned long mlkd_target_memlock_limit(struct task_struct *task)
 }
 
 /* The core kernel does not hold a process with CAP_IPC_LOCK to the limit. */
-bool mlkd_target_unlimited(struct task_struct *task)
+static bool unlimited(struct task_struct *task)
 {
 	const struct cred *cred = get_task_cred(task);
 	bool ret = cred->user_ns == &init_user_ns &&
@@ -256,6 +256,14 @@ bool mlkd_target_unlimited(struct task_struct *task)
 
 	put_cred(cred);
 	return ret;
+}
+
+/* Are @pages locked more than RLIMIT_MEMLOCK, which *@limit is set to, allows? */
+bool mlkd_target_over_limit(struct task_struct *task, unsigned long pages,
+			    unsigned long *limit)
+{
+	*limit = mlkd_target_memlock_limit(task);
+	return pages > *limit >> PAGE_SHIFT && !unlimited(task);
 }
 
 /* Page faults of all threads, those that have exited included. */

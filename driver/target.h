@@ -24,7 +24,8 @@ int mlkd_target_get(struct mlkd_target *target, u32 type, s32 id);
 void mlkd_target_put(struct mlkd_target *target);
 bool mlkd_target_gone(struct task_struct *task, struct mm_struct *mm);
 unsigned long mlkd_target_memlock_limit(struct task_struct *task);
-bool mlkd_target_unlimited(struct task_struct *task);
+bool mlkd_target_over_limit(struct task_struct *task, unsigned long pages,
+			    unsigned long *limit);
 void mlkd_target_faults(struct task_struct *task, u64 *minor, u64 *major);
 
 #endif /* _MEMLOCKD_TARGET_H */

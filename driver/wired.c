@@ -277,15 +277,15 @@ static int replace(struct mlkd_space *space, struct mlkd_wired *new,
 	total += new->pages - wired->pages;
 
 	if (limit && total > before && total > max) {
-		limit->which = MEMLOCKD_LIMIT_MAX_WIRED;
-		limit->needed = (u64)total << PAGE_SHIFT;
-		limit->allowed = (u64)max << PAGE_SHIFT;
+		int err = mlkd_limit_met(limit, MEMLOCKD_LIMIT_MAX_WIRED, total,
+					 (u64)max << PAGE_SHIFT);
+
 		total -= new->pages - wired->pages;
 		/* Their files are still there, so that this takes no memory. */
 		insert(wired->ranges, wired->nr_ranges);
 		remove(new->ranges, new->nr_ranges);
 		prune(new->ranges, new->nr_ranges);
-		return -ENOMEM;
+		return err;
 	}
 	peak = max(peak, total);
 	prune(wired->ranges, wired->nr_ranges);
