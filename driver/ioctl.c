@@ -106,8 +106,7 @@ static int lock_for(struct mlkd_space *space, struct mlkd_client *client,
 		    struct mlkd_holder *holder, struct mlkd_target *target,
 		    u64 stack_reserve, struct mlkd_limit *limit)
 {
-	bool bypass = READ_ONCE(mlkd_old_mlock) ||
-		      (holder->mode.flags & MEMLOCKD_BYPASS);
+	bool bypass = holder->mode.flags & MEMLOCKD_BYPASS;
 	u64 begin = ktime_get_boottime_ns();
 	struct mlkd_mode mode;
 	LIST_HEAD(former);
@@ -208,7 +207,6 @@ static int do_sync(struct mlkd_client *client, union ioctl_args *args)
 	struct mlkd_target target;
 	struct mlkd_space *space;
 	unsigned long locked, pinned;
-	bool bypass;
 	int err;
 
 	if (sync->flags)
@@ -227,10 +225,10 @@ static int do_sync(struct mlkd_client *client, union ioctl_args *args)
 	err = 0;
 	locked = READ_ONCE(space->mm->locked_vm);
 	pinned = atomic_long_read(&space->pins.nr_pages);
-	bypass = READ_ONCE(mlkd_old_mlock) || mlkd_holders_bypass(space);
 	if (space->mode.flags & MEMLOCKD_CURRENT)
-		err = mlkd_lock(space, target.task, space->mode, bypass,
-				space->stack_reserve, &limit);
+		err = mlkd_lock(space, target.task, space->mode,
+				mlkd_holders_bypass(space), space->stack_reserve,
+				&limit);
 	else
 		mlkd_populate_future(space, 0, 0);
 	if (err)
@@ -415,7 +413,6 @@ static int whole_pages(const struct memlockd_range *range, unsigned long *start,
 static int do_lock_range(struct mlkd_client *client, union ioctl_args *args)
 {
 	struct memlockd_range *range = &args->range;
-	bool bypass = READ_ONCE(mlkd_old_mlock);
 	struct mlkd_limit limit = {};
 	struct mlkd_target target;
 	struct mlkd_space *space;
@@ -438,7 +435,7 @@ static int do_lock_range(struct mlkd_client *client, union ioctl_args *args)
 	err = PTR_ERR_OR_ZERO(space);
 	if (!err) {
 		err = mlkd_range_lock(space, target.task, range->state, start, end,
-				      bypass, &limit);
+				      &limit);
 		mlkd_space_release(space);
 	} else if (err == -ENOMEM) {
 		limit.which = MEMLOCKD_LIMIT_MEMORY;

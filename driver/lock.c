@@ -23,6 +23,7 @@
 
 #include "compat.h"
 #include "future.h"
+#include "knobs.h"
 #include "lock.h"
 #include "munlock.h"
 #include "populate.h"
@@ -552,7 +553,11 @@ int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 	      struct mlkd_mode mode, bool bypass, u64 stack_reserve,
 	      struct mlkd_limit *limit)
 {
-	struct request request = { .task = task, .mode = mode, .bypass = bypass };
+	struct request request = {
+		.task = task,
+		.mode = mode,
+		.bypass = bypass || READ_ONCE(mlkd_old_mlock),
+	};
 	int err;
 
 	err = mlkd_future_arm(space);
@@ -563,10 +568,8 @@ int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 	if (err)
 		goto out;
 	err = raise(space, &request, limit);
-	if (err && limit->which == MEMLOCKD_LIMIT_MAX_WIRED && mlkd_wired_refresh()) {
-		*limit = (struct mlkd_limit){};
+	if (err && mlkd_wired_again(limit))
 		err = raise(space, &request, limit);
-	}
 	if (err)
 		goto out;
 	if (mode.flags & MEMLOCKD_CURRENT)

@@ -18,6 +18,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "knobs.h"
 #include "lock.h"
 #include "munlock.h"
 #include "populate.h"
@@ -33,7 +34,6 @@
  * @mode: what it is to have
  * @start: first address
  * @end: address behind the last
- * @bypass: RLIMIT_MEMLOCK is not applied
  * @flagged: mappings that have become VM_LOCKED for it, or are no more
  * @before: what was noted of it before
  */
@@ -42,7 +42,6 @@ struct part {
 	struct mlkd_mode mode;
 	unsigned long start;
 	unsigned long end;
-	bool bypass;
 	struct maple_tree flagged;
 	struct maple_tree before;
 };
@@ -189,7 +188,7 @@ static int check(struct mlkd_space *space, struct part *part,
 		return -ENOMEM;
 
 	total = mm->locked_vm + new;
-	if (!new || part->bypass ||
+	if (!new || READ_ONCE(mlkd_old_mlock) ||
 	    !mlkd_target_over_limit(part->task, total, &rlimit))
 		return 0;
 	return mlkd_limit_met(limit, MEMLOCKD_LIMIT_RLIMIT_MEMLOCK, total, rlimit);
@@ -412,13 +411,12 @@ static void destroy(struct part *part)
  * @state: &enum memlockd_state; not MEMLOCKD_STATE_UNLOCKED
  * @start: first address, of a page
  * @end: address behind the last, of a page; beyond @start
- * @bypass: the process's RLIMIT_MEMLOCK is not applied
  * @limit: set when a limit is met
  *
  * Return: 0; or -ENOMEM, -EOPNOTSUPP, -EINTR, -ESRCH, and nothing has changed.
  */
 int mlkd_range_lock(struct mlkd_space *space, struct task_struct *task, u32 state,
-		    unsigned long start, unsigned long end, bool bypass,
+		    unsigned long start, unsigned long end,
 		    struct mlkd_limit *limit)
 {
 	struct part part = {
@@ -426,16 +424,13 @@ int mlkd_range_lock(struct mlkd_space *space, struct task_struct *task, u32 stat
 		.mode = { .state = state, .flags = MEMLOCKD_CURRENT },
 		.start = start,
 		.end = end,
-		.bypass = bypass,
 	};
 	int err;
 
 	setup(&part);
 	err = raise(space, &part, limit);
-	if (err && limit->which == MEMLOCKD_LIMIT_MAX_WIRED && mlkd_wired_refresh()) {
-		*limit = (struct mlkd_limit){};
+	if (err && mlkd_wired_again(limit)) {
 		destroy(&part);
-		setup(&part);
 		err = raise(space, &part, limit);
 	}
 	if (err)

@@ -13,7 +13,7 @@ struct task_struct;
 struct vm_area_struct;
 
 int mlkd_range_lock(struct mlkd_space *space, struct task_struct *task, u32 state,
-		    unsigned long start, unsigned long end, bool bypass,
+		    unsigned long start, unsigned long end,
 		    struct mlkd_limit *limit);
 int mlkd_range_unlock(struct mlkd_space *space, unsigned long start,
 		      unsigned long end);

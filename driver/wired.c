@@ -390,14 +390,11 @@ static struct mlkd_space *next_stale(unsigned int pass)
 	return NULL;
 }
 
-/**
- * mlkd_wired_refresh - count again what has changed
- *
- * Called without any lock.  Stops when the caller is killed.
- *
- * Return: there is less now than before.
+/*
+ * Counts again what has changed, and says whether there is less now.  Called
+ * without any lock.  Stops when the caller is killed.
  */
-bool mlkd_wired_refresh(void)
+static bool refresh(void)
 {
 	static unsigned int last_pass;
 	unsigned long before, after;
@@ -436,10 +433,24 @@ bool mlkd_wired_refresh(void)
 	return after < before;
 }
 
+/**
+ * mlkd_wired_again - is a request that was refused to be tried again?
+ * @limit: what it has met; cleared, if so
+ *
+ * What has been unmapped, or has ended, may still be in the count.
+ */
+bool mlkd_wired_again(struct mlkd_limit *limit)
+{
+	if (limit->which != MEMLOCKD_LIMIT_MAX_WIRED || !refresh())
+		return false;
+	*limit = (struct mlkd_limit){};
+	return true;
+}
+
 /* Pages in the count now. */
 unsigned long mlkd_wired_now(void)
 {
-	mlkd_wired_refresh();
+	refresh();
 	return READ_ONCE(total);
 }
 

@@ -22,7 +22,7 @@ struct mlkd_wired_range;
  * @nr_ranges: how many
  * @locked_vm: of the mm, when it was counted
  * @map_count: likewise
- * @pass: when it was last looked at by mlkd_wired_refresh()
+ * @pass: when it was last looked at by refresh()
  * @stale: it has unmapped or mapped something since
  * @gone: it is locked no more, and not to be counted again
  *
@@ -47,7 +47,7 @@ int mlkd_wired_reserve(struct mlkd_space *space, struct mlkd_mode mode, bool all
 		       struct mlkd_limit *limit);
 void mlkd_wired_recount(struct mlkd_space *space, struct mlkd_mode mode);
 void mlkd_wired_drop(struct mlkd_space *space);
-bool mlkd_wired_refresh(void);
+bool mlkd_wired_again(struct mlkd_limit *limit);
 
 unsigned long mlkd_wired_now(void);
 unsigned long mlkd_wired_peak(void);
