@@ -16,7 +16,6 @@
  * flagged (owner.c remembers the number of the request) and the pins that the
  * old mode does not ask for.  undo() of the first request of all is unlocking.
  */
-#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -337,6 +336,18 @@ out_free:
 	return err;
 }
 
+/* What the process does from now on is done under @mode; mmap_lock is held for writing. */
+static void settle(struct mlkd_space *space, struct mlkd_mode mode)
+{
+	if (mode.state != MEMLOCKD_STATE_SUPERLOCKED)
+		back_to_scanners(space);
+	space->future_mode = future_of(mode);
+	space->future = mode.flags & MEMLOCKD_FUTURE;
+	space->heal.on = mode.flags & MEMLOCKD_HEAL;
+	space->active = mode.state != MEMLOCKD_STATE_UNLOCKED;
+	mlkd_wired_recount(space, mode);
+}
+
 /* Gives the pins back that walk->mode does not ask for. */
 static int trim_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		     unsigned long start, unsigned long end, unsigned long *next)
@@ -361,30 +372,16 @@ static int undo_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	return 0;
 }
 
-struct undo_job {
-	struct work_struct work;
-	struct mlkd_walk walk;
-};
-
-static void undo_work(struct work_struct *work)
-{
-	struct undo_job *job = container_of(work, struct undo_job, work);
-
-	kthread_use_mm(job->walk.space->mm);
-	mlkd_walk(&job->walk, undo_step);
-	kthread_unuse_mm(job->walk.space->mm);
-}
-
 /* Undoes request number @request and what came after it, down to @mode. */
 static void undo(struct mlkd_space *space, unsigned long request,
 		 struct mlkd_mode mode)
 {
 	struct mlkd_owners *owners = &space->owners;
 	struct mm_struct *mm = space->mm;
-	struct undo_job job = {
-		.walk.space = space,
-		.walk.mode = mode,
-		.walk.request = request,
+	struct mlkd_walk walk = {
+		.space = space,
+		.mode = mode,
+		.request = request,
 	};
 	struct vm_area_struct *vma;
 	struct vma_iterator vmi;
@@ -408,33 +405,23 @@ static void undo(struct mlkd_space *space, unsigned long request,
 		mm->locked_vm -= vma_pages(vma);
 		cond_resched();
 	}
-	if (mode.state != MEMLOCKD_STATE_SUPERLOCKED)
-		back_to_scanners(space);
-	space->future_mode = future_of(mode);
-	space->future = mode.flags & MEMLOCKD_FUTURE;
-	space->heal.on = mode.flags & MEMLOCKD_HEAL;
-	space->active = mode.state != MEMLOCKD_STATE_UNLOCKED;
-	mlkd_wired_recount(space, mode);
+	settle(space, mode);
 	mmap_write_unlock(mm);
 
-	/* One page; there is no way to fail from here. */
-	job.walk.pages = kcalloc(MLKD_CHUNK_PAGES, sizeof(*job.walk.pages),
-				 GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
-	/* By a worker: GUP does nothing for a caller that is being killed. */
-	mlkd_run_in_worker(&job.work, undo_work);
-	kfree(job.walk.pages);
+	mlkd_walk_by_worker(&walk, undo_step);
 
 	if (mode.state == MEMLOCKD_STATE_UNLOCKED) {
 		/* What the target has moved about while we walked. */
 		mlkd_ranges_drop_pins(space, 0, ULONG_MAX, true);
+		/* Then the space ends now. */
 		if (mlkd_ranges_empty(space))
 			return;
 	}
-	/* Else the space ends now. */
 	mmap_write_lock(mm);
-	forget_owners(space, request);
 	if (mode.state == MEMLOCKD_STATE_UNLOCKED)
 		mlkd_owners_clear(owners);
+	else
+		forget_owners(space, request);
 	mmap_write_unlock(mm);
 }
 
@@ -456,14 +443,8 @@ static int finish(struct mlkd_space *space, struct mlkd_mode mode)
 			space->owners.future = 0;
 		}
 	}
-	if (!err && mode.state != MEMLOCKD_STATE_SUPERLOCKED)
-		back_to_scanners(space);
-	if (!err) {
-		space->future_mode = future_of(mode);
-		space->future = mode.flags & MEMLOCKD_FUTURE;
-		space->heal.on = mode.flags & MEMLOCKD_HEAL;
-		mlkd_wired_recount(space, mode);
-	}
+	if (!err)
+		settle(space, mode);
 	mmap_write_unlock(mm);
 	if (err)
 		return err;
@@ -538,6 +519,13 @@ static int grow_stack(struct mlkd_space *space, const struct request *request,
 	return err;
 }
 
+static void set_mode(struct mlkd_space *space, struct mlkd_mode mode)
+{
+	spin_lock(&space->lock);
+	space->mode = mode;
+	spin_unlock(&space->lock);
+}
+
 /**
  * mlkd_lock - bring an address space to exactly @mode
  * @space: the space; its claim is held
@@ -584,9 +572,7 @@ int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 	/* FUTURE alone leaves alone what is locked already, as mlockall(2) does. */
 	mode.flags |= space->mode.flags & MEMLOCKD_CURRENT;
 	space->stack_reserve = stack_reserve;
-	spin_lock(&space->lock);
-	space->mode = mode;
-	spin_unlock(&space->lock);
+	set_mode(space, mode);
 out:
 	if (err == -ENOMEM && !limit->which)
 		limit->which = MEMLOCKD_LIMIT_MEMORY;
@@ -609,9 +595,7 @@ int mlkd_lower(struct mlkd_space *space, struct mlkd_mode mode)
 	err = finish(space, mode);
 	if (err)
 		return err;
-	spin_lock(&space->lock);
-	space->mode = mode;
-	spin_unlock(&space->lock);
+	set_mode(space, mode);
 	return 0;
 }
 
@@ -625,7 +609,5 @@ void mlkd_unlock(struct mlkd_space *space)
 		return;
 
 	undo(space, MLKD_FIRST_REQUEST, (struct mlkd_mode){});
-	spin_lock(&space->lock);
-	space->mode = (struct mlkd_mode){};
-	spin_unlock(&space->lock);
+	set_mode(space, (struct mlkd_mode){});
 }

@@ -44,12 +44,6 @@ void mlkd_owners_clear(struct mlkd_owners *owners)
 	owners->future = 0;
 }
 
-void mlkd_owners_destroy(struct mlkd_owners *owners)
-{
-	mtree_destroy(&owners->mergeable);
-	mtree_destroy(&owners->tree);
-}
-
 /* @vma is about to be locked, by request number @request. */
 int mlkd_owners_set_ours(struct mlkd_owners *owners, struct vm_area_struct *vma,
 			 unsigned long request)

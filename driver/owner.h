@@ -29,7 +29,6 @@ struct mlkd_owners {
 
 void mlkd_owners_setup(struct mlkd_owners *owners);
 void mlkd_owners_clear(struct mlkd_owners *owners);
-void mlkd_owners_destroy(struct mlkd_owners *owners);
 
 int mlkd_owners_set_ours(struct mlkd_owners *owners, struct vm_area_struct *vma,
 			 unsigned long request);

@@ -30,6 +30,7 @@
 #include "shared.h"
 #include "space.h"
 #include "target.h"
+#include "worker.h"
 
 /* A look at a mapping that needs nothing counts as this many pages of a step. */
 #define STEP_VMA_COST	16
@@ -95,6 +96,41 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 	if (err == -ENOMEM && walk->task && mlkd_target_gone(walk->task, mm))
 		err = -ESRCH;
 	return err;
+}
+
+struct walk_job {
+	struct work_struct work;
+	struct mlkd_walk *walk;
+	mlkd_step_fn step;
+};
+
+static void walk_work(struct work_struct *work)
+{
+	struct walk_job *job = container_of(work, struct walk_job, work);
+	struct mm_struct *mm = job->walk->space->mm;
+
+	kthread_use_mm(mm);
+	mlkd_walk(job->walk, job->step);
+	kthread_unuse_mm(mm);
+}
+
+/**
+ * mlkd_walk_by_worker - mlkd_walk() for what must be done, and cannot fail
+ * @walk: the walk, without @pages
+ * @step: what to do
+ *
+ * GUP does nothing for a caller that is being killed, but for a worker it does; and
+ * one that has borrowed the address space gets at its pages fastest.
+ */
+void mlkd_walk_by_worker(struct mlkd_walk *walk, mlkd_step_fn step)
+{
+	struct walk_job job = { .walk = walk, .step = step };
+
+	/* One page. */
+	walk->pages = kcalloc(MLKD_CHUNK_PAGES, sizeof(*walk->pages),
+			      GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+	mlkd_run_in_worker(&job.work, walk_work);
+	kfree(walk->pages);
 }
 
 /* Secretmem, which GUP refuses. */
@@ -548,41 +584,6 @@ static bool take_share(struct mlkd_crew *crew, struct mlkd_walk *walk)
 	return found;
 }
 
-/* Works until nothing is left, in the target's address space. */
-static void work_along(struct mlkd_crew *crew, bool first)
-{
-	struct mlkd_walk walk = {
-		.space = crew->space,
-		.task = crew->task,
-		.caller = crew->caller,
-		.mode = crew->mode,
-		.crew = first ? crew : NULL,
-	};
-	int err = first ? -ENOMEM : 0;
-
-	if (walk_alloc(&walk))
-		err = 0;
-	while (walk.pages && !err && !READ_ONCE(crew->err) &&
-	       take_share(crew, &walk))
-		err = mlkd_walk(&walk, crew_step);
-	if (err)
-		WRITE_ONCE(crew->err, err);
-	kfree(walk.pages);
-}
-
-/* The first worker is about to have @nr pages cleared. */
-static void count_fresh(struct mlkd_crew *crew, unsigned long nr)
-{
-	bool was_much = crew->fresh >= MUCH_TO_CLEAR;
-	unsigned int i, size = min_t(unsigned int, num_online_cpus(), MAX_CREW);
-
-	crew->fresh += nr;
-	if (was_much || crew->fresh < MUCH_TO_CLEAR)
-		return;
-	for (i = 1; i < size; i++)
-		queue_work(system_dfl_wq, &crew->members[i].work);
-}
-
 /*
  * vvar holds the clocks of its process's time namespace.  Its fault handler takes
  * that from current, and warns when current has another address space: so it
@@ -616,18 +617,52 @@ static void prefault_vvar(struct mm_struct *mm, struct task_struct *task)
 	mmap_read_unlock(mm);
 }
 
+/* Works until nothing is left, in the target's address space. */
+static void work_along(struct mlkd_crew *crew, bool first)
+{
+	struct mlkd_walk walk = {
+		.space = crew->space,
+		.task = crew->task,
+		.caller = crew->caller,
+		.mode = crew->mode,
+		.crew = first ? crew : NULL,
+	};
+	int err = first ? -ENOMEM : 0;
+
+	if (walk_alloc(&walk))
+		err = 0;
+	while (walk.pages && !err && !READ_ONCE(crew->err) &&
+	       take_share(crew, &walk))
+		err = mlkd_walk(&walk, crew_step);
+	if (err)
+		WRITE_ONCE(crew->err, err);
+	kfree(walk.pages);
+	if (first && crew->last == ULONG_MAX)
+		prefault_vvar(crew->space->mm, crew->task);
+}
+
+/* The first worker is about to have @nr pages cleared. */
+static void count_fresh(struct mlkd_crew *crew, unsigned long nr)
+{
+	bool was_much = crew->fresh >= MUCH_TO_CLEAR;
+	unsigned int i, size = min_t(unsigned int, num_online_cpus(), MAX_CREW);
+
+	crew->fresh += nr;
+	if (was_much || crew->fresh < MUCH_TO_CLEAR)
+		return;
+	for (i = 1; i < size; i++)
+		queue_work(system_dfl_wq, &crew->members[i].work);
+}
+
 static void crew_work(struct work_struct *work)
 {
 	struct member *member = container_of(work, struct member, work);
 	struct mlkd_crew *crew = member->crew;
 	struct mm_struct *mm = crew->space->mm;
-	bool first = member == crew->members;
 	struct mem_cgroup *old = set_active_memcg(crew->memcg);
 
 	kthread_use_mm(mm);
-	work_along(crew, first);
-	if (first && crew->last == ULONG_MAX)
-		prefault_vvar(mm, crew->task);
+	work_along(crew, member == crew->members);
 	kthread_unuse_mm(mm);
 	set_active_memcg(old);
 }
@@ -651,13 +686,10 @@ static int populate_by_crew(const struct mlkd_walk *walk)
 		member->crew = &crew;
 		INIT_WORK_ONSTACK(&member->work, crew_work);
 	}
-	if (current->mm == crew.space->mm) {
+	if (current->mm == crew.space->mm)
 		work_along(&crew, true);
-		if (!walk->end)
-			prefault_vvar(crew.space->mm, crew.task);
-	} else {
+	else
 		queue_work(system_dfl_wq, &crew.members[0].work);
-	}
 	/* It is the first that queues the others. */
 	for (member = crew.members; member < crew.members + MAX_CREW; member++) {
 		flush_work(&member->work);

@@ -26,7 +26,6 @@
 #include "shared.h"
 #include "space.h"
 #include "target.h"
-#include "worker.h"
 
 /**
  * struct part - a range that is to be locked or unlocked
@@ -330,11 +329,6 @@ out_free:
 	return err;
 }
 
-struct release_job {
-	struct work_struct work;
-	struct mlkd_walk walk;
-};
-
 static int release_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 			unsigned long start, unsigned long end,
 			unsigned long *next)
@@ -348,13 +342,6 @@ static int release_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	if (!mlkd_want(vma, space->mode).pinned)
 		mlkd_ranges_drop_pins(space, start, *next, !locked);
 	return 0;
-}
-
-static void release_work(struct work_struct *work)
-{
-	struct release_job *job = container_of(work, struct release_job, work);
-
-	mlkd_walk(&job->walk, release_step);
 }
 
 /* Clears the flags that the range has set; mmap_lock is held for writing. */
@@ -379,17 +366,13 @@ static void clear_flags(struct mlkd_space *space, struct part *part)
 /* Gives up the pins of the range, as far as nobody else wants them. */
 static void release(struct mlkd_space *space, struct part *part)
 {
-	struct release_job job = {
-		.walk.space = space,
-		.walk.start = part->start,
-		.walk.end = part->end,
+	struct mlkd_walk walk = {
+		.space = space,
+		.start = part->start,
+		.end = part->end,
 	};
 
-	job.walk.pages = kcalloc(MLKD_CHUNK_PAGES, sizeof(*job.walk.pages),
-				 GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
-	/* By a worker: GUP does nothing for a caller that is being killed. */
-	mlkd_run_in_worker(&job.work, release_work);
-	kfree(job.walk.pages);
+	mlkd_walk_by_worker(&walk, release_step);
 }
 
 static void setup(struct part *part)

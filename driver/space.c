@@ -93,7 +93,7 @@ void mlkd_space_put(struct mlkd_space *space)
 	if (!refcount_dec_and_test(&space->ref))
 		return;
 	mlkd_pins_destroy(&space->pins);
-	mlkd_owners_destroy(&space->owners);
+	mlkd_owners_clear(&space->owners);
 	mtree_destroy(&space->ranges);
 	mtree_destroy(&space->range_flags);
 	mmdrop(space->mm);
