@@ -47,6 +47,11 @@ union ioctl_args {
 	struct memlockd_range range;
 };
 
+static u64 bytes(unsigned long pages)
+{
+	return (u64)pages << PAGE_SHIFT;
+}
+
 static int do_info(struct mlkd_client *client, union ioctl_args *args)
 {
 	struct memlockd_info *info = &args->info;
@@ -60,9 +65,9 @@ static int do_info(struct mlkd_client *client, union ioctl_args *args)
 	info->out_page_size = PAGE_SIZE;
 	info->out_lock_flags = LOCK_FLAGS;
 	info->out_locked_processes = mlkd_spaces_count();
-	info->out_pinned = (u64)mlkd_pins_total() << PAGE_SHIFT;
-	info->out_wired = (u64)mlkd_wired_now() << PAGE_SHIFT;
-	info->out_wired_peak = (u64)mlkd_wired_peak() << PAGE_SHIFT;
+	info->out_pinned = bytes(mlkd_pins_total());
+	info->out_wired = bytes(mlkd_wired_now());
+	info->out_wired_peak = bytes(mlkd_wired_peak());
 	info->out_max_wired = min_t(u64, READ_ONCE(mlkd_max_wired),
 				    U64_MAX >> PAGE_SHIFT) << PAGE_SHIFT;
 	return 0;
@@ -159,8 +164,8 @@ static int do_lock(struct mlkd_client *client, union ioctl_args *args)
 	}
 
 	err = lock_for(space, client, holder, &target, lock->stack_reserve, &limit);
-	lock->out_locked = (u64)READ_ONCE(space->mm->locked_vm) << PAGE_SHIFT;
-	lock->out_pinned = (u64)atomic_long_read(&space->pins.nr_pages) << PAGE_SHIFT;
+	lock->out_locked = bytes(READ_ONCE(space->mm->locked_vm));
+	lock->out_pinned = bytes(atomic_long_read(&space->pins.nr_pages));
 	mlkd_space_release(space);
 	/* The lock stands; who is killed or gone does not miss the numbers. */
 	if (!err)
@@ -237,8 +242,8 @@ static int do_sync(struct mlkd_client *client, union ioctl_args *args)
 	locked = max(READ_ONCE(space->mm->locked_vm), locked) - locked;
 	pinned = max_t(unsigned long, atomic_long_read(&space->pins.nr_pages),
 		       pinned) - pinned;
-	sync->out_locked = (u64)locked << PAGE_SHIFT;
-	sync->out_pinned = (u64)pinned << PAGE_SHIFT;
+	sync->out_locked = bytes(locked);
+	sync->out_pinned = bytes(pinned);
 out_space:
 	mlkd_space_release(space);
 out:
@@ -263,7 +268,7 @@ static int do_status(struct mlkd_client *client, union ioctl_args *args)
 
 	limit = mlkd_target_memlock_limit(target.task);
 	status->out_memlock_limit = limit == RLIM_INFINITY ? U64_MAX : limit;
-	status->out_locked = (u64)READ_ONCE(target.mm->locked_vm) << PAGE_SHIFT;
+	status->out_locked = bytes(READ_ONCE(target.mm->locked_vm));
 	mlkd_target_faults(target.task, &minor, &major);
 
 	space = mlkd_space_find(target.mm);
@@ -276,7 +281,7 @@ static int do_status(struct mlkd_client *client, union ioctl_args *args)
 		status->out_lock_flags = mode.flags;
 		mlkd_holders_status(space, status, minor, major);
 	}
-	status->out_pinned = (u64)atomic_long_read(&space->pins.nr_pages) << PAGE_SHIFT;
+	status->out_pinned = bytes(atomic_long_read(&space->pins.nr_pages));
 	status->out_bookkeeping = mlkd_pins_bytes(&space->pins);
 	status->out_healed = atomic_long_read(&space->heal.healed);
 	status->out_ranges = mlkd_ranges_bytes(space);
@@ -410,18 +415,22 @@ static int whole_pages(const struct memlockd_range *range, unsigned long *start,
 	return 0;
 }
 
-static int do_lock_range(struct mlkd_client *client, union ioctl_args *args)
+static bool bad_range_state(u32 state, bool lock)
 {
-	struct memlockd_range *range = &args->range;
+	if (!lock)
+		return state != MEMLOCKD_STATE_UNLOCKED;
+	return state != MEMLOCKD_STATE_LOCKED && state != MEMLOCKD_STATE_SUPERLOCKED;
+}
+
+static int do_range(struct memlockd_range *range, bool lock)
+{
 	struct mlkd_limit limit = {};
 	struct mlkd_target target;
 	struct mlkd_space *space;
 	unsigned long start, end;
 	int err;
 
-	if (range->flags || range->reserved ||
-	    (range->state != MEMLOCKD_STATE_LOCKED &&
-	     range->state != MEMLOCKD_STATE_SUPERLOCKED))
+	if (range->flags || range->reserved || bad_range_state(range->state, lock))
 		return -EINVAL;
 	err = whole_pages(range, &start, &end);
 	if (err)
@@ -431,11 +440,12 @@ static int do_lock_range(struct mlkd_client *client, union ioctl_args *args)
 		return err;
 	if (start == end)
 		goto out;
-	space = mlkd_space_claim(&target, true);
+	space = mlkd_space_claim(&target, lock);
 	err = PTR_ERR_OR_ZERO(space);
 	if (!err) {
-		err = mlkd_range_lock(space, target.task, range->state, start, end,
-				      &limit);
+		err = lock ? mlkd_range_lock(space, target.task, range->state, start,
+					     end, &limit) :
+			     mlkd_range_unlock(space, start, end);
 		mlkd_space_release(space);
 	} else if (err == -ENOMEM) {
 		limit.which = MEMLOCKD_LIMIT_MEMORY;
@@ -448,33 +458,14 @@ out:
 	return err;
 }
 
+static int do_lock_range(struct mlkd_client *client, union ioctl_args *args)
+{
+	return do_range(&args->range, true);
+}
+
 static int do_unlock_range(struct mlkd_client *client, union ioctl_args *args)
 {
-	struct memlockd_range *range = &args->range;
-	struct mlkd_target target;
-	struct mlkd_space *space;
-	unsigned long start, end;
-	int err;
-
-	if (range->flags || range->reserved || range->state != MEMLOCKD_STATE_UNLOCKED)
-		return -EINVAL;
-	err = whole_pages(range, &start, &end);
-	if (err)
-		return err;
-	err = mlkd_target_get(&target, range->target_type, range->target);
-	if (err)
-		return err;
-	if (start == end)
-		goto out;
-	space = mlkd_space_claim(&target, false);
-	err = PTR_ERR_OR_ZERO(space);
-	if (!err) {
-		err = mlkd_range_unlock(space, start, end);
-		mlkd_space_release(space);
-	}
-out:
-	mlkd_target_put(&target);
-	return err;
+	return do_range(&args->range, false);
 }
 
 /**

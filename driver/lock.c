@@ -336,7 +336,7 @@ out_free:
 	return err;
 }
 
-/* What the process does from now on is done under @mode; mmap_lock is held for writing. */
+/* What the process does from now on is under @mode; mmap_lock is held for writing. */
 static void settle(struct mlkd_space *space, struct mlkd_mode mode)
 {
 	if (mode.state != MEMLOCKD_STATE_SUPERLOCKED)

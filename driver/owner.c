@@ -24,10 +24,13 @@
 
 #include "compat.h"
 #include "owner.h"
+#include "tree.h"
 
 /* Entries are values: one of these, or the number of the request that locked it. */
-#define OTHER		xa_mk_value(0)	/* the process's own */
-#define SHARED		xa_mk_value(1)	/* its own, and covered by our lock */
+enum {
+	OTHER,		/* the process's own */
+	SHARED,		/* its own, and covered by our lock */
+};
 
 void mlkd_owners_setup(struct mlkd_owners *owners)
 {
@@ -48,23 +51,21 @@ void mlkd_owners_clear(struct mlkd_owners *owners)
 int mlkd_owners_set_ours(struct mlkd_owners *owners, struct vm_area_struct *vma,
 			 unsigned long request)
 {
-	return mtree_store_range(&owners->tree, vma->vm_start, vma->vm_end - 1,
-				 xa_mk_value(request), GFP_KERNEL_ACCOUNT);
+	return mlkd_tree_note(&owners->tree, vma, request, GFP_KERNEL_ACCOUNT);
 }
 
 /* @vma is not ours, and does not become ours. */
 int mlkd_owners_set_other(struct mlkd_owners *owners, struct vm_area_struct *vma)
 {
-	return mtree_store_range(&owners->tree, vma->vm_start, vma->vm_end - 1,
-				 OTHER, GFP_KERNEL_ACCOUNT);
+	return mlkd_tree_note(&owners->tree, vma, OTHER, GFP_KERNEL_ACCOUNT);
 }
 
 /* [@start, @end) is the process's own, and we hold it, too. */
 int mlkd_owners_set_shared(struct mlkd_owners *owners, unsigned long start,
 			   unsigned long end)
 {
-	return mtree_store_range(&owners->tree, start, end - 1, SHARED,
-				 GFP_KERNEL_ACCOUNT);
+	return mtree_store_range(&owners->tree, start, end - 1,
+				 xa_mk_value(SHARED), GFP_KERNEL_ACCOUNT);
 }
 
 /* Does our lock cover any part of [@start, @end)? */
@@ -78,7 +79,7 @@ bool mlkd_owners_hold(struct mlkd_owners *owners, unsigned long start,
 
 	mtree_lock(&owners->tree);
 	mas_for_each(&mas, entry, end - 1) {
-		if (entry != OTHER || (mas.index > next && owners->future))
+		if (xa_to_value(entry) != OTHER || (mas.index > next && owners->future))
 			hold = true;
 		next = mas.last + 1;
 	}
@@ -91,17 +92,16 @@ bool mlkd_owners_hold(struct mlkd_owners *owners, unsigned long start,
 int mlkd_owners_note_mergeable(struct mlkd_owners *owners,
 			       struct vm_area_struct *vma)
 {
-	return mtree_store_range(&owners->mergeable, vma->vm_start,
-				 vma->vm_end - 1, OTHER, GFP_KERNEL_ACCOUNT);
+	return mlkd_tree_note(&owners->mergeable, vma, OTHER, GFP_KERNEL_ACCOUNT);
 }
 
 /* Is it to get it back? */
 bool mlkd_owners_was_mergeable(struct mlkd_owners *owners,
 			       struct vm_area_struct *vma)
 {
-	unsigned long index = vma->vm_start;
+	unsigned long start = vma->vm_start, end = vma->vm_end, value;
 
-	return mt_find(&owners->mergeable, &index, vma->vm_end - 1);
+	return mlkd_tree_next(&owners->mergeable, &start, &end, &value);
 }
 
 /* What is noted of @addr, to be put in place elsewhere; NULL if nothing is. */
@@ -117,19 +117,11 @@ void mlkd_owners_restore(struct mlkd_owners *owners, void *owner,
 	mtree_store_range(&owners->tree, start, end - 1, owner, GFP_KERNEL_ACCOUNT);
 }
 
-static void forget(struct maple_tree *tree, unsigned long start,
-		   unsigned long end, gfp_t gfp)
-{
-	unsigned long index = start;
-
-	if (start < end && !mtree_empty(tree) && mt_find(tree, &index, end - 1))
-		mtree_store_range(tree, start, end - 1, NULL, gfp | __GFP_NOWARN);
-}
-
 /* @vma is back under the rule. */
 void mlkd_owners_forget(struct mlkd_owners *owners, struct vm_area_struct *vma)
 {
-	forget(&owners->tree, vma->vm_start, vma->vm_end, GFP_KERNEL_ACCOUNT);
+	mlkd_tree_forget(&owners->tree, vma->vm_start, vma->vm_end,
+			 GFP_KERNEL_ACCOUNT);
 }
 
 /*
@@ -140,8 +132,8 @@ void mlkd_owners_forget(struct mlkd_owners *owners, struct vm_area_struct *vma)
 void mlkd_owners_unmap(struct mlkd_owners *owners, unsigned long start,
 		       unsigned long end)
 {
-	forget(&owners->tree, start, end, GFP_NOWAIT);
-	forget(&owners->mergeable, start, end, GFP_NOWAIT);
+	mlkd_tree_forget(&owners->tree, start, end, GFP_NOWAIT);
+	mlkd_tree_forget(&owners->mergeable, start, end, GFP_NOWAIT);
 }
 
 /* Is each part of @vma ours, locked by request @request or a later one? */

@@ -26,6 +26,7 @@
 #include "shared.h"
 #include "space.h"
 #include "target.h"
+#include "tree.h"
 
 /**
  * struct part - a range that is to be locked or unlocked
@@ -62,19 +63,12 @@ bool mlkd_ranges_empty(struct mlkd_space *space)
 bool mlkd_ranges_next(struct mlkd_space *space, unsigned long *start,
 		      unsigned long *end, u32 *state)
 {
-	MA_STATE(mas, &space->ranges, *start, *start);
-	void *entry = NULL;
+	unsigned long value;
 
-	mtree_lock(&space->ranges);
-	if (*start < *end)
-		entry = mas_find(&mas, *end - 1);
-	if (entry) {
-		*start = max(*start, mas.index);
-		*end = min(*end - 1, mas.last) + 1;
-		*state = xa_to_value(entry);
-	}
-	mtree_unlock(&space->ranges);
-	return entry;
+	if (!mlkd_tree_next(&space->ranges, start, end, &value))
+		return false;
+	*state = value;
+	return true;
 }
 
 u64 mlkd_ranges_bytes(struct mlkd_space *space)
@@ -95,19 +89,12 @@ u64 mlkd_ranges_bytes(struct mlkd_space *space)
 bool mlkd_ranges_cover(struct mlkd_space *space, unsigned long start,
 		       unsigned long end, u32 *state)
 {
-	unsigned long from = start, to = end;
-	u32 this;
+	unsigned long least;
 
-	*state = MEMLOCKD_STATE_SUPERLOCKED;
-	while (mlkd_ranges_next(space, &from, &to, &this) && from == start) {
-		*state = min(*state, this);
-		start = to;
-		if (start == end)
-			return true;
-		from = to;
-		to = end;
-	}
-	return false;
+	if (!mlkd_tree_covers(&space->ranges, start, end, &least))
+		return false;
+	*state = least;
+	return true;
 }
 
 /* mlkd_pins_drop(), but for what a range wants pinned. */
@@ -133,22 +120,14 @@ void mlkd_ranges_drop_pins(struct mlkd_space *space, unsigned long start,
 void mlkd_ranges_unmap(struct mlkd_space *space, unsigned long start,
 		       unsigned long end)
 {
-	unsigned long from = start, to = end;
-	u32 state;
-
-	if (!mlkd_ranges_next(space, &from, &to, &state))
-		return;
-	mtree_store_range(&space->ranges, start, end - 1, NULL,
-			  GFP_NOWAIT | __GFP_NOWARN);
-	mtree_store_range(&space->range_flags, start, end - 1, NULL,
-			  GFP_NOWAIT | __GFP_NOWARN);
+	mlkd_tree_forget(&space->ranges, start, end, GFP_NOWAIT);
+	mlkd_tree_forget(&space->range_flags, start, end, GFP_NOWAIT);
 }
 
 /* @vma stays VM_LOCKED, for ranges alone; there is no way to fail. */
 void mlkd_ranges_keep(struct mlkd_space *space, struct vm_area_struct *vma)
 {
-	mtree_store_range(&space->range_flags, vma->vm_start, vma->vm_end - 1,
-			  xa_mk_value(0), GFP_KERNEL | __GFP_NOFAIL);
+	mlkd_tree_note(&space->range_flags, vma, 0, GFP_KERNEL | __GFP_NOFAIL);
 }
 
 static bool inside(const struct part *part, struct vm_area_struct *vma)
@@ -193,28 +172,12 @@ static int check(struct mlkd_space *space, struct part *part,
 	return mlkd_limit_met(limit, MEMLOCKD_LIMIT_RLIMIT_MEMLOCK, total, rlimit);
 }
 
-/* Notes @vma in @tree. */
-static int note(struct maple_tree *tree, struct vm_area_struct *vma)
-{
-	return mtree_store_range(tree, vma->vm_start, vma->vm_end - 1,
-				 xa_mk_value(0), GFP_KERNEL_ACCOUNT);
-}
-
 /* Is all of @vma noted in @tree? The process may have merged it. */
 static bool noted(struct maple_tree *tree, struct vm_area_struct *vma)
 {
-	MA_STATE(mas, tree, vma->vm_start, vma->vm_start);
-	unsigned long next = vma->vm_start;
-	void *entry;
+	unsigned long value;
 
-	mtree_lock(tree);
-	mas_for_each(&mas, entry, vma->vm_end - 1) {
-		if (mas.index > next)
-			break;
-		next = mas.last + 1;
-	}
-	mtree_unlock(tree);
-	return next >= vma->vm_end;
+	return mlkd_tree_covers(tree, vma->vm_start, vma->vm_end, &value);
 }
 
 /* Notes the range itself, and what was noted in its place. */
@@ -240,22 +203,16 @@ static int note_range(struct mlkd_space *space, struct part *part)
 /* There is no way to fail when something is undone. */
 static void note_before(struct mlkd_space *space, struct part *part)
 {
-	MA_STATE(mas, &part->before, part->start, part->start);
-	void *entry;
+	unsigned long start = part->start, end = part->end, state;
 
-	mtree_store_range(&space->ranges, part->start, part->end - 1, NULL,
+	mtree_store_range(&space->ranges, start, end - 1, NULL,
 			  GFP_KERNEL | __GFP_NOFAIL);
-	mas_lock(&mas);
-	mas_for_each(&mas, entry, part->end - 1) {
-		unsigned long first = mas.index, last = mas.last;
-
-		mas_pause(&mas);
-		mas_unlock(&mas);
-		mtree_store_range(&space->ranges, first, last, entry,
-				  GFP_KERNEL | __GFP_NOFAIL);
-		mas_lock(&mas);
+	while (mlkd_tree_next(&part->before, &start, &end, &state)) {
+		mtree_store_range(&space->ranges, start, end - 1,
+				  xa_mk_value(state), GFP_KERNEL | __GFP_NOFAIL);
+		start = end;
+		end = part->end;
 	}
-	mas_unlock(&mas);
 }
 
 static bool to_flag(const struct part *part, struct vm_area_struct *vma)
@@ -274,7 +231,7 @@ static int note_flagged(struct mm_struct *mm, struct part *part)
 	vma_iter_init(&vmi, mm, part->start);
 	for_each_vma_range(vmi, vma, part->end) {
 		if (to_flag(part, vma))
-			err = note(&part->flagged, vma);
+			err = mlkd_tree_note(&part->flagged, vma, 0, GFP_KERNEL_ACCOUNT);
 		if (err)
 			break;
 	}
@@ -355,8 +312,8 @@ static void clear_flags(struct mlkd_space *space, struct part *part)
 	for_each_vma_range(vmi, vma, part->end) {
 		if (!(vma->vm_flags & VM_LOCKED) || !noted(&part->flagged, vma))
 			continue;
-		mtree_store_range(&space->range_flags, vma->vm_start,
-				  vma->vm_end - 1, NULL, GFP_KERNEL | __GFP_NOFAIL);
+		mlkd_tree_forget(&space->range_flags, vma->vm_start, vma->vm_end,
+				 GFP_KERNEL | __GFP_NOFAIL);
 		vm_flags_clear(vma, VM_LOCKED | VM_LOCKONFAULT);
 		mm->locked_vm -= vma_pages(vma);
 	}
@@ -469,7 +426,7 @@ static int forget(struct mlkd_space *space, struct part *part)
 		    mlkd_owners_hold(owners, vma->vm_start, vma->vm_end))
 			err = mlkd_owners_set_ours(owners, vma, MLKD_FIRST_REQUEST);
 		else
-			err = note(&part->flagged, vma);
+			err = mlkd_tree_note(&part->flagged, vma, 0, GFP_KERNEL_ACCOUNT);
 		if (err)
 			return err;
 		part->start = min(part->start, vma->vm_start);
