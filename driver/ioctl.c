@@ -447,9 +447,9 @@ static int do_range(struct memlockd_range *range, bool lock)
 					     end, &limit) :
 			     mlkd_range_unlock(space, start, end);
 		mlkd_space_release(space);
-	} else if (err == -ENOMEM) {
-		limit.which = MEMLOCKD_LIMIT_MEMORY;
 	}
+	if (err == -ENOMEM && (!lock || IS_ERR(space)))
+		limit.which = MEMLOCKD_LIMIT_MEMORY;
 	range->out_limit = limit.which;
 	range->out_needed = limit.needed;
 	range->out_allowed = limit.allowed;

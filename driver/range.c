@@ -34,6 +34,7 @@
  * @mode: what it is to have
  * @start: first address
  * @end: address behind the last
+ * @hole: a part of it is not mapped
  * @flagged: mappings that have become VM_LOCKED for it, or are no more
  * @before: what was noted of it before
  */
@@ -42,6 +43,7 @@ struct part {
 	struct mlkd_mode mode;
 	unsigned long start;
 	unsigned long end;
+	bool hole;
 	struct maple_tree flagged;
 	struct maple_tree before;
 };
@@ -149,7 +151,7 @@ static int check(struct mlkd_space *space, struct part *part,
 		struct mlkd_want want = mlkd_want(vma, part->mode);
 
 		if (vma->vm_start > next)
-			return -ENOMEM;
+			break;
 		next = vma->vm_end;
 		if (fatal_signal_pending(current))
 			return -EINTR;
@@ -162,7 +164,8 @@ static int check(struct mlkd_space *space, struct part *part,
 		new += (min(part->end, vma->vm_end) -
 			max(part->start, vma->vm_start)) >> PAGE_SHIFT;
 	}
-	if (next < part->end)
+	part->hole = next < part->end;
+	if (part->hole)
 		return -ENOMEM;
 
 	total = mm->locked_vm + new;
@@ -385,9 +388,9 @@ int mlkd_range_lock(struct mlkd_space *space, struct task_struct *task, u32 stat
 	/* What was mapped anew meanwhile is not of the range, but may be pinned. */
 	if (err || !mlkd_ranges_cover(space, start, end, &state))
 		release(space, &part);
-	if (err == -ENOMEM)
-		limit->which = MEMLOCKD_LIMIT_MEMORY;
 out:
+	if (err == -ENOMEM && !limit->which && !part.hole)
+		limit->which = MEMLOCKD_LIMIT_MEMORY;
 	destroy(&part);
 	return err;
 }

@@ -193,7 +193,10 @@ static int range_call(struct inject *in, unsigned long cmd, int state, long addr
 		.len = len,
 	};
 
-	return device_call(in->fd, cmd, &arg);
+	int err = device_call(in->fd, cmd, &arg);
+
+	/* Else it would mean a hole. */
+	return err == -ENOMEM && arg.out_limit != MEMLOCKD_LIMIT_MEMORY ? -EPROTO : err;
 }
 
 static int lock_range(struct inject *in)
