@@ -85,6 +85,10 @@ unsigned long mlkd_munlock_range(struct mlkd_pins *pins,
 	enum mlkd_pgtable level;
 	unsigned int holes = 0;
 
+	start = mlkd_pins_next_gap(pins, start, end, &gap_end);
+	if (start >= end)
+		return end;
+
 	/* As far as missing page tables reach there is nothing. */
 	for (;;) {
 		level = mlkd_pgtable_level(mm, start, &next);
@@ -97,10 +101,7 @@ unsigned long mlkd_munlock_range(struct mlkd_pins *pins,
 	if (holes)
 		return start;
 
-	for (;;) {
-		start = mlkd_pins_next_gap(pins, start, end, &gap_end);
-		if (start >= end)
-			return end;
+	do {
 		while (start < gap_end) {
 			bool mapped;
 			long nr;
@@ -127,5 +128,7 @@ unsigned long mlkd_munlock_range(struct mlkd_pins *pins,
 			mlkd_munlock_pages(scratch, nr);
 			release_pages(scratch, nr);
 		}
-	}
+		start = mlkd_pins_next_gap(pins, start, end, &gap_end);
+	} while (start < end);
+	return end;
 }

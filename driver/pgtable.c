@@ -95,6 +95,25 @@ static bool pte_allows(pte_t pte, enum mlkd_access access)
 	return access != MLKD_WRITE || pte_write(pte);
 }
 
+/*
+ * How far the entries behind that of the huge page which ends at @addr are such
+ * ones, too, and allow the same.
+ */
+static unsigned long leaf_run(pud_t pud, unsigned long addr, unsigned long end,
+			      enum mlkd_access access, bool allowed)
+{
+	pmd_t *entry = pmd_offset(&pud, addr - 1), pmd;
+
+	while (addr < end && addr % PUD_SIZE) {
+		pmd = READ_ONCE(*++entry);
+		if (pmd_none(pmd) || (pmd_present(pmd) && !pmd_leaf(pmd)) ||
+		    leaf_allows(pud, pmd, access) != allowed)
+			break;
+		addr += PMD_SIZE;
+	}
+	return min(addr, end);
+}
+
 /**
  * mlkd_pgtable_run - how far all pages allow an access, or all do not
  * @mm: address space; mmap_lock is held
@@ -103,7 +122,7 @@ static bool pte_allows(pte_t pte, enum mlkd_access access)
  * @access: the access
  * @allowed: set to whether they do
  *
- * Looks no further than to the end of a page table.
+ * Looks no further than to the end of one table.
  *
  * Return: the address behind the run, no further than @end.  A hint as well.
  */
@@ -124,6 +143,8 @@ unsigned long mlkd_pgtable_run(struct mm_struct *mm, unsigned long start,
 		next = end;
 	if (level == MLKD_PGTABLE_LEAF) {
 		*allowed = leaf_allows(pud, pmd, access);
+		if (!pmd_none(pmd))
+			next = leaf_run(pud, next, end, access, *allowed);
 	} else if (level == MLKD_PGTABLE_PTES) {
 		pte_t *pte = pte_offset_kernel(&pmd, start);
 

@@ -35,6 +35,7 @@ struct chunk {
 	unsigned short first;
 	unsigned short nr_slots;
 	unsigned short nr_pages;	/* entries of @pages that are set */
+	unsigned short nr_huge;		/* bits of @huge_map that are */
 	bool kept;			/* empty, and counted as such */
 };
 
@@ -50,6 +51,9 @@ struct chunk {
 
 /* Chunks that are kept when their last page goes: it may soon have a successor. */
 #define MAX_EMPTY	16
+
+/* Chunks that are wholly pinned, and so counted at once, under one lock. */
+#define MANY_FULL	64
 
 static struct kmem_cache *chunk_cache;
 static atomic_long_t pinned_total;
@@ -127,8 +131,32 @@ static bool chunk_has(struct chunk *c, unsigned int slot)
 
 static bool chunk_full(struct chunk *c)
 {
-	return c->nr_pages == MLKD_CHUNK_PAGES ||
-	       (c->huge && bitmap_full(c->huge_map, MLKD_CHUNK_PAGES));
+	return c->nr_pages + c->nr_huge == MLKD_CHUNK_PAGES;
+}
+
+/* The chunk of @index, or NULL; the xarray is locked.  Often it is the same again. */
+static struct chunk *chunk_find(struct mlkd_pins *pins, unsigned long index)
+{
+	if (!pins->recent || pins->recent_index != index) {
+		pins->recent = xa_load(&pins->chunks, index);
+		pins->recent_index = index;
+	}
+	return pins->recent;
+}
+
+/* The first chunk from *index on, no further than @last; likewise. */
+static struct chunk *chunk_next(struct mlkd_pins *pins, unsigned long *index,
+				unsigned long last)
+{
+	if (*index == last)
+		return chunk_find(pins, last);
+	return xa_find(&pins->chunks, index, last, XA_PRESENT);
+}
+
+static void chunk_erase(struct mlkd_pins *pins, unsigned long index)
+{
+	__xa_erase(&pins->chunks, index);
+	pins->recent = NULL;
 }
 
 /* Notes whether @c is kept although it is empty. */
@@ -198,10 +226,12 @@ static struct chunk *chunk_lock(struct mlkd_pins *pins, unsigned long addr,
 	struct page **pages = NULL;
 	bool nomem = false;
 
+	/* For a huge page: that has a chunk of its own, mostly a new one. */
+	if (!nr)
+		new = kmem_cache_zalloc(chunk_cache, GFP_PINS);
 	xa_lock(&pins->chunks);
 	for (;;) {
-		c = xa_load(&pins->chunks, chunk_index(addr));
-		if (!c && new) {
+		if (new) {
 			/* May unlock for a moment, to allocate. */
 			c = __xa_cmpxchg(&pins->chunks, chunk_index(addr), NULL,
 					 new, GFP_PINS);
@@ -211,7 +241,11 @@ static struct chunk *chunk_lock(struct mlkd_pins *pins, unsigned long addr,
 			} else if (!c) {
 				swap(c, new);
 				atomic_long_inc(&pins->nr_chunks);
+				pins->recent = c;
+				pins->recent_index = chunk_index(addr);
 			}
+		} else {
+			c = chunk_find(pins, chunk_index(addr));
 		}
 		needed = array_needed(c, chunk_slot(addr), nr, &first);
 		if (c && needed && needed <= size) {
@@ -249,7 +283,7 @@ static struct page *huge_clear(struct chunk *c, unsigned int slot)
 	struct page *huge = c->huge;
 
 	__clear_bit(slot, c->huge_map);
-	if (!bitmap_empty(c->huge_map, MLKD_CHUNK_PAGES))
+	if (--c->nr_huge)
 		return NULL;
 	c->huge = NULL;
 	return huge;
@@ -315,6 +349,17 @@ int mlkd_pins_add(struct mlkd_pins *pins, unsigned long start,
 	return 0;
 }
 
+/* Moves what is set in @pages to its start. Returns how many that are. */
+static unsigned int compact(struct page **pages, unsigned int nr)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < nr; i++)
+		if (pages[i])
+			pages[n++] = pages[i];
+	return n;
+}
+
 /**
  * mlkd_pins_add_huge - remember one pin for a whole chunk
  * @pins: the pins of the address space
@@ -329,8 +374,8 @@ int mlkd_pins_add(struct mlkd_pins *pins, unsigned long start,
 int mlkd_pins_add_huge(struct mlkd_pins *pins, unsigned long start,
 		       struct page *page)
 {
-	unsigned int had, size, i, n = 0;
 	struct page *huge, **pages;
+	unsigned int had, size;
 	struct chunk *c;
 
 	lockdep_assert_held(&pins->mm->mmap_lock);
@@ -341,10 +386,11 @@ int mlkd_pins_add_huge(struct mlkd_pins *pins, unsigned long start,
 		return -ENOMEM;
 	}
 	chunk_keep(pins, c, false);
-	had = c->nr_pages + bitmap_weight(c->huge_map, MLKD_CHUNK_PAGES);
+	had = c->nr_pages + c->nr_huge;
 	huge = c->huge;
 	c->huge = page;
 	bitmap_fill(c->huge_map, MLKD_CHUNK_PAGES);
+	c->nr_huge = MLKD_CHUNK_PAGES;
 	pages = c->pages;
 	size = c->nr_slots;
 	c->pages = NULL;
@@ -355,10 +401,8 @@ int mlkd_pins_add_huge(struct mlkd_pins *pins, unsigned long start,
 	account(pins, (long)MLKD_CHUNK_PAGES - had);
 	if (huge)
 		unpin_user_page(huge);
-	for (i = 0; i < size; i++)
-		if (pages[i])
-			pages[n++] = pages[i];
-	unpin_user_pages(pages, n);
+	if (size)
+		unpin_user_pages(pages, compact(pages, size));
 	atomic_long_sub(size, &pins->nr_slots);
 	kfree(pages);
 	return 0;
@@ -382,17 +426,15 @@ static unsigned int chunk_take(struct chunk *c, unsigned int *slot,
 	if (!c->huge)
 		*slot = clamp_t(unsigned int, c->first, *slot, end);
 	for (; *slot < end && n < max; (*slot)++) {
-		struct page **entry = chunk_entry(c, *slot), *page;
+		struct page **entry = chunk_entry(c, *slot);
 
 		if (c->huge && test_bit(*slot, c->huge_map)) {
 			*huge = huge_clear(c, *slot) ?: *huge;
 			++*dropped;
 		} else if (entry && *entry) {
-			/* @pages may be c->pages itself, filled from its start. */
-			page = *entry;
+			pages[n++] = *entry;
 			*entry = NULL;
 			c->nr_pages--;
-			pages[n++] = page;
 			++*dropped;
 		} else if (!entry && !c->huge) {
 			*slot = end;
@@ -405,21 +447,11 @@ static unsigned int chunk_take(struct chunk *c, unsigned int *slot,
 /* A whole chunk, which nobody can find any more. */
 static void chunk_release(struct mlkd_pins *pins, struct chunk *c, bool munlock)
 {
-	unsigned int slot = 0, n;
-	struct page *huge = c->huge;
-	long dropped = 0;
-
-	if (huge)
-		dropped = bitmap_weight(c->huge_map, MLKD_CHUNK_PAGES);
-	c->huge = NULL;
-	if (c->nr_pages) {
-		n = chunk_take(c, &slot, MLKD_CHUNK_PAGES, c->pages,
-			       MLKD_CHUNK_PAGES, &huge, &dropped);
-		release(c->pages, n, munlock);
-	}
-	if (huge)
-		release(&huge, 1, munlock);
-	account(pins, -dropped);
+	if (c->nr_pages)
+		release(c->pages, compact(c->pages, c->nr_slots), munlock);
+	if (c->huge)
+		release(&c->huge, 1, munlock);
+	account(pins, -(long)(c->nr_pages + c->nr_huge));
 	chunk_free(pins, c);
 }
 
@@ -454,7 +486,7 @@ void mlkd_pins_drop(struct mlkd_pins *pins, unsigned long start,
 		long dropped = 0;
 
 		xa_lock(&pins->chunks);
-		c = xa_find(&pins->chunks, &index, last, XA_PRESENT);
+		c = chunk_next(pins, &index, last);
 		if (!c) {
 			xa_unlock(&pins->chunks);
 			break;
@@ -463,7 +495,7 @@ void mlkd_pins_drop(struct mlkd_pins *pins, unsigned long start,
 		slot = chunk_start < start ? chunk_slot(start) : 0;
 		slot_end = index < last ? MLKD_CHUNK_PAGES : chunk_slot(end - 1) + 1;
 		if (slot == 0 && slot_end == MLKD_CHUNK_PAGES) {
-			__xa_erase(&pins->chunks, index);
+			chunk_erase(pins, index);
 			chunk_keep(pins, c, false);
 			xa_unlock(&pins->chunks);
 			chunk_release(pins, c, munlock);
@@ -473,11 +505,11 @@ void mlkd_pins_drop(struct mlkd_pins *pins, unsigned long start,
 		}
 		n = chunk_take(c, &slot, slot_end, pages, ARRAY_SIZE(pages),
 			       &huge, &dropped);
-		if (dropped && chunk_empty(c)) {
-			if (pins->nr_empty < MAX_EMPTY)
-				chunk_keep(pins, c, true);
-			else
-				empty = __xa_erase(&pins->chunks, index);
+		if (dropped && chunk_empty(c) && pins->nr_empty < MAX_EMPTY) {
+			chunk_keep(pins, c, true);
+		} else if (dropped && chunk_empty(c)) {
+			chunk_erase(pins, index);
+			empty = c;
 		}
 		xa_unlock(&pins->chunks);
 
@@ -492,11 +524,26 @@ void mlkd_pins_drop(struct mlkd_pins *pins, unsigned long start,
 	}
 }
 
+/* How many pages of @c in [slot, end) are pinned. */
+static unsigned long chunk_count(struct chunk *c, unsigned int slot,
+				 unsigned int end)
+{
+	unsigned long count = 0;
+
+	if (chunk_full(c))
+		return end - slot;
+	for (; slot < end; slot++)
+		count += chunk_has(c, slot);
+	return count;
+}
+
 /* How many base pages in [@start, @end) are pinned. */
 unsigned long mlkd_pins_count(struct mlkd_pins *pins, unsigned long start,
 			      unsigned long end)
 {
+	XA_STATE(xas, &pins->chunks, chunk_index(start));
 	unsigned long index, last, count = 0;
+	unsigned int full = 0;
 	struct chunk *c;
 
 	if (start >= end)
@@ -504,25 +551,28 @@ unsigned long mlkd_pins_count(struct mlkd_pins *pins, unsigned long start,
 
 	index = chunk_index(start);
 	last = chunk_index(end - 1);
-	for (; index <= last; index++) {
-		unsigned int slot, slot_end;
-
+	if (index == last) {
 		xa_lock(&pins->chunks);
-		c = xa_find(&pins->chunks, &index, last, XA_PRESENT);
-		if (!c) {
-			xa_unlock(&pins->chunks);
-			break;
-		}
-		slot = index == chunk_index(start) ? chunk_slot(start) : 0;
-		slot_end = index < last ? MLKD_CHUNK_PAGES : chunk_slot(end - 1) + 1;
-		if (chunk_full(c)) {
-			count += slot_end - slot;
-			slot = slot_end;
-		}
-		for (; slot < slot_end; slot++)
-			count += chunk_has(c, slot);
+		c = chunk_find(pins, index);
+		if (c)
+			count = chunk_count(c, chunk_slot(start), chunk_slot(end - 1) + 1);
 		xa_unlock(&pins->chunks);
+		return count;
 	}
+
+	xas_lock(&xas);
+	xas_for_each(&xas, c, last) {
+		count += chunk_count(c, xas.xa_index == index ? chunk_slot(start) : 0,
+				     xas.xa_index < last ? MLKD_CHUNK_PAGES :
+							   chunk_slot(end - 1) + 1);
+		if (chunk_full(c) && ++full % MANY_FULL)
+			continue;
+		xas_pause(&xas);
+		xas_unlock(&xas);
+		cond_resched();
+		xas_lock(&xas);
+	}
+	xas_unlock(&xas);
 	return count;
 }
 
@@ -542,7 +592,7 @@ unsigned long mlkd_pins_next_gap(struct mlkd_pins *pins, unsigned long start,
 	struct chunk *c;
 
 	xa_lock(&pins->chunks);
-	c = xa_load(&pins->chunks, chunk_index(start));
+	c = chunk_find(pins, chunk_index(start));
 	if (c && chunk_full(c)) {
 		xa_unlock(&pins->chunks);
 		*gap_end = end;

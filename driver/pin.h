@@ -12,10 +12,14 @@
 #define MLKD_CHUNK_PAGES	PTRS_PER_PTE
 #define MLKD_CHUNK_SIZE		(PAGE_SIZE * MLKD_CHUNK_PAGES)
 
+struct chunk;
+
 /**
  * struct mlkd_pins - the pins that are held on one address space
  * @mm: the address space; not owned
  * @chunks: address / MLKD_CHUNK_SIZE -> struct chunk (private to pin.c)
+ * @recent: the chunk that was looked for last, or NULL
+ * @recent_index: its index
  * @nr_pages: pages pinned; a huge page counts as the base pages mapped of it
  * @nr_chunks: chunks there are
  * @nr_empty: chunks that are kept although nothing in them is pinned
@@ -28,6 +32,8 @@
 struct mlkd_pins {
 	struct mm_struct *mm;
 	struct xarray chunks;
+	struct chunk *recent;
+	unsigned long recent_index;
 	unsigned int nr_empty;
 	atomic_long_t nr_pages;
 	atomic_long_t nr_chunks;
