@@ -56,20 +56,23 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 
 	while (!err && !end) {
 		long budget = MLKD_CHUNK_PAGES;
+		struct vm_area_struct *vma;
+		struct vma_iterator vmi;
 
 		if (!walk->task)
 			mmap_read_lock(mm);
 		else if (mmap_read_lock_killable(mm))
 			return -EINTR;
 		walk->locked = 1;
+		vma_iter_init(&vmi, mm, addr);
+		vma = vma_next(&vmi);
 
 		while (!err && walk->locked && budget > 0) {
-			struct vm_area_struct *vma = NULL;
 			unsigned long start, stop;
 
-			if (addr <= last)
-				vma = find_vma(mm, addr);
-			if (!vma || vma->vm_start > last) {
+			while (vma && vma->vm_end <= addr && addr <= last)
+				vma = vma_next(&vmi);
+			if (!vma || addr > last || vma->vm_start > last) {
 				end = true;
 				break;
 			}
@@ -133,6 +136,15 @@ void mlkd_walk_by_worker(struct mlkd_walk *walk, mlkd_step_fn step)
 	kfree(walk->pages);
 }
 
+/* If mmap_lock was given up for a while, @vma and its like may be gone. */
+static void walk_unlocked(struct mlkd_walk *walk, bool unlocked)
+{
+	if (!unlocked)
+		return;
+	mmap_read_unlock(walk->space->mm);
+	walk->locked = 0;
+}
+
 /* Secretmem, which GUP refuses. */
 static int fault_in(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		    unsigned long addr)
@@ -144,6 +156,7 @@ static int fault_in(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	if (vma->vm_flags & VM_WRITE)
 		flags |= FAULT_FLAG_WRITE;
 	err = fixup_user_fault(walk->space->mm, addr, flags, &unlocked);
+	walk_unlocked(walk, unlocked);
 	return err == -EINTR || err == -ENOMEM ? err : 0;
 }
 
@@ -162,7 +175,7 @@ static long pin_pages(struct mm_struct *mm, unsigned long start, unsigned long n
 
 /*
  * Pins a chunk that one huge page maps with one pin.  Returns 1 when that is
- * done, 0 when it is not such a chunk.
+ * done, 0 when it is not such a chunk.  Behind one of these is another, mostly.
  */
 static int pin_huge(struct mlkd_walk *walk, unsigned long start,
 		    unsigned int gup_flags)
@@ -172,8 +185,11 @@ static int pin_huge(struct mlkd_walk *walk, unsigned long start,
 	struct page *page;
 	int err;
 
-	if (mlkd_pgtable_level(mm, start, &next) != MLKD_PGTABLE_LEAF ||
-	    pin_pages(mm, start, 1, gup_flags, &page) != 1)
+	if (!walk->huge &&
+	    mlkd_pgtable_level(mm, start, &next) != MLKD_PGTABLE_LEAF)
+		return 0;
+	walk->huge = false;
+	if (pin_pages(mm, start, 1, gup_flags, &page) != 1)
 		return 0;
 
 	/* Pinned, it cannot be split; but its mapping may have been before. */
@@ -183,6 +199,7 @@ static int pin_huge(struct mlkd_walk *walk, unsigned long start,
 		unpin_user_page(page);
 		return 0;
 	}
+	walk->huge = true;
 	err = mlkd_pins_add_huge(&walk->space->pins, start, page);
 	walk->spared = MLKD_CHUNK_PAGES;
 	return err ?: 1;
@@ -268,21 +285,20 @@ static int fault_fresh(struct vm_area_struct *vma, unsigned long start,
 }
 
 /* Swapped out, or being migrated: mmap_lock is given up, once, to wait for that. */
-static int fault_swapped(struct mm_struct *mm, unsigned long start,
+static int fault_swapped(struct mlkd_walk *walk, unsigned long start,
 			 unsigned long end)
 {
 	bool unlocked = false;
 	unsigned long addr;
+	int err = 0;
 
-	for (addr = start; addr < end && !unlocked; addr += PAGE_SIZE) {
-		int err = fixup_user_fault(mm, addr, FAULT_FLAG_WRITE |
-					   FAULT_FLAG_REMOTE, &unlocked);
-
-		if (fatal(err))
-			return err;
+	for (addr = start; addr < end && !unlocked && !fatal(err); addr += PAGE_SIZE) {
+		err = fixup_user_fault(walk->space->mm, addr, FAULT_FLAG_WRITE |
+				       FAULT_FLAG_REMOTE, &unlocked);
 		cond_resched();
 	}
-	return 0;
+	walk_unlocked(walk, unlocked);
+	return fatal(err) ? err : 0;
 }
 
 /* Either of them, for what lies at @start; 1 if that is mapped. */
@@ -300,7 +316,7 @@ static int fault_unmapped(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		return fault_fresh(vma, start, run_end);
 	}
 	run_end = mlkd_pgtable_run(mm, start, end, MLKD_MAPPED, &mapped);
-	return mapped ? 1 : fault_swapped(mm, start, run_end);
+	return mapped ? 1 : fault_swapped(walk, start, run_end);
 }
 
 /* Waits for what it takes; @vma may go meanwhile. */
@@ -337,11 +353,11 @@ static int make_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	return 0;
 }
 
-static int populate_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
-			 unsigned long start, unsigned long end,
-			 unsigned long *next)
+/* A step that gives @vma what @want says. */
+static int give(struct mlkd_walk *walk, struct vm_area_struct *vma,
+		struct mlkd_want want, unsigned long start, unsigned long end,
+		unsigned long *next)
 {
-	struct mlkd_want want = mlkd_want(vma, walk->mode);
 	unsigned long file_end = mlkd_vma_file_end(vma);
 	bool armed = userfaultfd_armed(vma);
 	long nr;
@@ -391,7 +407,17 @@ static int populate_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	return make_present(walk, vma, want, start, end, next);
 }
 
-/* populate_step() for what has appeared: most of it is pinned already. */
+static int populate_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
+			 unsigned long start, unsigned long end,
+			 unsigned long *next)
+{
+	return give(walk, vma, mlkd_want(vma, walk->mode), start, end, next);
+}
+
+/*
+ * populate_step() for what has appeared: most of it is pinned already, where that
+ * is a merged mapping; a few pages are rather pinned again than looked for.
+ */
 static int future_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		       unsigned long start, unsigned long end,
 		       unsigned long *next)
@@ -410,15 +436,15 @@ static int future_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		return 0;
 	}
 	/* mprotect() gives write permission back, but not to its page tables. */
-	if (is_vm_hugetlb_page(vma))
-		return populate_step(walk, vma, start, end, next);
+	if (is_vm_hugetlb_page(vma) || walk->room < MLKD_CHUNK_PAGES)
+		return give(walk, vma, want, start, end, next);
 
 	gap = mlkd_pins_next_gap(&space->pins, start, end, &gap_end);
 	if (gap >= end) {
 		*next = end;
 		return 0;
 	}
-	return populate_step(walk, vma, gap, gap_end, next);
+	return give(walk, vma, want, gap, gap_end, next);
 }
 
 /**
