@@ -82,6 +82,13 @@ bench-icount: ## instructions of each page and call, against tools/bench/icount.
 	@guest/run --count --mem 1024 --timeout 1800 -- build/bench/bench --count --size 32 --rounds 2 \
 		--json build/bench-icount.json $(if $(RECORD),--record,--baseline) tools/bench/icount.baseline $(CASES)
 
+latency: ## faults and latency of a realtime program under memory pressure, and build/latency.json; KERNEL=6.1-rt, SECONDS=15
+	@guest/setup host
+	@$(MAKE) --no-print-directory -C tools
+	@$(MAKE) --no-print-directory -C tools/demo
+	@guest/run --kernel $(KERNEL:running=6.1-rt) --mem 768 --swap 1024 --cpus 2 --timeout 1200 -- \
+		tools/bench/latency.sh $(SECONDS:600=15)
+
 install: ## the module by DKMS, for the running kernel and its successors; the rest into PREFIX=/usr/local
 	@packaging/install
 
@@ -105,4 +112,4 @@ clean: ## remove what was built
 distclean: clean ## also remove what was fetched
 	rm -rf "$${MEMLOCKD_CACHE:-.cache}"
 
-.PHONY: help all modules tools selftests check check-all check-debug check-races fuzz coverage demo faults bench bench-icount install uninstall deb deb-test lint clean distclean
+.PHONY: help all modules tools selftests check check-all check-debug check-races fuzz coverage demo faults bench bench-icount latency install uninstall deb deb-test lint clean distclean
