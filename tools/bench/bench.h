@@ -107,6 +107,7 @@ void surroundings(enum lock_kind variant);
 /* ---- memory.c, calls.c, programs.c: a @run each ---- */
 
 bool run_memory(const struct bench_case *c, enum lock_kind variant, struct sample *s);
+bool run_processors(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_mappings(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_reserve(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_kill(const struct bench_case *c, enum lock_kind variant, struct sample *s);

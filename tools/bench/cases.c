@@ -47,6 +47,8 @@ const struct bench_case cases[] = {
 	{ "status", "STATUS", V(PLAIN) | V(SUPER), run_status, 0, 0, "call", 500 },
 	{ "mappings", "MAPPINGS", V(PLAIN) | V(SUPER), run_rows, 0, 0, "mapping", 10000 },
 
+	{ "processors", "lock, untouched", V(PLAIN) | V(SUPER), run_processors, 0, 0, "page", 0,
+	  true },
 	{ "kill", "until memory is free", V(PLAIN) | ALL, run_kill, SMALL, 0, "page", 0, true },
 	{ "kill-thp", "until memory is free", V(PLAIN) | ALL, run_kill, THP, 0, "page", 0, true },
 	{ "stall", 0, ALL, run_stall, RESIDENT, 0, "page", 0, true },
@@ -73,6 +75,7 @@ const struct target_value targets[] = {
 	{ "map-4k", SUPER, OP, 1.10 },
 	{ "map-64k", SUPER, OP, 1.10 },
 	{ "map-1m", SUPER, OP, 1.10 },
+	{ "processors", SUPER, OP, 0.67 },
 	{ "kill", SUPER, OP, 1.20 },
 	{ "kill-thp", SUPER, OP, 1.20 },
 	/* Bytes for each GiB that is locked. */

@@ -107,6 +107,30 @@ bool run_memory(const struct bench_case *c, enum lock_kind variant, struct sampl
 	return good;
 }
 
+#define SECOND	"/sys/devices/system/cpu/cpu1/online"
+
+/* Untouched memory, with one processor and with two. */
+bool run_processors(const struct bench_case *c, enum lock_kind variant, struct sample *s)
+{
+	struct target t;
+	long addr;
+
+	if (!write_number(SECOND, variant != PLAIN)) {
+		printf("# there is no second processor\n");
+		return false;
+	}
+	target_start(&t);
+	addr = target_call(&t, map_memory, units_of(c) * PAGE, SMALL, 0);
+	if (addr < 0)
+		die("mmap in the target");
+	lock_target(&t, SUPER, s);
+	s->value[OP] = s->value[LOCK];
+	only(OP, s);
+	target_stop(&t);
+	write_number(SECOND, 1);
+	return true;
+}
+
 /* In the target: @nr mappings of a page each, that cannot be merged. */
 static long map_many(long nr, long b, long c)
 {

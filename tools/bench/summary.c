@@ -95,5 +95,7 @@ const char *variant_name(const struct bench_case *c, enum lock_kind variant)
 		return "/proc/PID/status";
 	if (c->run == run_rows && variant == PLAIN)
 		return "/proc/PID/smaps";
+	if (c->run == run_processors)
+		return variant == PLAIN ? "one processor" : "two processors";
 	return variant_names[variant];
 }
