@@ -18,6 +18,23 @@ int mlkd_tree_note(struct maple_tree *tree, struct vm_area_struct *vma,
 				 xa_mk_value(value), gfp);
 }
 
+static bool next_range(struct maple_tree *tree, unsigned long *start,
+		       unsigned long *end, unsigned long *value)
+{
+	MA_STATE(mas, tree, *start, *start);
+	void *entry;
+
+	mtree_lock(tree);
+	entry = mas_find(&mas, *end - 1);
+	if (entry) {
+		*start = max(*start, mas.index);
+		*end = min(*end - 1, mas.last) + 1;
+		*value = xa_to_value(entry);
+	}
+	mtree_unlock(tree);
+	return entry;
+}
+
 /**
  * mlkd_tree_next - the next range that has a value
  * @tree: the tree
@@ -30,20 +47,8 @@ int mlkd_tree_note(struct maple_tree *tree, struct vm_area_struct *vma,
 bool mlkd_tree_next(struct maple_tree *tree, unsigned long *start,
 		    unsigned long *end, unsigned long *value)
 {
-	MA_STATE(mas, tree, *start, *start);
-	void *entry;
-
-	if (*start >= *end || mtree_empty(tree))
-		return false;
-	mtree_lock(tree);
-	entry = mas_find(&mas, *end - 1);
-	if (entry) {
-		*start = max(*start, mas.index);
-		*end = min(*end - 1, mas.last) + 1;
-		*value = xa_to_value(entry);
-	}
-	mtree_unlock(tree);
-	return entry;
+	return *start < *end && !mtree_empty(tree) &&
+	       next_range(tree, start, end, value);
 }
 
 /* Has all of [@start, @end) values? Then *@least is the smallest of them. */
@@ -70,6 +75,6 @@ void mlkd_tree_forget(struct maple_tree *tree, unsigned long start,
 {
 	unsigned long from = start, to = end, value;
 
-	if (mlkd_tree_next(tree, &from, &to, &value))
+	if (!mtree_empty(tree) && mlkd_tree_next(tree, &from, &to, &value))
 		mtree_store_range(tree, start, end - 1, NULL, gfp | __GFP_NOWARN);
 }
