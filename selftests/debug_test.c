@@ -9,11 +9,10 @@
 #include <sys/ptrace.h>
 
 #include "kselftest_harness.h"
-#include "memlockd_test.h"
+#include "probe.h"
 
 #define L	MEMLOCKD_STATE_LOCKED
 #define S	MEMLOCKD_STATE_SUPERLOCKED
-#define TRACING	"/sys/kernel/tracing/"
 
 FIXTURE(debug)
 {
@@ -140,40 +139,6 @@ TEST_F(debug, writes_to_the_copy_and_never_to_the_file)
 	close(file);
 }
 
-static __attribute__((noinline)) long do_probed(long a, long b, long c)
-{
-	/* Something to stop at, that no compiler removes. */
-	asm volatile("" : "+r" (a));
-	return a + 1;
-}
-
-/* Where in which file @fn is. */
-static bool locate(const void *fn, char *path, unsigned long *offset)
-{
-	unsigned long start, end, off, addr = (unsigned long)fn;
-	FILE *file = fopen("/proc/self/maps", "re");
-	char line[PATH_MAX + 128];
-	bool found = false;
-
-	while (!found && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%lx-%lx r-xp %lx %*s %*s %s", &start, &end, &off, path) != 4)
-			continue;
-		found = start <= addr && addr < end;
-		*offset = addr - start + off;
-	}
-	fclose(file);
-	return found;
-}
-
-static bool append(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
-	bool good = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	close(fd);
-	return good;
-}
-
 /* "FILE EVENT HITS MISSED" */
 static long uprobe_hits(void)
 {
@@ -192,23 +157,19 @@ static long uprobe_hits(void)
 
 TEST_F(debug, uprobe_in_superlocked_text)
 {
-	unsigned long offset;
-	char path[PATH_MAX], text[PATH_MAX + 64];
 	long hits;
 	int i;
 
-	ASSERT_TRUE(locate(do_probed, path, &offset));
-	snprintf(text, sizeof(text), "p:memlockd_test/probed %s:0x%lx", path, offset);
 	ASSERT_EQ(2, target_call(&self->target, do_probed, 1, 0, 0));
 	ASSERT_EQ(0, lock_pid(self->fd, self->target.pid, S, CURRENT_FUTURE, NULL));
-	if (!append(TRACING "uprobe_events", text))
+	if (!probe_add())
 		SKIP(return, "no uprobes here: %s", strerror(errno));
 	for (i = 0; i < 3; i++) {
-		ASSERT_TRUE(write_number(TRACING "events/memlockd_test/probed/enable", 1));
+		ASSERT_TRUE(probe_enable(true));
 		drain_batches();
 		EXPECT_EQ(3, target_call(&self->target, do_probed, 2, 0, 0));
 		TH_LOG("probed: %ld faults", self->target.minflt + self->target.majflt);
-		ASSERT_TRUE(write_number(TRACING "events/memlockd_test/probed/enable", 0));
+		ASSERT_TRUE(probe_enable(false));
 		drain_batches();
 		EXPECT_EQ(4, target_call(&self->target, do_probed, 3, 0, 0));
 		TH_LOG("no longer: %ld faults", self->target.minflt + self->target.majflt);
@@ -221,7 +182,7 @@ TEST_F(debug, uprobe_in_superlocked_text)
 	hits = uprobe_hits();
 	TH_LOG("%ld hits", hits);
 	EXPECT_EQ(3, hits);
-	EXPECT_TRUE(append(TRACING "uprobe_events", "-:memlockd_test/probed"));
+	EXPECT_TRUE(probe_remove());
 	ASSERT_EQ(0, unlock_pid(self->fd, self->target.pid));
 	EXPECT_EQ(0, status_bytes(self->target.pid, "VmPin"));
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "kselftest.h"
@@ -42,6 +43,20 @@ int device_open(void)
 int device_call(int fd, unsigned long cmd, void *arg)
 {
 	return ioctl(fd, cmd, arg) < 0 ? -errno : 0;
+}
+
+int module_unload(void)
+{
+	return syscall(SYS_delete_module, "memlockd", O_NONBLOCK) ? -errno : 0;
+}
+
+int module_load(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), ret;
+
+	ret = fd < 0 || syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
+	close(fd);
+	return ret;
 }
 
 int lock_pid(int fd, pid_t pid, int state, int flags, struct memlockd_lock *out)

@@ -8,7 +8,6 @@
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/stat.h>
 
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
@@ -216,15 +215,10 @@ FIXTURE_TEARDOWN(charge)
 
 static const char *make_cgroup(pid_t pid)
 {
-	int fd = open("/sys/fs/cgroup/cgroup.subtree_control", O_WRONLY | O_CLOEXEC);
+	const char *why = memory_cgroup(CGROUP);
 
-	if (fd < 0)
-		return "no cgroup2 file system at /sys/fs/cgroup";
-	if (write(fd, "+memory", 7) != 7 || mkdir(CGROUP, 0755)) {
-		close(fd);
-		return "no memory cgroup to be made";
-	}
-	close(fd);
+	if (why)
+		return why;
 	return write_number(CGROUP "/cgroup.procs", pid) ? NULL : "no process in a memory cgroup";
 }
 

@@ -615,20 +615,6 @@ FIXTURE_TEARDOWN(module)
 	check_nothing_left(_metadata, &self->start);
 }
 
-static int unload(void)
-{
-	return syscall(SYS_delete_module, "memlockd", O_NONBLOCK) ? -errno : 0;
-}
-
-static int load(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC), ret;
-
-	ret = fd < 0 || syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
 /* EWOULDBLOCK is what O_NONBLOCK gets from a module in use; rmmod(8) prints both alike. */
 static bool refused(int err)
 {
@@ -645,7 +631,7 @@ TEST_F(module, stays_while_something_is_locked)
 	ASSERT_EQ(0, lock_pid(self->fd, pid, S, CURRENT_FUTURE, NULL));
 	/* An open device would hold the module just as well. */
 	close(self->fd);
-	err = unload();
+	err = module_unload();
 	TH_LOG("unloading while a process is locked: %s", strerror(-err));
 	EXPECT_TRUE(refused(err));
 	self->fd = device_open();
@@ -654,7 +640,7 @@ TEST_F(module, stays_while_something_is_locked)
 	EXPECT_EQ(vmas_locked(pid), status_bytes(pid, "VmLck"));
 	ASSERT_EQ(0, unlock_pid(self->fd, pid));
 	/* Now it is the open device. */
-	err = unload();
+	err = module_unload();
 	TH_LOG("unloading while the device is open: %s", strerror(-err));
 	EXPECT_TRUE(refused(err));
 }
@@ -671,10 +657,10 @@ TEST_F(module, can_be_unloaded_and_loaded_again)
 		ASSERT_EQ(0, lock_pid(self->fd, pid, S, CURRENT_FUTURE, NULL));
 		ASSERT_EQ(0, unlock_pid(self->fd, pid));
 		close(self->fd);
-		EXPECT_EQ(0, unload());
+		EXPECT_EQ(0, module_unload());
 		EXPECT_EQ(-ENOENT, device_open());
 		EXPECT_TRUE(counters_back(&self->start));
-		ASSERT_EQ(0, load(ko));
+		ASSERT_EQ(0, module_load(ko));
 		self->fd = device_open();
 		ASSERT_LE(0, self->fd);
 		EXPECT_EQ(MEMLOCKD_STATE_UNLOCKED, state_of(self->fd, pid));
@@ -685,11 +671,11 @@ TEST_F(module, can_be_unloaded_and_loaded_again)
 	target_stop(&self->target);
 	EXPECT_TRUE(counters_back(&self->start));
 	/* In its own time: nothing tells when the last of it is gone. */
-	for (i = 0; i < 5000 && refused(unload()); i++)
+	for (i = 0; i < 5000 && refused(module_unload()); i++)
 		usleep(1000);
 	TH_LOG("unloaded at try %d", i + 1);
 	EXPECT_EQ(-ENOENT, device_open());
-	ASSERT_EQ(0, load(ko));
+	ASSERT_EQ(0, module_load(ko));
 }
 
 int main(int argc, char **argv)

@@ -44,6 +44,10 @@ int unlock_pid(int fd, pid_t pid);
 int unlock_all(int fd, pid_t pid);	/* MEMLOCKD_UNLOCK_FORCE */
 int status_pid(int fd, pid_t pid, struct memlockd_status *out);
 
+/* Without waiting: -EBUSY or -EWOULDBLOCK while it is in use. */
+int module_unload(void);
+int module_load(const char *path);
+
 /* The state that STATUS reports, or -errno. */
 int state_of(int fd, pid_t pid);
 
@@ -185,6 +189,9 @@ long read_number(const char *path);
 bool write_number(const char *path, long value);
 /* A line "name N" of a file such as /proc/vmstat; -1 when it has none. */
 long read_field(const char *path, const char *name);
+
+/* Make a cgroup whose memory can be limited; why not, when it cannot be. */
+const char *memory_cgroup(const char *path);
 
 /* What an administrator can set of the driver, and what it counts. */
 #define KNOB(name)	"/proc/sys/vm/memlockd/" name

@@ -6,7 +6,6 @@
  */
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -277,15 +276,10 @@ static bool write_pid(const char *path, pid_t pid)
 /* A cgroup of CGROUP_MAX bytes for all three. */
 static const char *make_cgroup(struct scene *scene)
 {
-	int fd = open("/sys/fs/cgroup/cgroup.subtree_control", O_WRONLY | O_CLOEXEC);
+	const char *why = memory_cgroup(CGROUP);
 
-	if (fd < 0)
-		return "no cgroup2 file system at /sys/fs/cgroup";
-	if (write(fd, "+memory", 7) != 7 || mkdir(CGROUP, 0755)) {
-		close(fd);
-		return "no memory cgroup to be made";
-	}
-	close(fd);
+	if (why)
+		return why;
 	scene->in_cgroup = true;
 	if (!write_number(CGROUP "/memory.max", CGROUP_MAX) ||
 	    !write_pid(CGROUP "/cgroup.procs", scene->locked.t.pid) ||

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -243,6 +244,18 @@ long read_field(const char *path, const char *name)
 	}
 	fclose(file);
 	return value;
+}
+
+const char *memory_cgroup(const char *path)
+{
+	int fd = open("/sys/fs/cgroup/cgroup.subtree_control", O_WRONLY | O_CLOEXEC);
+	bool made;
+
+	if (fd < 0)
+		return "no cgroup2 file system at /sys/fs/cgroup";
+	made = write(fd, "+memory", 7) == 7 && !mkdir(path, 0755);
+	close(fd);
+	return made ? NULL : "no memory cgroup to be made";
 }
 
 void set_limit(pid_t pid, unsigned long bytes)

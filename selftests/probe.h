@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A uprobe in a function of the test program.
+ */
+#ifndef PROBE_H
+#define PROBE_H
+
+#include "memlockd_test.h"
+
+#define TRACING		"/sys/kernel/tracing/"
+
+/* What is probed: @a + 1. */
+long do_probed(long a, long b, long c);
+
+/* Each is false, with errno, when it cannot be done. */
+bool probe_add(void);
+bool probe_enable(bool on);
+bool probe_remove(void);
+
+#endif /* PROBE_H */
