@@ -20,20 +20,15 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 
 #include "kselftest_harness.h"
-#include "memlockd_test.h"
+#include "storm.h"
 
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED	24
 #endif
-
-#define RW		(PROT_READ | PROT_WRITE)
-#define L		MEMLOCKD_STATE_LOCKED
-#define S		MEMLOCKD_STATE_SUPERLOCKED
 
 #define TARGETS		2
 #define THREADS		4
@@ -46,97 +41,10 @@
 #define HUGE_LEN	(4 * MIB)
 #define STACK		(128 * KIB)
 #define EXECS		3		/* of the process that is killed */
-#define ERRNOS		134
-#define FAULTS		8
 
 /* The first argument of this program when a process of the storm calls execve(2). */
 #define ARG_NOTHING	"storm-nothing"
 #define ARG_VICTIM	"storm-victim"
-
-enum count {
-	LOCK_MOVABLE, LOCK_LOCKED, LOCK_SUPERLOCKED, SYNC, STATUS, MAPPINGS, UNLOCK,
-	CALLS,
-	MAP = CALLS, UNMAP, REMAP, PROTECT, ADVISE, DROP, MALLOC, MLOCK, MUNLOCK, MLOCKALL,
-	MUNLOCKALL, RESIZE, FORK, EXEC, THREAD, VICTIM, VICTIM_KILLED, CLIENT_KILLED,
-	COUNTS
-};
-
-static const char *const names[COUNTS] = {
-	"LOCK movable", "LOCK", "LOCK superlocked", "SYNC", "STATUS", "MAPPINGS", "UNLOCK",
-	"mmap", "munmap", "mremap", "mprotect", "madvise", "MADV_DONTNEED_LOCKED", "malloc",
-	"mlock", "munlock", "mlockall", "munlockall", "ftruncate", "fork", "vfork and exec",
-	"thread", "short-lived process", "killed", "client killed",
-};
-
-/* What went wrong: the first few of it. */
-struct fault {
-	const char *what;
-	long err;
-	bool other;			/* in the short-lived process */
-};
-
-/* What all of them share. */
-struct board {
-	uint64_t seed;
-	long rounds;			/* 0: until @deadline */
-	long deadline;			/* of usecs() */
-	int stop;			/* the targets are done */
-	int done;			/* threads of targets that are */
-	pid_t pids[TARGETS + 1];	/* the last is the short-lived one; 0: none now */
-	long count[COUNTS];
-	long usec[CALLS];		/* that they took, together */
-	long errors[CALLS][ERRNOS];
-	long limits[MEMLOCKD_LIMIT_MEMORY + 1];
-	int nr_faults;
-	struct fault faults[FAULTS];
-};
-
-static struct board *board;
-
-static void count(enum count what)
-{
-	__atomic_fetch_add(&board->count[what], 1, __ATOMIC_RELAXED);
-}
-
-static void fault_of(const char *what, long err, bool other)
-{
-	int nr = __atomic_fetch_add(&board->nr_faults, 1, __ATOMIC_RELAXED);
-
-	if (nr < FAULTS)
-		board->faults[nr] = (struct fault){ what, err, other };
-}
-
-static void fault(const char *what)
-{
-	fault_of(what, errno, false);
-}
-
-static long usecs(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000L + now.tv_nsec / 1000;
-}
-
-static uint64_t seed_of(unsigned int who)
-{
-	return (board->seed + who) * 0x9e3779b97f4a7c15ULL | 1;
-}
-
-/* xorshift64: 0 to @below - 1 */
-static unsigned int draw(uint64_t *seed, unsigned int below)
-{
-	*seed ^= *seed << 13;
-	*seed ^= *seed >> 7;
-	*seed ^= *seed << 17;
-	return (*seed >> 32) % below;
-}
-
-static void nap(unsigned int usec)
-{
-	nanosleep(&(struct timespec){ .tv_nsec = usec * 1000L }, NULL);
-}
 
 /* ---- the targets ---- */
 
@@ -629,136 +537,6 @@ static long do_victim(long seed_arg, long execs, long c)
 	_exit(1);
 }
 
-/* ---- the clients ---- */
-
-/* Rows of one call: in order, and none with more than it can have. */
-static bool rows_good(const struct memlockd_mapping *rows, long nr)
-{
-	uint64_t last = 0;
-	long i;
-
-	for (i = 0; i < nr; i++) {
-		uint64_t size = rows[i].end - rows[i].start;
-
-		if (rows[i].start >= rows[i].end || rows[i].start < last ||
-		    rows[i].resident > size || rows[i].pinned > size || rows[i].state > S)
-			return false;
-		last = rows[i].end;
-	}
-	return true;
-}
-
-static long call_mappings(int fd, pid_t pid)
-{
-	struct memlockd_mapping *rows;
-	long nr = mappings_pid(fd, pid, 4096, &rows);
-
-	errno = 0;
-	if (nr >= 0 && !rows_good(rows, nr))
-		fault("rows of MAPPINGS");
-	free(rows);
-	return nr < 0 ? nr : 0;
-}
-
-static long call_status(int fd, pid_t pid)
-{
-	struct memlockd_status status;
-	int err = status_pid(fd, pid, &status);
-
-	errno = 0;
-	if (!err && (status.out_state > S || (!status.out_state && status.out_lock_flags)))
-		fault("what STATUS said");
-	return err;
-}
-
-static long call_sync(int fd, pid_t pid)
-{
-	struct memlockd_sync arg = { .size = sizeof(arg), .target = pid };
-
-	return device_call(fd, MEMLOCKD_IOC_SYNC, &arg);
-}
-
-static long call_lock(int fd, pid_t pid, enum count call)
-{
-	struct memlockd_lock out;
-	int err;
-
-	err = lock_pid(fd, pid, call == LOCK_SUPERLOCKED ? S : L,
-		       call == LOCK_MOVABLE ? LIKE_MLOCKALL : CURRENT_FUTURE, &out);
-	if (err == -ENOMEM && out.out_limit <= MEMLOCKD_LIMIT_MEMORY)
-		__atomic_fetch_add(&board->limits[out.out_limit], 1, __ATOMIC_RELAXED);
-	return err;
-}
-
-static long call_device(int fd, pid_t pid, enum count call)
-{
-	switch (call) {
-	case SYNC:
-		return call_sync(fd, pid);
-	case STATUS:
-		return call_status(fd, pid);
-	case MAPPINGS:
-		return call_mappings(fd, pid);
-	case UNLOCK:
-		return unlock_pid(fd, pid);
-	default:
-		return call_lock(fd, pid, call);
-	}
-}
-
-/* What the contract has for a call that is right; @lives: the target does not end. */
-static bool err_good(enum count call, long err, bool lives)
-{
-	switch (err) {
-	case 0:
-	case -ENOMEM:
-		return true;
-	case -EINTR:
-		/* Whoever gets it dies of it. But no harm is done. */
-		return true;
-	case -ENOENT:
-		return call == UNLOCK || call == SYNC;
-	case -ESRCH:
-		return !lives;
-	default:
-		return false;
-	}
-}
-
-static long do_client(long fd, long who, long c)
-{
-	static const enum count calls[] = {
-		LOCK_MOVABLE, LOCK_MOVABLE, LOCK_LOCKED, LOCK_LOCKED, LOCK_SUPERLOCKED,
-		LOCK_SUPERLOCKED, LOCK_SUPERLOCKED, SYNC, SYNC, STATUS, MAPPINGS, MAPPINGS,
-		UNLOCK, UNLOCK, UNLOCK,
-	};
-	uint64_t seed = seed_of(1000 + who);
-
-	/* They are few, and the others many. */
-	setpriority(PRIO_PROCESS, 0, -10);
-	while (!__atomic_load_n(&board->stop, __ATOMIC_SEQ_CST)) {
-		enum count call = calls[draw(&seed, ARRAY_SIZE(calls))];
-		int which = draw(&seed, TARGETS + 1);
-		pid_t pid = __atomic_load_n(&board->pids[which], __ATOMIC_SEQ_CST);
-		long err, begin;
-
-		/* None, or it would be ourselves. */
-		if (!pid) {
-			nap(200);
-			continue;
-		}
-		begin = usecs();
-		err = call_device(fd, pid, call);
-		count(call);
-		__atomic_fetch_add(&board->usec[call], usecs() - begin, __ATOMIC_RELAXED);
-		if (err && -err < ERRNOS)
-			__atomic_fetch_add(&board->errors[call][-err], 1, __ATOMIC_RELAXED);
-		if (!err_good(call, err, which < TARGETS))
-			fault_of(names[call], -err, which == TARGETS);
-	}
-	return 0;
-}
-
 /* ---- the test ---- */
 
 FIXTURE(storm)
@@ -773,7 +551,6 @@ FIXTURE(storm)
 
 FIXTURE_SETUP(storm)
 {
-	const char *env = getenv("MEMLOCKD_STORM_SEED");
 	int i;
 
 	self->fd = device_open();
@@ -783,10 +560,11 @@ FIXTURE_SETUP(storm)
 	ASSERT_EQ(0, device_call(self->fd, MEMLOCKD_IOC_INFO, &self->info));
 	board = mmap(NULL, sizeof(*board), RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, board);
-	board->seed = env ? strtoul(env, NULL, 0) : (unsigned long)time(NULL) % 1000000;
+	board->mortal = TARGETS;
+	board->nr_pids = TARGETS + 1;
 	for (i = 0; i < TARGETS; i++) {
 		target_start(&self->targets[i]);
-		board->pids[i] = self->targets[i].pid;
+		set_pid(i, self->targets[i].pid);
 	}
 }
 
@@ -808,54 +586,21 @@ FIXTURE_TEARDOWN(storm)
 	close(self->fd);
 }
 
-static void print_counts(void)
-{
-	int call, err;
-
-	for (call = 0; call < CALLS; call++)
-		printf("# %s: %ld, %ld ms\n", names[call], board->count[call],
-		       board->usec[call] / 1000);
-	for (; call < COUNTS; call++)
-		printf("# %s: %ld\n", names[call], board->count[call]);
-	for (call = 0; call < CALLS; call++) {
-		for (err = 0; err < ERRNOS; err++) {
-			if (board->errors[call][err])
-				printf("# %s failed %ld times: %s\n", names[call],
-				       board->errors[call][err], strerror(err));
-		}
-	}
-	printf("# limits of ENOMEM: RLIMIT_MEMLOCK %ld, RAM %ld, memory %ld\n",
-	       board->limits[MEMLOCKD_LIMIT_RLIMIT_MEMLOCK], board->limits[MEMLOCKD_LIMIT_RAM],
-	       board->limits[MEMLOCKD_LIMIT_MEMORY]);
-	for (call = 0; call < board->nr_faults && call < FAULTS; call++)
-		printf("# wrong: %s%s: %s\n", board->faults[call].what,
-		       board->faults[call].other ? " (of the short-lived process)" : "",
-		       strerror(board->faults[call].err));
-}
-
-static void client_start(struct target *client, int fd)
-{
-	static unsigned int started;
-
-	target_start_with(client, fd);
-	target_post(client, do_client, fd, started++, 0);
-}
-
 /* One life of the third process: nobody waits for it to be locked. */
 static void victim_round(struct target *victim, uint64_t *seed)
 {
 	int status;
 
 	target_start(victim);
-	__atomic_store_n(&board->pids[TARGETS], victim->pid, __ATOMIC_SEQ_CST);
-	count(VICTIM);
+	set_pid(TARGETS, victim->pid);
+	count(TARGET);
 	target_post(victim, do_victim, draw(seed, 1u << 31), draw(seed, EXECS + 1), 0);
 	nap(draw(seed, 150000));
 	/* Its end may be there already; it is not reaped before nobody is sent to it. */
-	__atomic_store_n(&board->pids[TARGETS], 0, __ATOMIC_SEQ_CST);
+	set_pid(TARGETS, 0);
 	status = target_stop(victim);
 	if (status == SIGKILL)
-		count(VICTIM_KILLED);
+		count(TARGET_KILLED);
 	else if (status)
 		fault_of("the end of a short-lived process", WEXITSTATUS(status), true);
 }
@@ -867,18 +612,15 @@ static bool targets_play(void)
 
 TEST_F_TIMEOUT(storm, everything_at_once, TIMEOUT)
 {
-	const char *env = getenv("MEMLOCKD_STORM_SECONDS");
-	long begin = usecs(), limit = env ? atoi(env) : 0;
-	uint64_t seed = seed_of(0);
+	long limit = board_setup("MEMLOCKD_STORM_SEED", "MEMLOCKD_STORM_SECONDS", MAX_SECONDS);
 	struct memlockd_mapping *rows;
+	uint64_t seed = seed_of(0);
+	long begin = usecs();
 	long ret, nr;
 	int i;
 
-	if (limit > MAX_SECONDS)
-		limit = MAX_SECONDS;
 	board->rounds = limit > 0 ? 0 : ROUNDS;
 	board->deadline = begin + limit * 1000000;
-	TH_LOG("MEMLOCKD_STORM_SEED=%llu", (unsigned long long)board->seed);
 	for (i = 0; i < CLIENTS; i++)
 		client_start(&self->clients[i], self->fd);
 	for (i = 0; i < TARGETS; i++)
