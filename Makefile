@@ -54,7 +54,7 @@ fuzz: ## random calls of the device in the guest of check-debug, for SECONDS=600
 	@guest/run --kernel 6.1-debug --mem 1024 --swap 512 --cpus 2 --timeout $$(($(SECONDS) + 1800)) -- \
 		env MEMLOCKD_FUZZ_SECONDS=$(SECONDS) $(SEED:%=MEMLOCKD_FUZZ_SEED=%) build/selftests/memlockd/fuzz_test
 
-coverage: ## the same as check-debug, and which lines of the module the selftests run; TESTS="name ..."
+coverage: ## which lines of the module the selftests run, in a kernel that is built first; TESTS="name ...", ADD=1 to the run before
 	@guest/setup host
 	@TIMEOUT=$${TIMEOUT:-5400} guest/coverage
 
