@@ -11,6 +11,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/sendfile.h>
 
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
@@ -22,6 +23,7 @@
 #define LEN		(32 * PAGE)
 #define ROWS		256
 #define MOST		5000
+#define MANY		1000000
 
 /*
  * Allocations that may sleep, pages for user memory and single pages are let off by
@@ -583,6 +585,99 @@ TEST_F_TIMEOUT(inject, many_allocations_at_once, 3600)
 	EXPECT_LT(0, failed);
 	EXPECT_TRUE(reset(in));
 	EXPECT_TRUE(counters_back(&in->start));
+}
+
+/* ---- the module ---- */
+
+/* Those of its own are the last that loading it makes. */
+#define LAST_OF_LOADING	120
+
+FIXTURE(module)
+{
+	struct inject in;
+};
+
+FIXTURE_SETUP(module)
+{
+	self->in.fail_nth = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
+	if (self->in.fail_nth < 0)
+		SKIP(return, "this kernel injects no faults");
+	counters_start(&self->in.start);
+	set_knobs(true);
+}
+
+FIXTURE_TEARDOWN(module)
+{
+	if (self->in.fail_nth >= 0)
+		set_knobs(false);
+}
+
+/* A copy in memory, to be read without the allocations of what the module lies on. */
+static bool copy_module(char *path)
+{
+	const char *ko = getenv("MEMLOCKD_KO");
+	int from = open(ko, O_RDONLY | O_CLOEXEC), to = mkstemp(path);
+	ssize_t got;
+
+	do {
+		got = sendfile(to, from, NULL, 1 << 20);
+	} while (got > 0);
+	close(from);
+	close(to);
+	return !got;
+}
+
+/* How many allocations are left of @nth. */
+static long load_with(struct inject *in, const char *ko, long nth, int *err)
+{
+	char text[16] = "";
+
+	arm_nth(in, nth);
+	*err = module_load(ko);
+	if (pread(in->fail_nth, text, sizeof(text) - 1, 0) <= 0)
+		return 0;
+	arm_nth(in, 0);
+	return atol(text);
+}
+
+static void unload(struct __test_metadata *_metadata)
+{
+	int tries, err = module_unload();
+
+	for (tries = 0; err && tries < 5000; tries++) {
+		usleep(1000);
+		err = module_unload();
+	}
+	ASSERT_EQ(0, err);
+}
+
+TEST_F_TIMEOUT(module, each_allocation_of_loading_it, 3600)
+{
+	char ko[] = "/tmp/memlockd-XXXXXX";
+	long all, nth, failed = 0;
+	int err;
+
+	if (!getenv("MEMLOCKD_KO"))
+		SKIP(return, "MEMLOCKD_KO does not name the module to load again");
+	ASSERT_TRUE(copy_module(ko));
+	unload(_metadata);
+	all = MANY - load_with(&self->in, ko, MANY, &err);
+	ASSERT_EQ(0, err);
+	for (nth = all; nth > 0 && nth > all - LAST_OF_LOADING; nth--) {
+		unload(_metadata);
+		load_with(&self->in, ko, nth, &err);
+		EXPECT_TRUE(good(err)) TH_LOG("allocation %ld: %s", nth, strerror(-err));
+		if (!err)
+			continue;
+		failed++;
+		EXPECT_EQ(-ENOENT, device_open());
+		EXPECT_NE(0, access(KNOB("wired"), F_OK));
+		ASSERT_EQ(0, module_load(ko));
+	}
+	unlink(ko);
+	TH_LOG("%ld allocations, %ld of the last %d fatal", all, failed, LAST_OF_LOADING);
+	EXPECT_LT(0, failed);
+	EXPECT_TRUE(counters_back(&self->in.start));
 }
 
 int main(int argc, char **argv)

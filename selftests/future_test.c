@@ -293,7 +293,11 @@ TEST_F(future, heap_is_pinned_when_brk_returns)
 	check_growth(_metadata, self, variant->state, LEN, LEN);
 	check_row(_metadata, self, addr, LEN, variant->state, MEMLOCKD_REASON_NONE, true);
 	check_fork(_metadata, self, addr, LEN, do_write);
-	ASSERT_EQ(addr + LEN, target_call(&self->target, do_brk, -LEN, 0, 0));
+	/* A part of the mapping is pinned now. */
+	ASSERT_EQ(addr + LEN, target_call(&self->target, do_brk, LEN, 0, 0));
+	check_growth(_metadata, self, variant->state, 2 * LEN, 2 * LEN);
+	check_row(_metadata, self, addr, 2 * LEN, variant->state, MEMLOCKD_REASON_NONE, true);
+	ASSERT_EQ(addr + 2 * LEN, target_call(&self->target, do_brk, -2 * LEN, 0, 0));
 	check_growth(_metadata, self, variant->state, 0, 0);
 }
 
@@ -440,12 +444,46 @@ TEST_F(future, pkey_mprotect_is_no_different)
 
 	addr = target_call(&self->target, do_map, LEN, PROT_NONE, MAP_PRIVATE);
 	ASSERT_LT(0, addr);
+	if (target_call(&self->target, do_pkey_protect, addr, LEN, PROT_NONE) == -ENOSYS)
+		SKIP(return, "this kernel has no pkey_mprotect(2)");
 	lock_it(_metadata, self, variant->state);
 	ASSERT_EQ(0, target_call(&self->target, do_pkey_protect, addr, LEN, RW));
 	check_growth(_metadata, self, variant->state, 0, LEN);
 	check_row(_metadata, self, addr, LEN, variant->state, MEMLOCKD_REASON_NONE, true);
 	check_fork(_metadata, self, addr, LEN, do_write);
 }
+
+#ifdef __x86_64__
+/* The call of a 32-bit program, which any process can make. */
+static long do_protect_32(long addr, long len, long prot)
+{
+	int ret;
+
+	asm volatile("int $0x80" : "=a" (ret) : "a" (125), "b" ((int)addr), "c" ((int)len),
+		     "d" ((int)prot) : "memory");
+	return ret;
+}
+
+TEST_F(future, mprotect_of_a_32_bit_program_is_no_different)
+{
+	struct target other = {};
+	long addr, ret;
+
+	addr = target_call(&self->target, do_map, LEN, PROT_NONE, MAP_PRIVATE | MAP_32BIT);
+	ASSERT_LT(0, addr);
+	/* A kernel that runs none sends a signal. */
+	target_start(&other);
+	target_post(&other, do_protect_32, 0, 0, 0);
+	if (!target_result(&other, &ret) || ret == -ENOSYS)
+		SKIP(target_stop(&other); return, "this kernel runs no 32-bit programs");
+	target_stop(&other);
+	lock_it(_metadata, self, variant->state);
+	ASSERT_EQ(0, target_call(&self->target, do_protect_32, addr, LEN, RW));
+	check_growth(_metadata, self, variant->state, 0, LEN);
+	check_row(_metadata, self, addr, LEN, variant->state, MEMLOCKD_REASON_NONE, true);
+	check_fork(_metadata, self, addr, LEN, do_write);
+}
+#endif
 
 #define THREAD_STACK	(512 * KIB)
 
@@ -660,6 +698,88 @@ TEST_F(future, threads_that_map_meanwhile_leave_nothing)
 	ASSERT_TRUE(target_result(&self->target, &ret));
 	note(_metadata, self);
 	check_growth(_metadata, self, variant->state, 0, 0);
+	ASSERT_EQ(0, unlock_pid(self->fd, pid));
+	EXPECT_EQ(0, status_bytes(pid, "VmLck"));
+	EXPECT_EQ(0, status_bytes(pid, "VmPin"));
+}
+
+#define CROWD		400
+
+static pthread_barrier_t gate;
+static long waiting;
+
+static void *remap_once(void *arg)
+{
+	long addr = do_map(4 * PAGE, RW, MAP_PRIVATE);
+
+	__atomic_fetch_add(&waiting, 1, __ATOMIC_SEQ_CST);
+	pthread_barrier_wait(&gate);
+	return (void *)(addr < 0 ? addr : do_remap(addr, 4 * PAGE, 8 * PAGE));
+}
+
+/*
+ * All of them are in mremap(2) while a fork has the address space, as it copies @len
+ * bytes of pinned memory.
+ */
+static long do_remap_in_crowd(long len, long b, long c)
+{
+	pthread_t threads[CROWD];
+	pthread_attr_t attr;
+	long addr, failed = 0;
+	void *ret;
+	pid_t pid;
+	int i;
+
+	addr = do_map(len, RW, MAP_PRIVATE);
+	if (addr < 0 || pthread_barrier_init(&gate, NULL, CROWD + 1))
+		return -ENOMEM;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 32 * KIB);
+	for (i = 0; i < CROWD; i++) {
+		if (pthread_create(&threads[i], &attr, remap_once, NULL))
+			return -EAGAIN;
+	}
+	while (__atomic_load_n(&waiting, __ATOMIC_SEQ_CST) < CROWD)
+		sched_yield();
+	pthread_barrier_wait(&gate);
+	pid = fork_child();
+	if (!pid)
+		_exit(0);
+	waitpid(pid, NULL, 0);
+	for (i = 0; i < CROWD; i++) {
+		pthread_join(threads[i], &ret);
+		failed += (long)ret < 0;
+	}
+	return failed;
+}
+
+/* Private memory that is not pinned, though it should be. */
+static unsigned long unpinned(int fd, pid_t pid)
+{
+	struct memlockd_mapping *rows;
+	long i, nr = mappings_pid(fd, pid, 256, &rows);
+	unsigned long sum = 0;
+
+	for (i = 0; i < nr; i++) {
+		if (rows[i].kind == MEMLOCKD_KIND_ANON && rows[i].prot & PROT_WRITE)
+			sum += rows[i].end - rows[i].start - rows[i].pinned;
+	}
+	free(rows);
+	return sum;
+}
+
+/* More threads than there are calls to be run for: what is left over is for a worker. */
+TEST_F(future, crowd_of_threads_that_remap_is_pinned_soon)
+{
+	pid_t pid = self->target.pid;
+	int tries;
+
+	lock_it(_metadata, self, variant->state);
+	ASSERT_EQ(0, target_call(&self->target, do_remap_in_crowd, 32 * MIB, 0, 0));
+	for (tries = 0; tries < 1000 && unpinned(self->fd, pid); tries++)
+		usleep(10000);
+	TH_LOG("all pinned at look %d", tries + 1);
+	EXPECT_EQ(0, unpinned(self->fd, pid));
 	ASSERT_EQ(0, unlock_pid(self->fd, pid));
 	EXPECT_EQ(0, status_bytes(pid, "VmLck"));
 	EXPECT_EQ(0, status_bytes(pid, "VmPin"));

@@ -121,6 +121,25 @@ TEST_F(mappings, start_within_a_mapping_gives_it_whole)
 	EXPECT_LE(addr + 3 * len, row.start);
 }
 
+/* Counted page by page, not by what is at both ends. */
+TEST_F(mappings, every_second_page_of_a_mapping_is_half_of_it)
+{
+	unsigned long len = 1024 * PAGE;
+	struct memlockd_mapping *rows, *row;
+	long addr, nr;
+
+	addr = target_call(&self->target, do_map_small, len, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	ASSERT_LT(0, addr);
+	ASSERT_EQ(0, target_call(&self->target, do_write, addr, len, 2 * PAGE));
+	nr = mappings_pid(self->fd, self->target.pid, 256, &rows);
+	row = row_at(rows, nr, addr);
+	ASSERT_NE(NULL, row);
+	row_print(row);
+	EXPECT_EQ(present_bytes(self->target.pid, row->start, row->end), row->resident);
+	EXPECT_LE(len / 2, row->resident);
+	free(rows);
+}
+
 TEST_F(mappings, lock_says_how_many_fall_short)
 {
 	struct memlockd_mapping *rows;

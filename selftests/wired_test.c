@@ -467,6 +467,27 @@ TEST_F(wired, range_counts_once)
 	EXPECT_EQ(self->start.wired, wired());
 }
 
+/* Nothing tells that a file has been cut: whoever is at the limit looks. */
+TEST_F(wired, room_that_has_become_free_is_found)
+{
+	pid_t pid = self->t[1].pid;
+	long addr;
+
+	addr = target_call(&self->t[1], do_map_small, LEN, RW, MAP_PRIVATE);
+	ASSERT_LT(0, addr);
+	ASSERT_LT(0, target_call(&self->t[0], do_map_memfd, LEN, MAP_SHARED, 0));
+	ASSERT_EQ(0, lock_target(0));
+	ASSERT_TRUE(write_number(MAX_WIRED, wired()));
+	EXPECT_EQ(-ENOMEM, range_call(self->fd, MEMLOCKD_IOC_LOCK_RANGE, pid, variant->state,
+				      addr, LEN));
+	ASSERT_EQ(0, target_call(&self->t[0], do_truncate, 0, 0, 0));
+	EXPECT_EQ(0, range_call(self->fd, MEMLOCKD_IOC_LOCK_RANGE, pid, variant->state, addr,
+				LEN));
+	EXPECT_EQ(0, range_call(self->fd, MEMLOCKD_IOC_UNLOCK_RANGE, pid, 0, addr, LEN));
+	ASSERT_EQ(0, unlock_target(0));
+	EXPECT_EQ(self->start.wired, wired());
+}
+
 TEST_F(wired, own_mlock_does_not_count)
 {
 	long addr;
