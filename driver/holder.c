@@ -244,8 +244,6 @@ static struct mlkd_mode together(struct mlkd_mode a, struct mlkd_mode b)
 
 	if (a.state == MEMLOCKD_STATE_UNLOCKED)
 		return b;
-	if (b.state == MEMLOCKD_STATE_UNLOCKED)
-		return a;
 	mode.state = max(a.state, b.state);
 	mode.flags = (a.flags | b.flags) & either;
 	mode.flags |= a.flags & b.flags & MEMLOCKD_MOVABLE;

@@ -64,8 +64,6 @@ enum mlkd_pgtable mlkd_pgtable_level(struct mm_struct *mm, unsigned long addr,
 	local_irq_save(flags);
 	level = upper_level(mm, addr, next, &pud, &pmd);
 	local_irq_restore(flags);
-	if (*next <= addr)	/* the end of the address space */
-		*next = ULONG_MAX & PAGE_MASK;
 	return level;
 }
 

@@ -310,8 +310,6 @@ int mlkd_pins_add(struct mlkd_pins *pins, unsigned long start,
 	long added = 0;
 
 	lockdep_assert_held(&pins->mm->mmap_lock);
-	if (WARN_ON_ONCE(slot + nr > MLKD_CHUNK_PAGES))
-		nr = MLKD_CHUNK_PAGES - slot;
 
 	c = chunk_lock(pins, start, nr);
 	if (!c) {
