@@ -766,7 +766,7 @@ static void *lock_in_vain(void *arg)
 	struct crowd *crowd = arg;
 	int fd = device_open(), i;
 
-	for (i = 0; i < 20 * ROUNDS; i++)
+	for (i = 0; i < 5 * ROUNDS; i++)
 		crowd->refused += lock_pid(fd, crowd->pid[0], crowd->state, crowd->flags,
 					   NULL) == -ENOMEM;
 	close(fd);
@@ -800,7 +800,7 @@ TEST_F(wired, refused_lock_is_never_in_the_count)
 	TH_LOG("limit %lu, at most %lu seen in %u samples, %u of them not the limit; %u refused",
 	       limit, most, samples, other, crowd[0].refused + crowd[1].refused);
 	EXPECT_EQ(0, other);
-	EXPECT_EQ(2 * 20 * ROUNDS, crowd[0].refused + crowd[1].refused);
+	EXPECT_EQ(2 * 5 * ROUNDS, crowd[0].refused + crowd[1].refused);
 	ASSERT_EQ(0, unlock_target(0));
 }
 
