@@ -146,6 +146,8 @@ bool mlkd_owners_ours_since(struct mlkd_owners *owners,
 	bool ours = true;
 	void *entry;
 
+	if (mtree_empty(&owners->tree))
+		return ruled;
 	mtree_lock(&owners->tree);
 	mas_for_each(&mas, entry, vma->vm_end - 1) {
 		if (mas.index > next && !ruled)
