@@ -169,14 +169,12 @@ TEST_F(future, mmap_over_a_pinned_mapping_takes_its_place)
 
 static long do_map_file(long len, long prot, long flags)
 {
-	char path[] = "/var/tmp/memlockd-XXXXXX";
-	int fd = mkstemp(path);
+	int fd = disk_file(len);
 	void *addr;
 
 	if (fd < 0)
 		return -errno;
-	unlink(path);
-	addr = ftruncate(fd, len) ? MAP_FAILED : mmap(NULL, len, prot, flags, fd, 0);
+	addr = mmap(NULL, len, prot, flags, fd, 0);
 	close(fd);
 	return addr == MAP_FAILED ? -errno : (long)addr;
 }

@@ -68,14 +68,13 @@ FIXTURE_VARIANT_ADD(pressure, superlocked) {
 
 static long map_file(long len, long prot, long flags)
 {
-	char path[] = "/var/tmp/memlockd-XXXXXX", page[PAGE];
-	int fd = mkstemp(path);
+	int fd = disk_file(0);
+	char page[PAGE];
 	void *addr;
 	long i;
 
 	if (fd < 0)
 		return -errno;
-	unlink(path);
 	memset(page, 0x5a, PAGE);
 	for (i = 0; i < len; i += PAGE) {
 		if (write(fd, page, PAGE) != (ssize_t)PAGE)

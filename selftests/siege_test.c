@@ -281,21 +281,6 @@ static int make_file(unsigned int size, unsigned int flags)
 	return fd;
 }
 
-static int make_disk_file(unsigned int size)
-{
-	char path[] = "/var/tmp/memlockd-XXXXXX";
-	int fd = mkstemp(path);
-
-	if (fd < 0)
-		return -1;
-	unlink(path);
-	if (ftruncate(fd, size)) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
 /* What mkswap(8) writes. */
 static bool make_swap(void)
 {
@@ -377,8 +362,8 @@ static bool start_siege(void)
 /* Anew for each round, so that nothing of one keeps memory of the other. */
 static void open_files(void)
 {
-	siege->files[TEXT_FILE] = make_disk_file(siege->sizes[TEXT_FILE]);
-	siege->files[DISK_FILE] = make_disk_file(siege->sizes[DISK_FILE]);
+	siege->files[TEXT_FILE] = disk_file(siege->sizes[TEXT_FILE]);
+	siege->files[DISK_FILE] = disk_file(siege->sizes[DISK_FILE]);
 	siege->files[SHMEM_FILE] = make_file(siege->sizes[SHMEM_FILE], 0);
 	siege->files[HUGETLB_FILE] = make_file(siege->sizes[HUGETLB_FILE], MFD_HUGETLB);
 }

@@ -139,13 +139,10 @@ static long map_file(long fd, long flags, long prot)
 static long short_file(struct __test_metadata *_metadata, FIXTURE_DATA(sync) *self, int flags,
 		       int *file)
 {
-	char path[] = "/var/tmp/memlockd-XXXXXX";
 	long addr;
 
-	*file = mkstemp(path);
+	*file = disk_file(LEN / 4);
 	ASSERT_LE(0, *file);
-	unlink(path);
-	ASSERT_EQ(0, ftruncate(*file, LEN / 4));
 	target_stop(&self->target);
 	target_start_with(&self->target, *file);
 	addr = target_call(&self->target, map_file, *file, flags, RW);

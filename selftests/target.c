@@ -175,6 +175,21 @@ long target_call(struct target *t, target_fn fn, long a, long b, long c)
 	return ret;
 }
 
+int disk_file(long size)
+{
+	char path[] = "/var/tmp/memlockd-XXXXXX";
+	int fd = mkstemp(path);
+
+	if (fd < 0)
+		return -1;
+	unlink(path);
+	if (ftruncate(fd, size)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 long do_nothing(long a, long b, long c)
 {
 	return a + b + c;
