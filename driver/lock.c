@@ -601,13 +601,10 @@ int mlkd_lower(struct mlkd_space *space, struct mlkd_mode mode)
 
 /**
  * mlkd_unlock - undo a lock, whole
- * @space: the space; its claim is held
+ * @space: the space; its claim is held, and it is locked
  */
 void mlkd_unlock(struct mlkd_space *space)
 {
-	if (space->mode.state == MEMLOCKD_STATE_UNLOCKED)
-		return;
-
 	undo(space, MLKD_FIRST_REQUEST, (struct mlkd_mode){});
 	set_mode(space, (struct mlkd_mode){});
 }

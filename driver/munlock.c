@@ -23,6 +23,23 @@
 /* Missing page tables that are looked at in one go. */
 #define MAX_HOLES	1024
 
+/*
+ * What a fault has mlocked waits in a batch of its processor to be counted.  Were it
+ * munlocked and locked anew meanwhile, it would be counted twice, and stay
+ * unevictable for ever.  So who faults much in leaves nothing there.  What empties
+ * the batches is not exported, but what does so before it puts pages is.
+ */
+void mlkd_munlock_settle(void)
+{
+	struct folio *zero = page_folio(ZERO_PAGE(0));
+	struct folio_batch batch;
+
+	folio_batch_init(&batch);
+	folio_get(zero);
+	folio_batch_add(&batch, zero);
+	folio_batch_release(&batch);
+}
+
 /* The caller holds a reference to each of @pages. */
 void mlkd_munlock_pages(struct page **pages, unsigned int nr)
 {

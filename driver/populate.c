@@ -25,6 +25,7 @@
 #include <linux/workqueue.h>
 
 #include "compat.h"
+#include "munlock.h"
 #include "pgtable.h"
 #include "populate.h"
 #include "shared.h"
@@ -87,6 +88,8 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 		if (walk->locked)
 			mmap_read_unlock(mm);
 
+		if (walk->task)
+			mlkd_munlock_settle();
 		if (!err && !end && walk->task) {
 			if (fatal_signal_pending(walk->caller))
 				err = -EINTR;
