@@ -255,6 +255,7 @@ static int on_syscall(struct kprobe *kprobe, struct pt_regs *regs)
 	space = mlkd_space_find_rcu(current->mm);
 	if (!space || !READ_ONCE(space->armed))
 		return 0;
+	/* The worker may be there before mremap() has moved anything; then SYNC is left. */
 	if (!queue_call(space, probe->event, 0, 0) && probe->event == MLKD_MREMAP)
 		mlkd_space_pin_later(space);
 	return 0;
