@@ -30,11 +30,14 @@
  * @mm: the address space; a user of it is held
  * @space: its space; NULL if it is not locked
  * @mode: what it has been promised
+ * @told: where the last mapping ended.  What has been merged with that meanwhile is
+ *	reported from here on
  */
 struct mlkd_report {
 	struct mm_struct *mm;
 	struct mlkd_space *space;
 	struct mlkd_mode mode;
+	unsigned long told;
 };
 
 /**
@@ -142,7 +145,7 @@ static void judge(const struct facts *facts, bool armed,
 		  struct memlockd_mapping *row)
 {
 	u64 size = row->end - row->start;
-	u64 inside = facts->file_end - row->start;
+	u64 inside = max_t(u64, facts->file_end, row->start) - row->start;
 
 	row->reason = facts->reason;
 	if (!facts->covered) {
@@ -214,7 +217,7 @@ int mlkd_report_next(struct mlkd_report *report, unsigned long addr,
 	gather_facts(report, vma, &facts);
 	armed = userfaultfd_armed(vma);
 	*row = (struct memlockd_mapping) {
-		.start = vma->vm_start,
+		.start = max(vma->vm_start, report->told),
 		.end = vma->vm_end,
 		.kind = mlkd_kind(vma),
 		.prot = (vma->vm_flags & VM_READ ? PROT_READ : 0) |
@@ -222,14 +225,14 @@ int mlkd_report_next(struct mlkd_report *report, unsigned long addr,
 			(vma->vm_flags & VM_EXEC ? PROT_EXEC : 0),
 	};
 	if (report->space)
-		row->pinned = mlkd_pins_count(&report->space->pins, vma->vm_start,
-					      vma->vm_end) << PAGE_SHIFT;
+		row->pinned = mlkd_pins_count(&report->space->pins, row->start,
+					      row->end) << PAGE_SHIFT;
 
 	/* Nothing is mapped there, or nothing that an access would find. */
 	if (!vma_is_accessible(vma) || (vma->vm_flags & (VM_IO | VM_PFNMAP)))
 		goto out;
 
-	for (addr = vma->vm_start; addr < row->end; ) {
+	for (addr = row->start; addr < row->end; ) {
 		int step;
 
 		/* A mapping that has changed meanwhile: what is left of it. */
@@ -245,6 +248,7 @@ int mlkd_report_next(struct mlkd_report *report, unsigned long addr,
 out:
 	mmap_read_unlock(mm);
 	judge(&facts, armed, row);
+	report->told = row->end;
 	return 1;
 }
 

@@ -120,10 +120,7 @@ long board_setup(const char *seed_name, const char *seconds_name, long max)
 
 /* ---- the clients ---- */
 
-/*
- * Rows of one call: in order, and none with more than it can have.  A mapping that has
- * been merged with the one before since that was reported begins where that did.
- */
+/* Rows of one call: in order, and none with more than it can have. */
 static bool rows_good(const struct memlockd_mapping *rows, long nr)
 {
 	uint64_t last = 0;
@@ -132,7 +129,7 @@ static bool rows_good(const struct memlockd_mapping *rows, long nr)
 	for (i = 0; i < nr; i++) {
 		uint64_t size = rows[i].end - rows[i].start;
 
-		if (rows[i].start >= rows[i].end || rows[i].end <= last ||
+		if (rows[i].start >= rows[i].end || rows[i].start < last ||
 		    rows[i].resident > size || rows[i].pinned > size || rows[i].state > S) {
 			printf("# %#llx-%#llx behind %#llx: resident %llu, pinned %llu, state %u\n",
 			       rows[i].start, rows[i].end, (unsigned long long)last,
