@@ -50,6 +50,19 @@ int module_unload(void)
 	return syscall(SYS_delete_module, "memlockd", O_NONBLOCK) ? -errno : 0;
 }
 
+int module_unload_soon(void)
+{
+	int tries, err = module_unload();
+
+	for (tries = 1; err && tries < 5000; tries++) {
+		usleep(1000);
+		err = module_unload();
+	}
+	if (tries > 1)
+		printf("# module unloaded at try %d: %s\n", tries, strerror(-err));
+	return err;
+}
+
 int module_load(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), ret;

@@ -640,17 +640,6 @@ static long load_with(struct inject *in, const char *ko, long nth, int *err)
 	return atol(text);
 }
 
-static void unload(struct __test_metadata *_metadata)
-{
-	int tries, err = module_unload();
-
-	for (tries = 0; err && tries < 5000; tries++) {
-		usleep(1000);
-		err = module_unload();
-	}
-	ASSERT_EQ(0, err);
-}
-
 TEST_F_TIMEOUT(module, each_allocation_of_loading_it, 3600)
 {
 	char ko[] = "/tmp/memlockd-XXXXXX";
@@ -660,11 +649,11 @@ TEST_F_TIMEOUT(module, each_allocation_of_loading_it, 3600)
 	if (!getenv("MEMLOCKD_KO"))
 		SKIP(return, "MEMLOCKD_KO does not name the module to load again");
 	ASSERT_TRUE(copy_module(ko));
-	unload(_metadata);
+	ASSERT_EQ(0, module_unload_soon());
 	all = MANY - load_with(&self->in, ko, MANY, &err);
 	ASSERT_EQ(0, err);
 	for (nth = all; nth > 0 && nth > all - LAST_OF_LOADING; nth--) {
-		unload(_metadata);
+		ASSERT_EQ(0, module_unload_soon());
 		load_with(&self->in, ko, nth, &err);
 		EXPECT_TRUE(good(err)) TH_LOG("allocation %ld: %s", nth, strerror(-err));
 		if (!err)

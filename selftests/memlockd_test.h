@@ -46,6 +46,8 @@ int status_pid(int fd, pid_t pid, struct memlockd_status *out);
 
 /* Without waiting: -EBUSY or -EWOULDBLOCK while it is in use. */
 int module_unload(void);
+/* As soon as it can be: nothing tells when the last of what it held is gone. */
+int module_unload_soon(void);
 int module_load(const char *path);
 
 /* The state that STATUS reports, or -errno. */

@@ -208,8 +208,11 @@ static bool debugger_writes(uint64_t *seed)
 static bool text_is_probed(uint64_t *seed)
 {
 	/* Somebody who has the page mapped is being killed, or there is no memory for another. */
-	if (!probe_enable(true))
+	if (!probe_enable(true)) {
+		if (errno != EFAULT && errno != ENOMEM)
+			fault("uprobe");
 		return false;
+	}
 	nap(draw(seed, 20000));
 	if (!probe_enable(false)) {
 		fault("uprobe");
@@ -450,15 +453,11 @@ static void check_unlocked(struct __test_metadata *_metadata, int fd, pid_t pid)
 static void check_reload(struct __test_metadata *_metadata, int *fd)
 {
 	const char *ko = getenv("MEMLOCKD_KO");
-	int tries = 0, err;
 
 	if (!ko)
 		return;
 	close(*fd);
-	do {
-		err = module_unload();
-	} while (err && tries++ < 5000 && !usleep(1000));
-	EXPECT_EQ(0, err);
+	EXPECT_EQ(0, module_unload_soon());
 	ASSERT_EQ(0, module_load(ko));
 	count(RELOAD);
 	*fd = device_open();
