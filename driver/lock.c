@@ -367,7 +367,13 @@ static int undo_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	    !mlkd_owners_ours_since(&walk->space->owners, vma, walk->request))
 		return trim_step(walk, vma, start, end, next);
 
-	*next = mlkd_munlock_range(&walk->space->pins, vma, start, end, walk->pages);
+	/* Who drops pins munlocks what had them. */
+	*next = mlkd_pins_huge_end(&walk->space->pins, start, vma->vm_end);
+	if (*next > start)
+		walk->spared = (end - start) >> PAGE_SHIFT;
+	else
+		*next = mlkd_munlock_range(&walk->space->pins, vma, start, end,
+					   walk->pages);
 	mlkd_ranges_drop_pins(walk->space, start, *next, true);
 	return 0;
 }

@@ -74,7 +74,7 @@ static bool leaf_allows(pud_t pud, pmd_t pmd, enum mlkd_access access)
 		return true;
 	if (!pmd_none(pmd))
 		return pmd_present(pmd) &&
-		       (access == MLKD_MAPPED || !pmd_protnone(pmd)) &&
+		       (access < MLKD_READ || !pmd_protnone(pmd)) &&
 		       (access != MLKD_WRITE || pmd_write(pmd));
 	return pud_present(pud) && (access != MLKD_WRITE || pud_write(pud));
 }
@@ -143,7 +143,7 @@ unsigned long mlkd_pgtable_run(struct mm_struct *mm, unsigned long start,
 		*allowed = leaf_allows(pud, pmd, access);
 		if (!pmd_none(pmd))
 			next = leaf_run(pud, next, end, access, *allowed);
-	} else if (level == MLKD_PGTABLE_PTES) {
+	} else if (level == MLKD_PGTABLE_PTES && access != MLKD_HUGE) {
 		pte_t *pte = pte_offset_kernel(&pmd, start);
 
 		*allowed = pte_allows(ptep_get_lockless(pte), access);

@@ -18,12 +18,14 @@ enum mlkd_pgtable {
  * enum mlkd_access - what a page table entry may allow
  * @MLKD_USED: nothing; it is not empty
  * @MLKD_MAPPED: nothing; but there is a page
+ * @MLKD_HUGE: nothing; but there is a huge page, mapped as one
  * @MLKD_READ: an access that does not write does not fault
  * @MLKD_WRITE: nor does one that does
  */
 enum mlkd_access {
 	MLKD_USED,
 	MLKD_MAPPED,
+	MLKD_HUGE,
 	MLKD_READ,
 	MLKD_WRITE,
 };

@@ -144,15 +144,6 @@ static struct chunk *chunk_find(struct mlkd_pins *pins, unsigned long index)
 	return pins->recent;
 }
 
-/* The first chunk from *index on, no further than @last; likewise. */
-static struct chunk *chunk_next(struct mlkd_pins *pins, unsigned long *index,
-				unsigned long last)
-{
-	if (*index == last)
-		return chunk_find(pins, last);
-	return xa_find(&pins->chunks, index, last, XA_PRESENT);
-}
-
 static void chunk_erase(struct mlkd_pins *pins, unsigned long index)
 {
 	__xa_erase(&pins->chunks, index);
@@ -194,7 +185,7 @@ static unsigned int array_needed(struct chunk *c, unsigned int slot,
 	while (size < MLKD_CHUNK_PAGES && (slot & ~(size - 1)) + size < end)
 		size *= MORE_SLOTS;
 	*first = slot & ~(size - 1);
-	return nr ? min_t(unsigned int, size, MLKD_CHUNK_PAGES) : 0;
+	return min_t(unsigned int, size, MLKD_CHUNK_PAGES);
 }
 
 /* Gives @c a larger array, and returns its old one. */
@@ -226,9 +217,6 @@ static struct chunk *chunk_lock(struct mlkd_pins *pins, unsigned long addr,
 	struct page **pages = NULL;
 	bool nomem = false;
 
-	/* For a huge page: that has a chunk of its own, mostly a new one. */
-	if (!nr)
-		new = kmem_cache_zalloc(chunk_cache, GFP_PINS);
 	xa_lock(&pins->chunks);
 	for (;;) {
 		if (new) {
@@ -341,7 +329,8 @@ int mlkd_pins_add(struct mlkd_pins *pins, unsigned long start,
 	xa_unlock(&pins->chunks);
 
 	account(pins, added);
-	unpin_user_pages(pages, nr_surplus);
+	if (nr_surplus)
+		unpin_user_pages(pages, nr_surplus);
 	if (huge)
 		unpin_user_page(huge);
 	return 0;
@@ -358,59 +347,101 @@ static unsigned int compact(struct page **pages, unsigned int nr)
 	return n;
 }
 
-/**
- * mlkd_pins_add_huge - remember one pin for a whole chunk
- * @pins: the pins of the address space
- * @start: address of the chunk
- * @page: its first page, pinned once for this call, which takes the pin over;
- *	the rest of the chunk lies behind it in the same huge page
- *
- * The caller holds mmap_lock.
- *
- * Return: 0, or -ENOMEM with @page unpinned.
- */
-int mlkd_pins_add_huge(struct mlkd_pins *pins, unsigned long start,
-		       struct page *page)
-{
-	struct page *huge, **pages;
-	unsigned int had, size;
-	struct chunk *c;
-
-	lockdep_assert_held(&pins->mm->mmap_lock);
-	c = chunk_lock(pins, start, 0);
-	if (!c) {
-		xa_unlock(&pins->chunks);
-		unpin_user_page(page);
-		return -ENOMEM;
-	}
-	chunk_keep(pins, c, false);
-	had = c->nr_pages + c->nr_huge;
-	huge = c->huge;
-	c->huge = page;
-	bitmap_fill(c->huge_map, MLKD_CHUNK_PAGES);
-	c->nr_huge = MLKD_CHUNK_PAGES;
-	pages = c->pages;
-	size = c->nr_slots;
-	c->pages = NULL;
-	c->nr_slots = 0;
-	c->nr_pages = 0;
-	xa_unlock(&pins->chunks);
-
-	account(pins, (long)MLKD_CHUNK_PAGES - had);
-	if (huge)
-		unpin_user_page(huge);
-	if (size)
-		unpin_user_pages(pages, compact(pages, size));
-	atomic_long_sub(size, &pins->nr_slots);
-	kfree(pages);
-	return 0;
-}
-
 static void release(struct page **pages, unsigned int nr, bool munlock)
 {
+	if (!nr)
+		return;
 	if (munlock)
 		mlkd_munlock_pages(pages, nr);
 	unpin_user_pages(pages, nr);
+}
+
+/* Whole chunks, MLKD_MANY_HUGE at most, which nobody can find any more. */
+static void chunks_release(struct mlkd_pins *pins, struct chunk **chunks,
+			   unsigned int nr, bool munlock)
+{
+	struct page *huge[MLKD_MANY_HUGE];
+	unsigned int i, nr_huge = 0;
+	long pinned = 0, slots = 0;
+
+	for (i = 0; i < nr; i++) {
+		struct chunk *c = chunks[i];
+
+		if (c->nr_pages) {
+			release(c->pages, compact(c->pages, c->nr_slots), munlock);
+			cond_resched();
+		}
+		if (c->huge)
+			huge[nr_huge++] = c->huge;
+		pinned += c->nr_pages + c->nr_huge;
+		slots += c->nr_slots;
+		kfree(c->pages);
+	}
+	release(huge, nr_huge, munlock);
+	account(pins, -pinned);
+	atomic_long_sub(slots, &pins->nr_slots);
+	atomic_long_sub(nr, &pins->nr_chunks);
+	if (nr)
+		kmem_cache_free_bulk(chunk_cache, nr, (void **)chunks);
+}
+
+/**
+ * mlkd_pins_add_huge - remember one pin for each of some whole chunks
+ * @pins: the pins of the address space
+ * @start: address of the first chunk
+ * @pages: the first page of each chunk, pinned once for this call, which takes the
+ *	pins over whatever it returns; the rest of the chunk lies behind that in
+ *	the same huge page
+ * @nr: how many; not 0, MLKD_MANY_HUGE at most
+ *
+ * The caller holds mmap_lock.
+ *
+ * Return: 0, or -ENOMEM with all those unpinned that there was no memory for.
+ */
+int mlkd_pins_add_huge(struct mlkd_pins *pins, unsigned long start,
+		       struct page **pages, unsigned int nr)
+{
+	struct chunk *chunks[MLKD_MANY_HUGE], *old[MLKD_MANY_HUGE];
+	XA_STATE(xas, &pins->chunks, chunk_index(start));
+	unsigned int i, nr_old = 0;
+
+	lockdep_assert_held(&pins->mm->mmap_lock);
+	if (!kmem_cache_alloc_bulk(chunk_cache, GFP_PINS | __GFP_ZERO, nr,
+				   (void **)chunks)) {
+		unpin_user_pages(pages, nr);
+		return -ENOMEM;
+	}
+	for (i = 0; i < nr; i++) {
+		chunks[i]->huge = pages[i];
+		bitmap_fill(chunks[i]->huge_map, MLKD_CHUNK_PAGES);
+		chunks[i]->nr_huge = MLKD_CHUNK_PAGES;
+	}
+
+	i = 0;
+	do {
+		xas_lock(&xas);
+		pins->recent = NULL;
+		for (; i < nr; i++, xas_next(&xas)) {
+			struct chunk *c = xas_store(&xas, chunks[i]);
+
+			if (xas_error(&xas))
+				break;
+			if (!c)
+				continue;
+			chunk_keep(pins, c, false);
+			old[nr_old++] = c;
+		}
+		xas_unlock(&xas);
+	} while (xas_nomem(&xas, GFP_PINS));
+
+	atomic_long_add(i, &pins->nr_chunks);
+	account(pins, (long)i * MLKD_CHUNK_PAGES);
+	chunks_release(pins, old, nr_old, false);
+	if (i == nr)
+		return 0;
+	unpin_user_pages(pages + i, nr - i);
+	kmem_cache_free_bulk(chunk_cache, nr - i, (void **)(chunks + i));
+	return -ENOMEM;
 }
 
 /* Takes up to @max pages of @c, in [*slot, end), out of it. */
@@ -442,15 +473,75 @@ static unsigned int chunk_take(struct chunk *c, unsigned int *slot,
 	return n;
 }
 
-/* A whole chunk, which nobody can find any more. */
-static void chunk_release(struct mlkd_pins *pins, struct chunk *c, bool munlock)
+/* Takes up to MLKD_MANY_HUGE chunks, from @index to @last, out of the store. */
+static unsigned int chunks_take(struct mlkd_pins *pins, unsigned long index,
+				unsigned long last, struct chunk **chunks)
 {
-	if (c->nr_pages)
-		release(c->pages, compact(c->pages, c->nr_slots), munlock);
-	if (c->huge)
-		release(&c->huge, 1, munlock);
-	account(pins, -(long)(c->nr_pages + c->nr_huge));
-	chunk_free(pins, c);
+	XA_STATE(xas, &pins->chunks, index);
+	struct chunk *c;
+	unsigned int n = 0;
+
+	xas_lock(&xas);
+	pins->recent = NULL;
+	xas_for_each(&xas, c, last) {
+		chunk_keep(pins, c, false);
+		xas_store(&xas, NULL);
+		chunks[n++] = c;
+		if (n == MLKD_MANY_HUGE)
+			break;
+	}
+	xas_unlock(&xas);
+	return n;
+}
+
+/* Gives back all that is known of the chunks from @index to @last. */
+static void drop_whole(struct mlkd_pins *pins, unsigned long index,
+		       unsigned long last, bool munlock)
+{
+	struct chunk *chunks[MLKD_MANY_HUGE];
+	unsigned int n;
+
+	do {
+		n = chunks_take(pins, index, last, chunks);
+		chunks_release(pins, chunks, n, munlock);
+		cond_resched();
+	} while (n == MLKD_MANY_HUGE);
+}
+
+/* Gives back what of chunk number @index lies in slots [@slot, @end). */
+static void drop_part(struct mlkd_pins *pins, unsigned long index,
+		      unsigned int slot, unsigned int end, bool munlock)
+{
+	while (slot < end) {
+		struct page *pages[32], *huge = NULL;
+		struct chunk *c, *empty = NULL;
+		long dropped = 0;
+		unsigned int n;
+
+		xa_lock(&pins->chunks);
+		c = chunk_find(pins, index);
+		if (!c) {
+			xa_unlock(&pins->chunks);
+			return;
+		}
+		n = chunk_take(c, &slot, end, pages, ARRAY_SIZE(pages), &huge,
+			       &dropped);
+		if (dropped && chunk_empty(c)) {
+			if (pins->nr_empty < MAX_EMPTY) {
+				chunk_keep(pins, c, true);
+			} else {
+				chunk_erase(pins, index);
+				empty = c;
+			}
+		}
+		xa_unlock(&pins->chunks);
+
+		release(pages, n, munlock);
+		if (huge)
+			release(&huge, 1, munlock);
+		account(pins, -dropped);
+		chunk_free(pins, empty);
+	}
 }
 
 /**
@@ -468,58 +559,25 @@ void mlkd_pins_drop(struct mlkd_pins *pins, unsigned long start,
 		    unsigned long end, bool munlock)
 {
 	unsigned long index, last;
-	struct chunk *c;
+	unsigned int slot, slot_end;
 
 	if (start >= end)
 		return;
 
 	index = chunk_index(start);
 	last = chunk_index(end - 1);
-	while (index <= last) {
-		unsigned int slot, slot_end, n;
-		unsigned long chunk_start;
-		struct page *pages[32];
-		struct page *huge = NULL;
-		struct chunk *empty = NULL;
-		long dropped = 0;
-
-		xa_lock(&pins->chunks);
-		c = chunk_next(pins, &index, last);
-		if (!c) {
-			xa_unlock(&pins->chunks);
-			break;
-		}
-		chunk_start = index * MLKD_CHUNK_SIZE;
-		slot = chunk_start < start ? chunk_slot(start) : 0;
-		slot_end = index < last ? MLKD_CHUNK_PAGES : chunk_slot(end - 1) + 1;
-		if (slot == 0 && slot_end == MLKD_CHUNK_PAGES) {
-			chunk_erase(pins, index);
-			chunk_keep(pins, c, false);
-			xa_unlock(&pins->chunks);
-			chunk_release(pins, c, munlock);
-			index++;
-			cond_resched();
-			continue;
-		}
-		n = chunk_take(c, &slot, slot_end, pages, ARRAY_SIZE(pages),
-			       &huge, &dropped);
-		if (dropped && chunk_empty(c) && pins->nr_empty < MAX_EMPTY) {
-			chunk_keep(pins, c, true);
-		} else if (dropped && chunk_empty(c)) {
-			chunk_erase(pins, index);
-			empty = c;
-		}
-		xa_unlock(&pins->chunks);
-
-		release(pages, n, munlock);
-		if (huge)
-			release(&huge, 1, munlock);
-		account(pins, -dropped);
-		chunk_free(pins, empty);
-		/* Else the chunk has more in the range: find it again. */
-		if (slot == slot_end || empty)
-			index++;
+	slot = chunk_slot(start);
+	slot_end = chunk_slot(end - 1) + 1;
+	if (index == last && (slot || slot_end < MLKD_CHUNK_PAGES)) {
+		drop_part(pins, index, slot, slot_end, munlock);
+		return;
 	}
+	if (slot)
+		drop_part(pins, index++, slot, MLKD_CHUNK_PAGES, munlock);
+	if (slot_end < MLKD_CHUNK_PAGES)
+		drop_part(pins, last--, 0, slot_end, munlock);
+	if (index <= last)
+		drop_whole(pins, index, last, munlock);
 }
 
 /* How many pages of @c in [slot, end) are pinned. */
@@ -612,6 +670,30 @@ unsigned long mlkd_pins_next_gap(struct mlkd_pins *pins, unsigned long start,
 	}
 	*gap_end = addr;
 	return gap;
+}
+
+/*
+ * How far, from the start of a chunk on, a huge page each has been pinned for whole
+ * chunks; @start if there is none.  Looks at MLKD_MANY_HUGE at most.
+ */
+unsigned long mlkd_pins_huge_end(struct mlkd_pins *pins, unsigned long start,
+				 unsigned long end)
+{
+	XA_STATE(xas, &pins->chunks, chunk_index(start));
+	unsigned long addr = start;
+	struct chunk *c;
+
+	if (start % MLKD_CHUNK_SIZE)
+		return start;
+	end = min(end & ~(MLKD_CHUNK_SIZE - 1), start + MLKD_MANY_HUGE * MLKD_CHUNK_SIZE);
+	xas_lock(&xas);
+	for (c = xas_load(&xas); addr < end && c; c = xas_next(&xas)) {
+		if (c->nr_huge < MLKD_CHUNK_PAGES)
+			break;
+		addr += MLKD_CHUNK_SIZE;
+	}
+	xas_unlock(&xas);
+	return addr;
 }
 
 /* The first pinned page in [@start, @end); @end if there is none. */

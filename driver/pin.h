@@ -12,6 +12,9 @@
 #define MLKD_CHUNK_PAGES	PTRS_PER_PTE
 #define MLKD_CHUNK_SIZE		(PAGE_SIZE * MLKD_CHUNK_PAGES)
 
+/* Chunks of a huge page each that are handled at once. */
+#define MLKD_MANY_HUGE		16
+
 struct chunk;
 
 /**
@@ -50,11 +53,13 @@ void mlkd_pins_destroy(struct mlkd_pins *pins);
 int mlkd_pins_add(struct mlkd_pins *pins, unsigned long start,
 		  struct page **pages, unsigned int nr);
 int mlkd_pins_add_huge(struct mlkd_pins *pins, unsigned long start,
-		       struct page *page);
+		       struct page **pages, unsigned int nr);
 void mlkd_pins_drop(struct mlkd_pins *pins, unsigned long start,
 		    unsigned long end, bool munlock);
 unsigned long mlkd_pins_count(struct mlkd_pins *pins, unsigned long start,
 			      unsigned long end);
+unsigned long mlkd_pins_huge_end(struct mlkd_pins *pins, unsigned long start,
+				 unsigned long end);
 unsigned long mlkd_pins_next_gap(struct mlkd_pins *pins, unsigned long start,
 				 unsigned long end, unsigned long *gap_end);
 unsigned long mlkd_pins_first(struct mlkd_pins *pins, unsigned long start,

@@ -176,52 +176,71 @@ static long pin_pages(struct mm_struct *mm, unsigned long start, unsigned long n
 	return got ?: mlkd_pin_remote(mm, start, nr, gup_flags | FOLL_NOFAULT, pages);
 }
 
-/*
- * Pins a chunk that one huge page maps with one pin.  Returns 1 when that is
- * done, 0 when it is not such a chunk.  Behind one of these is another, mostly.
- */
-static int pin_huge(struct mlkd_walk *walk, unsigned long start,
-		    unsigned int gup_flags)
+/* How many chunks from @start on a huge page maps each. */
+static unsigned int huge_run(struct mm_struct *mm, unsigned long start,
+			     unsigned long end)
 {
-	struct mm_struct *mm = walk->space->mm;
 	unsigned long next;
-	struct page *page;
-	int err;
+	bool huge;
 
-	if (!walk->huge &&
-	    mlkd_pgtable_level(mm, start, &next) != MLKD_PGTABLE_LEAF)
-		return 0;
-	walk->huge = false;
-	if (pin_pages(mm, start, 1, gup_flags, &page) != 1)
-		return 0;
-
-	/* Pinned, it cannot be split; but its mapping may have been before. */
-	if (compound_order(compound_head(page)) < get_order(MLKD_CHUNK_SIZE) ||
-	    (page_to_pfn(page) & (MLKD_CHUNK_PAGES - 1)) ||
-	    mlkd_pgtable_level(mm, start, &next) != MLKD_PGTABLE_LEAF) {
-		unpin_user_page(page);
-		return 0;
-	}
-	walk->huge = true;
-	err = mlkd_pins_add_huge(&walk->space->pins, start, page);
-	walk->spared = MLKD_CHUNK_PAGES;
-	return err ?: 1;
+	next = mlkd_pgtable_run(mm, start, end, MLKD_HUGE, &huge);
+	return huge ? (next - start) / MLKD_CHUNK_SIZE : 0;
 }
 
 /*
- * Pins what is present from @start on.  Returns how many pages that were, up to
- * the first that is not; else an error, -EFAULT if the first is not.
+ * Pins chunks that a huge page maps each, with one pin each.  Returns how many
+ * pages that are, or an error.
+ */
+static long pin_huge(struct mlkd_walk *walk, unsigned long start,
+		     unsigned long end, unsigned int gup_flags)
+{
+	struct mm_struct *mm = walk->space->mm;
+	struct page **pages = walk->pages;
+	unsigned int nr, i;
+	int err;
+
+	end = min(end, start + MLKD_MANY_HUGE * MLKD_CHUNK_SIZE);
+	nr = huge_run(mm, start, end);
+	for (i = 0; i < nr; i++) {
+		if (pin_pages(mm, start + i * MLKD_CHUNK_SIZE, 1, gup_flags,
+			      &pages[i]) != 1)
+			break;
+		if (compound_order(compound_head(pages[i])) < get_order(MLKD_CHUNK_SIZE) ||
+		    (page_to_pfn(pages[i]) & (MLKD_CHUNK_PAGES - 1))) {
+			unpin_user_page(pages[i]);
+			break;
+		}
+	}
+	if (!i)
+		return 0;
+	/* Pinned, it cannot be split; but its mapping may have been before. */
+	nr = huge_run(mm, start, start + i * MLKD_CHUNK_SIZE);
+	unpin_user_pages(pages + nr, i - nr);
+	if (!nr)
+		return 0;
+	err = mlkd_pins_add_huge(&walk->space->pins, start, pages, nr);
+	return err ?: (long)nr * MLKD_CHUNK_PAGES;
+}
+
+/*
+ * Pins what is present in [start, end), which lies in one chunk, or, of huge pages,
+ * in [start, limit).  Returns how many pages that were, up to the first that is
+ * not; else an error, -EFAULT if the first is not.
  */
 static long pin_present(struct mlkd_walk *walk, unsigned long start,
-			unsigned long end, unsigned int gup_flags)
+			unsigned long end, unsigned long limit,
+			unsigned int gup_flags)
 {
 	unsigned long nr_pages = (end - start) >> PAGE_SHIFT;
 	long nr, err;
 
 	if (!(start % MLKD_CHUNK_SIZE) && nr_pages == MLKD_CHUNK_PAGES) {
-		nr = pin_huge(walk, start, gup_flags);
+		nr = pin_huge(walk, start, limit, gup_flags);
+		if (nr > 0)
+			walk->spared = MLKD_CHUNK_PAGES -
+				       (nr / MLKD_CHUNK_PAGES - 1) * STEP_VMA_COST;
 		if (nr)
-			return nr < 0 ? nr : (long)MLKD_CHUNK_PAGES;
+			return nr;
 	}
 	nr = pin_pages(walk->space->mm, start, min(nr_pages, walk->room), gup_flags,
 		       walk->pages);
@@ -361,7 +380,7 @@ static int give(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		struct mlkd_want want, unsigned long start, unsigned long end,
 		unsigned long *next)
 {
-	unsigned long file_end = mlkd_vma_file_end(vma);
+	unsigned long file_end = mlkd_vma_file_end(vma), limit;
 	bool armed = userfaultfd_armed(vma);
 	long nr;
 
@@ -369,7 +388,8 @@ static int give(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		*next = vma->vm_end;
 		return 0;
 	}
-	end = min(end, file_end);
+	limit = min3(vma->vm_end - 1, file_end - 1, walk->end - 1) + 1;
+	end = min(end, limit);
 
 	if (want.fault) {
 		*next = start + PAGE_SIZE;
@@ -379,7 +399,7 @@ static int give(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	if (!want.pinned && !mlkd_vma_writeback(vma)) {
 		bool there;
 
-		*next = mlkd_pgtable_run(walk->space->mm, start, end,
+		*next = mlkd_pgtable_run(walk->space->mm, start, limit,
 					 want.gup_flags & FOLL_WRITE ? MLKD_WRITE :
 								       MLKD_READ,
 					 &there);
@@ -392,7 +412,7 @@ static int give(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	if (want.pinned && (!is_vm_hugetlb_page(vma) ||
 			    mlkd_pgtable_level(walk->space->mm, start, next) !=
 				    MLKD_PGTABLE_NONE)) {
-		nr = pin_present(walk, start, end, want.gup_flags);
+		nr = pin_present(walk, start, end, limit, want.gup_flags);
 		if (nr > 0) {
 			*next = start + (nr << PAGE_SHIFT);
 			return 0;

@@ -26,7 +26,6 @@ struct mlkd_space;
  * @pages: room for @room page pointers
  * @room: MLKD_CHUNK_PAGES; may be less where only what is to be pinned is walked
  * @spared: pages of a step that it did not have to look at one by one
- * @huge: the chunk before was a huge page
  * @crew: whom to call when there is much to fault in; or NULL
  * @stuck: address that could not be pinned last time
  * @tries: how often
@@ -43,7 +42,6 @@ struct mlkd_walk {
 	struct page **pages;
 	unsigned long room;
 	long spared;
-	bool huge;
 	struct mlkd_crew *crew;
 	unsigned long stuck;
 	unsigned int tries;
