@@ -192,6 +192,8 @@ unsigned long stuck_pages(pid_t pid, unsigned long start, unsigned long end);
 
 long read_number(const char *path);
 bool write_number(const char *path, long value);
+/* Who is killed when memory runs out: first (1000) .. never (-1000). */
+bool oom_score_adj(pid_t pid, long value);
 /* A line "name N" of a file such as /proc/vmstat; -1 when it has none. */
 long read_field(const char *path, const char *name);
 

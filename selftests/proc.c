@@ -229,6 +229,14 @@ bool write_number(const char *path, long value)
 	return !fclose(file) && good;
 }
 
+bool oom_score_adj(pid_t pid, long value)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", pid);
+	return write_number(path, value);
+}
+
 long read_field(const char *path, const char *name)
 {
 	FILE *file = fopen(path, "re");

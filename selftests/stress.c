@@ -110,11 +110,8 @@ static unsigned long present(struct scene *scene, enum lock lock)
 
 static bool start_hog(struct scene *scene)
 {
-	char path[64];
-
 	target_start(&scene->hog);
-	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", scene->hog.pid);
-	return write_number(path, 1000);
+	return oom_score_adj(scene->hog.pid, 1000);
 }
 
 static const char *stress_hog(struct scene *scene)
