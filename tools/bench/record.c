@@ -73,20 +73,29 @@ void write_json(const char *path, const struct result *results, int rounds)
 		die(path);
 }
 
-typedef void (*count_fn)(const char *key, double count, void *arg);
+/* What was counted for one unit of it; and for its peer in the same run, or 0. */
+struct count {
+	char key[128];
+	double own, peer;
+};
+
+typedef void (*count_fn)(const struct count *count, void *arg);
 
 static void case_counts(const struct bench_case *c, const struct result *r, count_fn fn, void *arg)
 {
 	for (int variant = ARMED; variant < NR_VARIANTS; variant++)
 		for (int metric = LOCK; metric <= OP; metric++) {
 			struct summary s = summary_of(r, variant, metric);
-			char key[128];
+			struct count count = {};
 
 			if (!s.nr || variant == PEER || !(c->variants & V(variant)))
 				continue;
-			snprintf(key, sizeof(key), "%s, %s, %s", c->name, variant_name(c, variant),
-				 metric_name(c, metric));
-			fn(key, s.min / units_of(c), arg);
+			snprintf(count.key, sizeof(count.key), "%s, %s, %s", c->name,
+				 variant_name(c, variant), metric_name(c, metric));
+			count.own = s.min / units_of(c);
+			if (!is_base(c, variant))
+				count.peer = summary_of(r, base_of(c, variant), metric).min / units_of(c);
+			fn(&count, arg);
 		}
 }
 
@@ -98,9 +107,9 @@ static void each_count(const struct result *results, count_fn fn, void *arg)
 			case_counts(&cases[i], &results[i], fn, arg);
 }
 
-static void write_count(const char *key, double count, void *arg)
+static void write_count(const struct count *count, void *arg)
 {
-	fprintf(arg, "%s: %.1f\n", key, count);
+	fprintf(arg, "%s: %.1f %.1f\n", count->key, count->own, count->peer);
 }
 
 void write_baseline(const char *path, const struct result *results)
@@ -109,7 +118,7 @@ void write_baseline(const char *path, const struct result *results)
 
 	if (!file)
 		die(path);
-	fprintf(file, "# Instructions of each page, mapping or call: make bench-icount RECORD=1\n");
+	fprintf(file, "# Instructions of each page, mapping or call, and those of its peer: make bench-icount RECORD=1\n");
 	each_count(results, write_count, file);
 	if (fclose(file))
 		die(path);
@@ -120,31 +129,58 @@ struct comparison {
 	int worse, better, same;
 };
 
-static void compare_count(const char *key, double count, void *arg)
+/* What was recorded for it; all zero if nothing was. */
+static struct count recorded(FILE *file, const char *key)
 {
-	struct comparison *c = arg;
+	struct count was = {};
 	size_t len = strlen(key);
-	double was = NAN;
 	char line[256];
 
-	rewind(c->file);
-	while (isnan(was) && fgets(line, sizeof(line), c->file))
+	rewind(file);
+	while (!was.own && fgets(line, sizeof(line), file))
 		if (!strncmp(line, key, len) && line[len] == ':')
-			was = atof(line + len + 1);
-	if (isnan(was)) {
-		printf("not in the baseline: %s %.1f\n", key, count);
+			sscanf(line + len + 1, "%lf %lf", &was.own, &was.peer);
+	return was;
+}
+
+/*
+ * How many times of what it was. When the peer has changed as well, it is the kernel, or
+ * what it runs on, that is different: the nearer to 1 counts, the number or its ratio.
+ */
+static double growth(const struct count *now, const struct count *was)
+{
+	double alone = now->own / was->own, beside;
+
+	if (!now->peer || !was->peer)
+		return alone;
+	beside = alone / (now->peer / was->peer);
+	return fabs(log(beside)) < fabs(log(alone)) ? beside : alone;
+}
+
+static void compare_count(const struct count *now, void *arg)
+{
+	struct comparison *c = arg;
+	struct count was = recorded(c->file, now->key);
+	const char *verdict = NULL;
+
+	if (!was.own) {
+		printf("not in the baseline: %s %.1f\n", now->key, now->own);
 		c->worse++;
-	} else if (count > was * (1 + TOLERANCE)) {
-		printf("WORSE: %s: %.1f instructions, were %.1f (%+.1f %%)\n", key, count, was,
-		       100 * (count / was - 1));
+		return;
+	}
+	if (growth(now, &was) > 1 + TOLERANCE) {
+		verdict = "WORSE";
 		c->worse++;
-	} else if (count < was * (1 - TOLERANCE)) {
-		printf("better: %s: %.1f instructions, were %.1f (%+.1f %%)\n", key, count, was,
-		       100 * (count / was - 1));
+	} else if (growth(now, &was) < 1 - TOLERANCE) {
+		verdict = "better";
 		c->better++;
 	} else {
 		c->same++;
 	}
+	if (verdict)
+		printf("%s: %s: %.1f instructions, were %.1f (%+.1f %%); its peer %.1f, was %.1f\n",
+		       verdict, now->key, now->own, was.own, 100 * (now->own / was.own - 1),
+		       now->peer, was.peer);
 }
 
 int compare_baseline(const char *path, const struct result *results)
