@@ -40,18 +40,18 @@ check-all: ## the same for every stock kernel of guest/kernels, and for a module
 	@guest/setup host
 	@guest/check $$(awk '!/^#/ && NF && $$3 !~ /source/ { print $$1 }' guest/kernels) 6.1+notaskwork
 
-check-debug: ## the same for a kernel with KASAN, lockdep, kmemleak and so on, which is built first (a quarter of an hour)
+check-debug: ## the same for a kernel with KASAN, lockdep, kmemleak and so on, which is built first (a quarter of an hour); KERNEL=7.3-debug
 	@guest/setup host
-	@TIMEOUT=$${TIMEOUT:-5400} guest/check 6.1-debug
+	@TIMEOUT=$${TIMEOUT:-9000} guest/check $(KERNEL:running=6.1-debug)
 
 check-races: ## the same for a kernel with KCSAN, likewise
 	@guest/setup host
-	@TIMEOUT=$${TIMEOUT:-5400} guest/check 6.1-kcsan
+	@TIMEOUT=$${TIMEOUT:-9000} guest/check 6.1-kcsan
 
-fuzz: ## random calls of the device in the guest of check-debug, for SECONDS=600; SEED=N as an earlier run
+fuzz: ## random calls of the device in the guest of check-debug, for SECONDS=600; SEED=N as an earlier run; KERNEL=7.3-debug
 	@guest/setup host
 	@guest/selftests
-	@guest/run --kernel 6.1-debug --mem 1024 --swap 512 --cpus 2 --timeout $$(($(SECONDS) + 1800)) -- \
+	@guest/run --kernel $(KERNEL:running=6.1-debug) --mem 1024 --swap 512 --cpus 2 --timeout $$(($(SECONDS) + 1800)) -- \
 		env MEMLOCKD_FUZZ_SECONDS=$(SECONDS) $(SEED:%=MEMLOCKD_FUZZ_SEED=%) build/selftests/memlockd/fuzz_test
 
 coverage: ## which lines of the module the selftests run, in a kernel that is built first; TESTS="name ...", ADD=1 to the run before
