@@ -17,12 +17,14 @@
 #define S		MEMLOCKD_STATE_SUPERLOCKED
 
 #define MAX_MAP_COUNT	"/proc/sys/vm/max_map_count"
-#define MAPPINGS	100000L
 #define CGROUP		"/sys/fs/cgroup/memlockd-flood"
 
-/* So many mappings take an emulated machine a while, and a debug kernel a long one. */
+/* So many mappings take an emulated machine a while. */
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT	1800
+
+/* MEMLOCKD_MAPPINGS, or as many as the names of the tests say. */
+static long mappings = 100000;
 
 FIXTURE(flood)
 {
@@ -57,7 +59,7 @@ FIXTURE_SETUP(flood)
 	target_start(&self->target);
 	self->pid = self->target.pid;
 	target_start_with(&self->client, self->fd);
-	write_number(MAX_MAP_COUNT, 2 * MAPPINGS);
+	write_number(MAX_MAP_COUNT, 2 * mappings);
 }
 
 FIXTURE_TEARDOWN(flood)
@@ -117,8 +119,8 @@ static void check_flood(struct __test_metadata *_metadata, struct memlockd_lock 
 	TH_LOG("%u mappings, %llu kB locked, %ld pages wired, %llu kB of bookkeeping",
 	       lock->out_mappings, (unsigned long long)lock->out_locked / KIB,
 	       read_number(KNOB("wired")), (unsigned long long)status.out_bookkeeping / KIB);
-	EXPECT_LE(MAPPINGS, lock->out_mappings);
-	EXPECT_LE(MAPPINGS * PAGE, lock->out_locked);
+	EXPECT_LE(mappings, lock->out_mappings);
+	EXPECT_LE(mappings * PAGE, lock->out_locked);
 	/* No more for a mapping than the kernel itself needs for it. */
 	EXPECT_GE(256 * lock->out_mappings, status.out_bookkeeping);
 	ASSERT_EQ(0, lock_pid(fd, pid, state, flags, NULL));
@@ -138,7 +140,7 @@ static void check_flood(struct __test_metadata *_metadata, struct memlockd_lock 
 TEST_F(flood, hundred_thousand_mappings)
 {
 	struct memlockd_lock lock;
-	long addr = target_call(&self->target, do_map_nothing, MAPPINGS, 0, 0);
+	long addr = target_call(&self->target, do_map_nothing, mappings, 0, 0);
 
 	if (addr < 0)
 		SKIP(return, "cannot map so much: %s", strerror(-addr));
@@ -155,14 +157,14 @@ TEST_F(flood, page_mapped_a_hundred_thousand_times)
 	ASSERT_EQ(0, lock_pid(self->fd, self->pid, variant->state, variant->flags, NULL));
 	wired = read_number(KNOB("wired"));
 	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
-	addr = target_call(&self->target, do_map_same, MAPPINGS, 0, 0);
+	addr = target_call(&self->target, do_map_same, mappings, 0, 0);
 	if (addr < 0)
 		SKIP(return, "cannot map so much: %s", strerror(-addr));
 	check_flood(_metadata, &lock, self->fd, &self->client, self->pid, variant->state,
 		    variant->flags);
 	ASSERT_EQ(0, lock_pid(self->fd, self->pid, variant->state, variant->flags, NULL));
 	EXPECT_EQ(wired + 1, read_number(KNOB("wired")));
-	EXPECT_EQ(MAPPINGS * PAGE, present_bytes(self->pid, addr, addr + MAPPINGS * PAGE));
+	EXPECT_EQ(mappings * PAGE, present_bytes(self->pid, addr, addr + mappings * PAGE));
 	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
 }
 
@@ -325,6 +327,10 @@ TEST_F(charge, client_in_a_small_memory_cgroup_fails_and_leaves_nothing)
 
 int main(int argc, char **argv)
 {
+	const char *env = getenv("MEMLOCKD_MAPPINGS");
+
 	need_device();
+	if (env)
+		mappings = atol(env);
 	return test_harness_run(argc, argv);
 }
