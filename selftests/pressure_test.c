@@ -320,8 +320,8 @@ TEST_F(pressure, full_memory_cgroup_takes_nothing)
 		SKIP(return, "%s", why);
 	lock_one(_metadata, scene, variant->state, variant->flags);
 	/* The kernel may not wait for what the hog gives back when that is killed. */
-	ASSERT_TRUE(oom_score_adj(scene->locked.t.pid, -1000));
-	ASSERT_TRUE(oom_score_adj(scene->unlocked.t.pid, -1000));
+	ASSERT_TRUE(set_oom_score(scene->locked.t.pid, -1000));
+	ASSERT_TRUE(set_oom_score(scene->unlocked.t.pid, -1000));
 	taken = squeeze(scene, 3 * CGROUP_MAX);
 	TH_LOG("%lu MB written by another process in a cgroup of %lu MB", taken / MIB,
 	       CGROUP_MAX / MIB);
@@ -518,7 +518,7 @@ TEST_F_TIMEOUT(machine, full_machine_takes_nothing, TEST_TIMEOUT_DEFAULT)
 		SKIP(return, "needs 256 MB of swap");
 	if (available > 2048 * MIB)
 		SKIP(return, "%lu MB are too much to fill", available / MIB);
-	ASSERT_TRUE(oom_score_adj(scene->hog.pid, 1000));
+	ASSERT_TRUE(set_oom_score(scene->hog.pid, 1000));
 	lock_one(_metadata, scene, S, CURRENT_FUTURE);
 	drop_what_is_clean();
 	taken = squeeze(scene, (available + swap / 2) & -HOG_STEP);

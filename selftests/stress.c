@@ -111,7 +111,7 @@ static unsigned long present(struct scene *scene, enum lock lock)
 static bool start_hog(struct scene *scene)
 {
 	target_start(&scene->hog);
-	return oom_score_adj(scene->hog.pid, 1000);
+	return set_oom_score(scene->hog.pid, 1000);
 }
 
 static const char *stress_hog(struct scene *scene)
