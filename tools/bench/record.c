@@ -85,16 +85,17 @@ static void case_counts(const struct bench_case *c, const struct result *r, coun
 {
 	for (int variant = ARMED; variant < NR_VARIANTS; variant++)
 		for (int metric = LOCK; metric <= OP; metric++) {
-			struct summary s = summary_of(r, variant, metric);
+			struct summary s = summary_of(r, variant, metric), peer = {};
 			struct count count = {};
 
 			if (!s.nr || variant == PEER || !(c->variants & V(variant)))
 				continue;
 			snprintf(count.key, sizeof(count.key), "%s, %s, %s", c->name,
 				 variant_name(c, variant), metric_name(c, metric));
-			count.own = s.min / units_of(c);
 			if (!is_base(c, variant))
-				count.peer = summary_of(r, base_of(c, variant), metric).min / units_of(c);
+				peer = summary_of(r, base_of(c, variant), metric);
+			count.own = s.min / units_of(c);
+			count.peer = peer.min / units_of(c);
 			fn(&count, arg);
 		}
 }
@@ -118,7 +119,8 @@ void write_baseline(const char *path, const struct result *results)
 
 	if (!file)
 		die(path);
-	fprintf(file, "# Instructions of each page, mapping or call, and those of its peer: make bench-icount RECORD=1\n");
+	fprintf(file, "# Instructions of each page, mapping or call, and those of its peer.\n");
+	fprintf(file, "# make bench-icount RECORD=1\n");
 	each_count(results, write_count, file);
 	if (fclose(file))
 		die(path);
