@@ -407,8 +407,7 @@ static void undo(struct mlkd_space *space, unsigned long request,
 			continue;
 		}
 		/* Left behind, munlock() would take it for a lock that was counted. */
-		vm_flags_clear(vma, VM_LOCKED | VM_LOCKONFAULT);
-		mm->locked_vm -= vma_pages(vma);
+		mlkd_munlock_begin(vma);
 		cond_resched();
 	}
 	settle(space, mode);

@@ -11,7 +11,9 @@
  * mark goes too.  Its VM_LOCKED stays, and protects it: reclaim finds that, and
  * marks the page again.  Until then nr_mlock is too small.
  */
+#include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/rmap.h>
 #include <linux/swap.h>
 #include <linux/vmstat.h>
 
@@ -38,6 +40,29 @@ void mlkd_munlock_settle(void)
 	folio_get(zero);
 	folio_batch_add(&batch, zero);
 	folio_batch_release(&batch);
+}
+
+/**
+ * mlkd_munlock_begin - end a mapping's VM_LOCKED
+ * @vma: the mapping; mmap_lock is held for writing
+ *
+ * Reclaim and migration mark a page as mlocked when they find the flag, and hold
+ * the lock of the reverse mapping from before they look until it is marked.  So
+ * who has seen the flag is waited for: nobody marks what is munlocked after this.
+ */
+void mlkd_munlock_begin(struct vm_area_struct *vma)
+{
+	vm_flags_clear(vma, VM_LOCKED | VM_LOCKONFAULT);
+	vma->vm_mm->locked_vm -= vma_pages(vma);
+
+	if (vma->vm_file) {
+		i_mmap_lock_write(vma->vm_file->f_mapping);
+		i_mmap_unlock_write(vma->vm_file->f_mapping);
+	}
+	if (vma->anon_vma) {
+		down_write(&vma->anon_vma->root->rwsem);
+		up_write(&vma->anon_vma->root->rwsem);
+	}
 }
 
 /* The caller holds a reference to each of @pages. */

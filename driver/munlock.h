@@ -10,6 +10,7 @@
 struct mlkd_pins;
 
 void mlkd_munlock_settle(void);
+void mlkd_munlock_begin(struct vm_area_struct *vma);
 void mlkd_munlock_pages(struct page **pages, unsigned int nr);
 unsigned long mlkd_munlock_range(struct mlkd_pins *pins,
 				 struct vm_area_struct *vma, unsigned long start,

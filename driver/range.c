@@ -317,8 +317,7 @@ static void clear_flags(struct mlkd_space *space, struct part *part)
 			continue;
 		mlkd_tree_forget(&space->range_flags, vma->vm_start, vma->vm_end,
 				 GFP_KERNEL | __GFP_NOFAIL);
-		vm_flags_clear(vma, VM_LOCKED | VM_LOCKONFAULT);
-		mm->locked_vm -= vma_pages(vma);
+		mlkd_munlock_begin(vma);
 	}
 	mlkd_wired_recount(space, space->mode);
 }
