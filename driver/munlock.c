@@ -108,8 +108,8 @@ static long get_mapped(struct mm_struct *mm, unsigned long start, unsigned long 
 
 /**
  * mlkd_munlock_range - munlock the pages of a part of a mapping
- * @pins: the pins of the address space.  Pinned pages are left alone: who drops
- *	the pin munlocks them, without looking for them.
+ * @pins: the pins of the address space.  What is mapped and pinned is left alone:
+ *	who drops the pin munlocks it, without looking for it.
  * @vma: the mapping, not VM_LOCKED any more; mmap_lock is held
  * @start: first address
  * @end: address behind the last; in the same chunk
@@ -123,11 +123,11 @@ unsigned long mlkd_munlock_range(struct mlkd_pins *pins,
 				 unsigned long end, struct page **scratch)
 {
 	struct mm_struct *mm = vma->vm_mm;
-	unsigned long gap_end, next;
+	unsigned long other_end, next;
 	enum mlkd_pgtable level;
 	unsigned int holes = 0;
 
-	start = mlkd_pins_next_gap(pins, start, end, &gap_end);
+	start = mlkd_pins_next_other(pins, start, end, &other_end);
 	if (start >= end)
 		return end;
 
@@ -144,11 +144,11 @@ unsigned long mlkd_munlock_range(struct mlkd_pins *pins,
 		return start;
 
 	do {
-		while (start < gap_end) {
+		while (start < other_end) {
 			bool mapped;
 			long nr;
 
-			next = mlkd_pgtable_run(mm, start, gap_end, MLKD_MAPPED,
+			next = mlkd_pgtable_run(mm, start, other_end, MLKD_MAPPED,
 						&mapped);
 			if (!mapped) {
 				start = next;
@@ -170,7 +170,7 @@ unsigned long mlkd_munlock_range(struct mlkd_pins *pins,
 			mlkd_munlock_pages(scratch, nr);
 			release_pages(scratch, nr);
 		}
-		start = mlkd_pins_next_gap(pins, start, end, &gap_end);
+		start = mlkd_pins_next_other(pins, start, end, &other_end);
 	} while (start < end);
 	return end;
 }

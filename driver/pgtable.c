@@ -157,3 +157,78 @@ unsigned long mlkd_pgtable_run(struct mm_struct *mm, unsigned long start,
 	local_irq_restore(flags);
 	return next;
 }
+
+/* mlkd_pgtable_same() of a huge page, which begins before @start or there. */
+static unsigned long leaf_same(pud_t pud, pmd_t pmd, unsigned long start,
+			       unsigned long end, struct page **pages,
+			       struct page *first)
+{
+	unsigned long pfn, addr;
+
+	if (!leaf_allows(pud, pmd, MLKD_MAPPED))
+		return start;
+	if (!pmd_none(pmd))
+		pfn = pmd_pfn(pmd) + ((start & ~PMD_MASK) >> PAGE_SHIFT);
+	else
+		pfn = pud_pfn(pud) + ((start & ~PUD_MASK) >> PAGE_SHIFT);
+	if (!pages)
+		return page_to_pfn(first) == pfn ? end : start;
+	for (addr = start; addr < end; addr += PAGE_SIZE, pages++)
+		if (!*pages || page_to_pfn(*pages) != pfn++)
+			break;
+	return addr;
+}
+
+static bool pte_maps(pte_t *entry, struct page *page)
+{
+	pte_t pte = ptep_get_lockless(entry);
+
+	return page && pte_present(pte) && pte_pfn(pte) == page_to_pfn(page);
+}
+
+static unsigned long ptes_same(pmd_t pmd, unsigned long start, unsigned long end,
+			       struct page **pages, struct page *first)
+{
+	pte_t *entry = pte_offset_kernel(&pmd, start);
+	unsigned long i, nr = (end - start) >> PAGE_SHIFT;
+
+	if (pages)
+		for (i = 0; i < nr && pte_maps(entry + i, pages[i]); i++)
+			;
+	else
+		for (i = 0; i < nr && pte_maps(entry + i, first + i); i++)
+			;
+	return start + i * PAGE_SIZE;
+}
+
+/**
+ * mlkd_pgtable_same - how far just these pages are mapped
+ * @mm: address space; mmap_lock is held
+ * @start: first address
+ * @end: address behind the last; all of it lies in one mapping, and under one table
+ * @pages: the page for each, or NULL for none; or NULL
+ * @first: without @pages: they are this one, and those behind it in a huge page
+ *
+ * Return: the first address at which there is none, or another.  A hint as well.
+ */
+unsigned long mlkd_pgtable_same(struct mm_struct *mm, unsigned long start,
+				unsigned long end, struct page **pages,
+				struct page *first)
+{
+	unsigned long flags, next;
+	enum mlkd_pgtable level;
+	pud_t pud;
+	pmd_t pmd;
+
+	lockdep_assert_held(&mm->mmap_lock);
+	local_irq_save(flags);
+	level = upper_level(mm, start, &next, &pud, &pmd);
+	if (level == MLKD_PGTABLE_LEAF)
+		end = leaf_same(pud, pmd, start, end, pages, first);
+	else if (level == MLKD_PGTABLE_PTES)
+		end = ptes_same(pmd, start, end, pages, first);
+	else
+		end = start;
+	local_irq_restore(flags);
+	return end;
+}

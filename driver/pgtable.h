@@ -35,5 +35,8 @@ enum mlkd_pgtable mlkd_pgtable_level(struct mm_struct *mm, unsigned long addr,
 unsigned long mlkd_pgtable_run(struct mm_struct *mm, unsigned long start,
 			       unsigned long end, enum mlkd_access access,
 			       bool *allowed);
+unsigned long mlkd_pgtable_same(struct mm_struct *mm, unsigned long start,
+				unsigned long end, struct page **pages,
+				struct page *first);
 
 #endif /* _MEMLOCKD_PGTABLE_H */

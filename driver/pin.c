@@ -14,8 +14,8 @@
  *
  * A page is in at most one of the two.  What is added where something is
  * already known replaces it, so that adding again repairs a record that went
- * stale (a uprobe put another page there, say): the store never needs to ask
- * whether a page table has changed.
+ * stale (a uprobe put another page there, say).  Only who munlocks has to ask
+ * whether a page table has changed, as the other page was mlocked like the first.
  *
  * Memory: a little over 8 bytes a base page, below 100 a huge page.  It is
  * charged to the memory cgroup of who asked for the lock.
@@ -26,6 +26,7 @@
 
 #include "compat.h"
 #include "munlock.h"
+#include "pgtable.h"
 #include "pin.h"
 
 struct chunk {
@@ -672,9 +673,66 @@ unsigned long mlkd_pins_next_gap(struct mlkd_pins *pins, unsigned long start,
 	return gap;
 }
 
+/* How far from @addr, in @c, on all is pinned, and mapped as it was then. */
+static unsigned long chunk_mapped_end(struct mlkd_pins *pins, struct chunk *c,
+				      unsigned long addr, unsigned long end)
+{
+	unsigned int slot = chunk_slot(addr), stop = chunk_slot(end - 1) + 1;
+	struct page **entry = chunk_entry(c, slot);
+
+	if (c->huge && test_bit(slot, c->huge_map)) {
+		stop = find_next_zero_bit(c->huge_map, stop, slot);
+		return mlkd_pgtable_same(pins->mm, addr,
+					 addr + (stop - slot) * PAGE_SIZE, NULL,
+					 c->huge + slot);
+	}
+	if (!entry || !*entry)
+		return addr;
+	stop = min_t(unsigned int, stop, c->first + c->nr_slots);
+	return mlkd_pgtable_same(pins->mm, addr, addr + (stop - slot) * PAGE_SIZE,
+				 entry, NULL);
+}
+
+/**
+ * mlkd_pins_next_other - find where no page is mapped that is pinned for it
+ * @pins: the pins of the address space; mmap_lock is held
+ * @start: first address to look at
+ * @end: address behind the last; in the same chunk
+ * @other_end: set to the end of what has been found
+ *
+ * Return: where it starts; @end if there is none.
+ */
+unsigned long mlkd_pins_next_other(struct mlkd_pins *pins, unsigned long start,
+				   unsigned long end, unsigned long *other_end)
+{
+	unsigned long addr = start, other = end, mapped_end;
+	struct chunk *c;
+
+	xa_lock(&pins->chunks);
+	c = chunk_find(pins, chunk_index(start));
+	if (!c || chunk_empty(c)) {
+		xa_unlock(&pins->chunks);
+		*other_end = end;
+		return start;
+	}
+	while (addr < end) {
+		mapped_end = chunk_mapped_end(pins, c, addr, end);
+		if (mapped_end > addr && other < end)
+			break;
+		if (mapped_end == addr) {
+			other = min(other, addr);
+			mapped_end += PAGE_SIZE;
+		}
+		addr = mapped_end;
+	}
+	xa_unlock(&pins->chunks);
+	*other_end = addr;
+	return other;
+}
+
 /*
  * How far, from the start of a chunk on, a huge page each has been pinned for whole
- * chunks; @start if there is none.  Looks at MLKD_MANY_HUGE at most.
+ * chunks, and is mapped; @start if there is none.  Looks at MLKD_MANY_HUGE at most.
  */
 unsigned long mlkd_pins_huge_end(struct mlkd_pins *pins, unsigned long start,
 				 unsigned long end)
@@ -688,9 +746,12 @@ unsigned long mlkd_pins_huge_end(struct mlkd_pins *pins, unsigned long start,
 	end = min(end & ~(MLKD_CHUNK_SIZE - 1), start + MLKD_MANY_HUGE * MLKD_CHUNK_SIZE);
 	xas_lock(&xas);
 	for (c = xas_load(&xas); addr < end && c; c = xas_next(&xas)) {
-		if (c->nr_huge < MLKD_CHUNK_PAGES)
+		unsigned long next = addr + MLKD_CHUNK_SIZE;
+
+		if (c->nr_huge < MLKD_CHUNK_PAGES ||
+		    mlkd_pgtable_same(pins->mm, addr, next, NULL, c->huge) < next)
 			break;
-		addr += MLKD_CHUNK_SIZE;
+		addr = next;
 	}
 	xas_unlock(&xas);
 	return addr;

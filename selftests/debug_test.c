@@ -179,9 +179,14 @@ TEST_F(debug, uprobe_in_superlocked_text)
 	hits = uprobe_hits();
 	TH_LOG("%ld hits", hits);
 	EXPECT_EQ(3, hits);
+	/* And once more, to be unlocked as they are. */
+	ASSERT_TRUE(probe_enable(true));
+	ASSERT_TRUE(probe_enable(false));
 	EXPECT_TRUE(probe_remove());
+	EXPECT_EQ(5, target_call(&self->target, do_probed, 4, 0, 0));
 	ASSERT_EQ(0, unlock_pid(self->fd, self->target.pid));
 	EXPECT_EQ(0, status_bytes(self->target.pid, "VmPin"));
+	EXPECT_TRUE(counters_back(&self->start));
 }
 
 int main(int argc, char **argv)

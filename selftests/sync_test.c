@@ -12,6 +12,7 @@
 #define L	MEMLOCKD_STATE_LOCKED
 #define S	MEMLOCKD_STATE_SUPERLOCKED
 #define LEN	(16 * PAGE)
+#define HUGE	(2 * MIB)
 
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED	24
@@ -208,6 +209,53 @@ TEST_F(sync, dropped_pages_come_back)
 	ASSERT_LT(0, addr);
 	check_sync(_metadata, self, 0, 0);
 	ASSERT_EQ(0, target_call(&self->target, do_reap, addr, 0, 0));
+}
+
+/*
+ * A pin holds the page that was there. Its successor is mlocked as it is faulted in,
+ * and an unlock has to find it, though there is a pin in its place.
+ */
+static void check_successors(struct __test_metadata *_metadata, FIXTURE_DATA(sync) *self,
+			     int state, unsigned long len)
+{
+	pid_t pid = self->target.pid;
+	struct counters now;
+	unsigned long stuck;
+	long addr;
+
+	addr = target_call(&self->target, do_map, 2 * len, RW, MAP_PRIVATE);
+	ASSERT_LT(0, addr);
+	if (len > LEN) {
+		addr = (addr + len - 1) & -len;
+		ASSERT_EQ(0, target_call(&self->target, do_advise, addr, len, MADV_HUGEPAGE));
+	}
+	ASSERT_EQ(0, lock_pid(self->fd, pid, state, CURRENT_FUTURE, NULL));
+	if (target_call(&self->target, do_advise, addr, len, MADV_DONTNEED_LOCKED))
+		SKIP(return, "this kernel has no MADV_DONTNEED_LOCKED");
+	/* One page would be one huge page. */
+	if (len > LEN)
+		ASSERT_EQ(0, target_call(&self->target, do_advise, addr, len, MADV_NOHUGEPAGE));
+	ASSERT_EQ(0, target_call(&self->target, do_write, addr, len, PAGE));
+	counters_read(&now);
+	stuck = stuck_pages(pid, addr, addr + len);
+	ASSERT_EQ(0, unlock_pid(self->fd, pid));
+	EXPECT_TRUE(counters_back(&self->start));
+	TH_LOG("%lu of %lu pages were mlocked, %lu still are after the unlock", stuck, len / PAGE,
+	       stuck_pages(pid, addr, addr + len));
+	EXPECT_EQ(len / PAGE, stuck);
+	EXPECT_EQ(0, stuck_pages(pid, addr, addr + len));
+}
+
+TEST_F(sync, what_took_the_place_of_pinned_pages_is_unlocked)
+{
+	check_successors(_metadata, self, S, LEN);
+	check_successors(_metadata, self, L, LEN);
+}
+
+TEST_F(sync, what_took_the_place_of_pinned_huge_pages_is_unlocked)
+{
+	check_successors(_metadata, self, S, HUGE);
+	check_successors(_metadata, self, L, HUGE);
 }
 
 TEST_F(sync, mappings_after_a_lock_without_future_are_locked)
