@@ -92,7 +92,7 @@ static int check_mode(const struct memlockd_lock *lock)
 /* The result of a lock, mapping by mapping. */
 static int count_mappings(struct mm_struct *mm, struct memlockd_lock *lock)
 {
-	struct mlkd_report *report = mlkd_report_begin(mm);
+	struct mlkd_report *report = mlkd_report_begin(mm, true);
 	struct memlockd_mapping row = {};
 	int err;
 
@@ -358,7 +358,7 @@ static int do_mappings(struct mlkd_client *client, union ioctl_args *args)
 	err = mlkd_target_get(&target, mappings->target_type, mappings->target);
 	if (err)
 		return err;
-	report = mlkd_report_begin(target.mm);
+	report = mlkd_report_begin(target.mm, false);
 	err = PTR_ERR_OR_ZERO(report);
 	if (!err) {
 		err = gather_rows(mappings, report);

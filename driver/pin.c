@@ -730,6 +730,21 @@ unsigned long mlkd_pins_next_other(struct mlkd_pins *pins, unsigned long start,
 	return other;
 }
 
+/* How many pages in [@start, @end) are mapped and pinned; mmap_lock is held. */
+unsigned long mlkd_pins_count_mapped(struct mlkd_pins *pins, unsigned long start,
+				     unsigned long end)
+{
+	unsigned long stop, other, other_end, count = 0;
+
+	while (start < end) {
+		stop = min(end - 1, start | (MLKD_CHUNK_SIZE - 1)) + 1;
+		other = mlkd_pins_next_other(pins, start, stop, &other_end);
+		count += (other - start) >> PAGE_SHIFT;
+		start = other_end;
+	}
+	return count;
+}
+
 /*
  * How far, from the start of a chunk on, a huge page each has been pinned for whole
  * chunks, and is mapped; @start if there is none.  Looks at MLKD_MANY_HUGE at most.

@@ -64,6 +64,8 @@ unsigned long mlkd_pins_next_gap(struct mlkd_pins *pins, unsigned long start,
 				 unsigned long end, unsigned long *gap_end);
 unsigned long mlkd_pins_next_other(struct mlkd_pins *pins, unsigned long start,
 				   unsigned long end, unsigned long *other_end);
+unsigned long mlkd_pins_count_mapped(struct mlkd_pins *pins, unsigned long start,
+				     unsigned long end);
 unsigned long mlkd_pins_first(struct mlkd_pins *pins, unsigned long start,
 			      unsigned long end);
 unsigned long mlkd_pins_last_end(struct mlkd_pins *pins, unsigned long start,

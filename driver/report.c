@@ -30,6 +30,7 @@
  * @mm: the address space; a user of it is held
  * @space: its space; NULL if it is not locked
  * @mode: what it has been promised
+ * @fresh: it has just been locked, so that what has been pinned is what is mapped
  * @told: where the last mapping ended.  What has been merged with that meanwhile is
  *	reported from here on
  */
@@ -37,16 +38,18 @@ struct mlkd_report {
 	struct mm_struct *mm;
 	struct mlkd_space *space;
 	struct mlkd_mode mode;
+	bool fresh;
 	unsigned long told;
 };
 
 /**
  * mlkd_report_begin - begin a report of a process
  * @mm: its address space
+ * @fresh: as in &mlkd_report.fresh
  *
  * Return: the report, or ERR_PTR(): -ESRCH, -ENOMEM.
  */
-struct mlkd_report *mlkd_report_begin(struct mm_struct *mm)
+struct mlkd_report *mlkd_report_begin(struct mm_struct *mm, bool fresh)
 {
 	struct mlkd_report *report = kzalloc(sizeof(*report), GFP_KERNEL_ACCOUNT);
 
@@ -57,6 +60,7 @@ struct mlkd_report *mlkd_report_begin(struct mm_struct *mm)
 		return ERR_PTR(-ESRCH);
 	}
 	report->mm = mm;
+	report->fresh = fresh;
 	report->space = mlkd_space_find(report->mm);
 	if (report->space)
 		report->mode = mlkd_space_mode(report->space);
@@ -71,15 +75,25 @@ void mlkd_report_end(struct mlkd_report *report)
 	kfree(report);
 }
 
+/* Else nothing is mapped there, or nothing that an access would find. */
+static bool readable(struct vm_area_struct *vma)
+{
+	return vma_is_accessible(vma) && !(vma->vm_flags & (VM_IO | VM_PFNMAP));
+}
+
 /* Counts what is present at the start of [addr, row->end); where that ends. */
-static unsigned long count_run(struct mm_struct *mm, unsigned long addr,
+static unsigned long count_run(struct mlkd_report *report, unsigned long addr,
 			       struct memlockd_mapping *row)
 {
+	unsigned long next;
 	bool present;
-	unsigned long next = mlkd_pgtable_run(mm, addr, row->end, MLKD_READ, &present);
 
+	next = mlkd_pgtable_run(report->mm, addr, row->end, MLKD_READ, &present);
 	if (present)
 		row->resident += next - addr;
+	if (report->space && !report->fresh)
+		row->pinned += mlkd_pins_count_mapped(&report->space->pins, addr,
+						      next) << PAGE_SHIFT;
 	return next;
 }
 
@@ -224,12 +238,11 @@ int mlkd_report_next(struct mlkd_report *report, unsigned long addr,
 			(vma->vm_flags & VM_WRITE ? PROT_WRITE : 0) |
 			(vma->vm_flags & VM_EXEC ? PROT_EXEC : 0),
 	};
-	if (report->space)
+	if (report->space && (report->fresh || !readable(vma)))
 		row->pinned = mlkd_pins_count(&report->space->pins, row->start,
 					      row->end) << PAGE_SHIFT;
 
-	/* Nothing is mapped there, or nothing that an access would find. */
-	if (!vma_is_accessible(vma) || (vma->vm_flags & (VM_IO | VM_PFNMAP)))
+	if (!readable(vma))
 		goto out;
 
 	for (addr = row->start; addr < row->end; ) {
@@ -237,7 +250,7 @@ int mlkd_report_next(struct mlkd_report *report, unsigned long addr,
 
 		/* A mapping that has changed meanwhile: what is left of it. */
 		for (step = 0; step < REPORT_STEPS && addr < row->end; step++)
-			addr = count_run(mm, addr, row);
+			addr = count_run(report, addr, row);
 		if (addr >= row->end)
 			break;
 		mmap_read_unlock(mm);

@@ -10,7 +10,7 @@
 struct memlockd_mapping;
 struct mlkd_report;
 
-struct mlkd_report *mlkd_report_begin(struct mm_struct *mm);
+struct mlkd_report *mlkd_report_begin(struct mm_struct *mm, bool fresh);
 void mlkd_report_end(struct mlkd_report *report);
 int mlkd_report_next(struct mlkd_report *report, unsigned long addr,
 		     struct memlockd_mapping *row);

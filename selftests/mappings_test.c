@@ -208,6 +208,14 @@ TEST_F(mappings, dropped_pages_show_as_missing)
 	EXPECT_GT(S, row.state);
 	EXPECT_EQ(MEMLOCKD_REASON_NOT_PRESENT, row.reason);
 	EXPECT_EQ(present_bytes(pid, row.start, row.end), row.resident);
+	EXPECT_EQ(row.resident, row.pinned);
+	/* Touched again they are there, but it is others that are pinned. */
+	ASSERT_EQ(0, target_call(&self->target, do_write, addr, len, PAGE));
+	row = fresh_row(self->fd, pid, addr);
+	EXPECT_EQ(L, row.state);
+	EXPECT_EQ(MEMLOCKD_REASON_NOT_PINNED, row.reason);
+	EXPECT_EQ(row.end - row.start, row.resident);
+	EXPECT_EQ(row.resident - len, row.pinned);
 	/* Locking again mends it. */
 	ASSERT_EQ(0, lock_pid(self->fd, pid, S, CURRENT_FUTURE, NULL));
 	row = fresh_row(self->fd, pid, addr);
