@@ -319,7 +319,7 @@ static int raise(struct mlkd_space *space, const struct request *request,
 		space->owners.future = space->request;
 		mm->def_flags |= VM_LOCKED;
 	}
-	space->active = true;
+	WRITE_ONCE(space->active, true);
 	space->future |= mode.flags & MEMLOCKD_FUTURE;
 	space->heal.on |= mode.flags & MEMLOCKD_HEAL;
 	/* Raised here, lowered by finish() or undo(). */
@@ -344,7 +344,7 @@ static void settle(struct mlkd_space *space, struct mlkd_mode mode)
 	space->future_mode = future_of(mode);
 	space->future = mode.flags & MEMLOCKD_FUTURE;
 	space->heal.on = mode.flags & MEMLOCKD_HEAL;
-	space->active = mode.state != MEMLOCKD_STATE_UNLOCKED;
+	WRITE_ONCE(space->active, mode.state != MEMLOCKD_STATE_UNLOCKED);
 	mlkd_wired_recount(space, mode);
 }
 

@@ -138,6 +138,15 @@ static void reap(struct work_struct *work)
 }
 
 /*
+ * Unmapping munlocks a page where VM_LOCKED is set.  In the middle of an unlock it
+ * is not any more, and who drops the pin has to do it.
+ */
+static bool unlocking(struct mlkd_space *space)
+{
+	return !READ_ONCE(space->active) && mlkd_ranges_empty(space);
+}
+
+/*
  * The last user of the address space has gone, and its pages are about to be
  * freed.  Runs in whatever dropped the last reference, be it our own mmput().
  */
@@ -147,7 +156,7 @@ static void notifier_release(struct mmu_notifier *notifier, struct mm_struct *mm
 
 	if (!leave(space))
 		return;		/* unregistered by its unlock */
-	mlkd_pins_drop(&space->pins, 0, ULONG_MAX, false);
+	mlkd_pins_drop(&space->pins, 0, ULONG_MAX, unlocking(space));
 	queue_work(reaper, &space->reap);
 }
 
@@ -170,7 +179,7 @@ static void notifier_end(struct mmu_notifier *notifier,
 	if (range->event != MMU_NOTIFY_UNMAP || !mmu_notifier_range_blockable(range))
 		return;
 	WRITE_ONCE(space->wired.stale, true);
-	mlkd_pins_drop(&space->pins, range->start, range->end, false);
+	mlkd_pins_drop(&space->pins, range->start, range->end, unlocking(space));
 	mlkd_owners_unmap(&space->owners, range->start, range->end);
 	mlkd_ranges_unmap(space, range->start, range->end);
 }
