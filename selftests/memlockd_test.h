@@ -190,9 +190,6 @@ unsigned long file_bytes(pid_t pid, unsigned long start, unsigned long end);
 /* Pages there that /proc/kpageflags shows as mlocked or unevictable. */
 unsigned long stuck_pages(pid_t pid, unsigned long start, unsigned long end);
 
-/* Pages of files, or of shared memory, that are mlocked, whoever maps them. */
-long mlocked_file_pages(void);
-
 long read_number(const char *path);
 bool write_number(const char *path, long value);
 /* Who is killed when memory runs out: first (1000) .. never (-1000). */

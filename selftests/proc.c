@@ -19,7 +19,6 @@
 #include "memlockd_test.h"
 
 /* A bit of /proc/kpageflags that the uapi header leaves out. */
-#define KPF_ANON	12
 #define KPF_MLOCKED	33
 
 #define PM_PRESENT	(1ULL << 63)
@@ -203,26 +202,6 @@ unsigned long stuck_pages(pid_t pid, unsigned long start, unsigned long end)
 	}
 	sum = sum_over_pages(pid, start, end, is_stuck, fd);
 	close(fd);
-	return sum;
-}
-
-long mlocked_file_pages(void)
-{
-	FILE *file = fopen("/proc/kpageflags", "re");
-	uint64_t flags[512];
-	long sum = 0;
-	size_t got, i;
-
-	if (!file) {
-		ksft_perror("/proc/kpageflags");
-		_exit(KSFT_FAIL);
-	}
-	while ((got = fread(flags, 8, ARRAY_SIZE(flags), file))) {
-		for (i = 0; i < got; i++)
-			sum += (flags[i] & (1ULL << KPF_MLOCKED | 1ULL << KPF_ANON)) ==
-			       1ULL << KPF_MLOCKED;
-	}
-	fclose(file);
 	return sum;
 }
 
