@@ -52,6 +52,11 @@ bool probe_add(void)
 	if (!locate(do_probed, path, &offset))
 		return false;
 	snprintf(text, sizeof(text), "p:memlockd_test/probed %s:0x%lx", path, offset);
+	/*
+	 * Else each time that it is enabled or disabled schedule() is patched, to record
+	 * names; QEMU before 8.1 may go on executing the breakpoint that is there meanwhile.
+	 */
+	write_number(TRACING "options/record-cmd", 0);
 	return append(TRACING "uprobe_events", text);
 }
 
