@@ -232,3 +232,36 @@ unsigned long mlkd_pgtable_same(struct mm_struct *mm, unsigned long start,
 	local_irq_restore(flags);
 	return end;
 }
+
+/**
+ * mlkd_pgtable_same_huge - how many huge pages are mapped, each as one, in a row
+ * @mm: address space; mmap_lock is held
+ * @start: first address, where a PMD's range begins
+ * @pages: the first page of each
+ * @nr: how many; all of them lie in one mapping
+ *
+ * Looks no further than to the end of one table.
+ *
+ * Return: how many, from the first on.  A hint as well.
+ */
+unsigned int mlkd_pgtable_same_huge(struct mm_struct *mm, unsigned long start,
+				    struct page **pages, unsigned int nr)
+{
+	unsigned long flags, next;
+	unsigned int i = 0;
+	pmd_t *entry, pmd;
+	pud_t pud;
+
+	lockdep_assert_held(&mm->mmap_lock);
+	nr = min_t(unsigned long, nr, (PUD_SIZE - start % PUD_SIZE) / PMD_SIZE);
+	local_irq_save(flags);
+	if (upper_level(mm, start, &next, &pud, &pmd) == MLKD_PGTABLE_LEAF &&
+	    !pmd_none(pmd)) {
+		entry = pmd_offset(&pud, start);
+		while (pmd_present(pmd) && pmd_leaf(pmd) &&
+		       pmd_pfn(pmd) == page_to_pfn(pages[i]) && ++i < nr)
+			pmd = READ_ONCE(*++entry);
+	}
+	local_irq_restore(flags);
+	return i;
+}

@@ -38,5 +38,7 @@ unsigned long mlkd_pgtable_run(struct mm_struct *mm, unsigned long start,
 unsigned long mlkd_pgtable_same(struct mm_struct *mm, unsigned long start,
 				unsigned long end, struct page **pages,
 				struct page *first);
+unsigned int mlkd_pgtable_same_huge(struct mm_struct *mm, unsigned long start,
+				    struct page **pages, unsigned int nr);
 
 #endif /* _MEMLOCKD_PGTABLE_H */

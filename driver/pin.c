@@ -753,23 +753,23 @@ unsigned long mlkd_pins_huge_end(struct mlkd_pins *pins, unsigned long start,
 				 unsigned long end)
 {
 	XA_STATE(xas, &pins->chunks, chunk_index(start));
-	unsigned long addr = start;
+	struct page *huge[MLKD_MANY_HUGE];
+	unsigned int nr = 0, max;
 	struct chunk *c;
 
 	if (start % MLKD_CHUNK_SIZE)
 		return start;
-	end = min(end & ~(MLKD_CHUNK_SIZE - 1), start + MLKD_MANY_HUGE * MLKD_CHUNK_SIZE);
+	max = min_t(unsigned long, MLKD_MANY_HUGE, (end - start) / MLKD_CHUNK_SIZE);
 	xas_lock(&xas);
-	for (c = xas_load(&xas); addr < end && c; c = xas_next(&xas)) {
-		unsigned long next = addr + MLKD_CHUNK_SIZE;
-
-		if (c->nr_huge < MLKD_CHUNK_PAGES ||
-		    mlkd_pgtable_same(pins->mm, addr, next, NULL, c->huge) < next)
+	for (c = xas_load(&xas); nr < max && c; c = xas_next(&xas)) {
+		if (c->nr_huge < MLKD_CHUNK_PAGES)
 			break;
-		addr = next;
+		huge[nr++] = c->huge;
 	}
 	xas_unlock(&xas);
-	return addr;
+	if (nr)
+		nr = mlkd_pgtable_same_huge(pins->mm, start, huge, nr);
+	return start + nr * MLKD_CHUNK_SIZE;
 }
 
 /* The first pinned page in [@start, @end); @end if there is none. */
