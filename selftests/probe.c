@@ -67,5 +67,6 @@ bool probe_enable(bool on)
 
 bool probe_remove(void)
 {
+	write_number(TRACING "options/record-cmd", 1);
 	return append(TRACING "uprobe_events", "-:memlockd_test/probed");
 }

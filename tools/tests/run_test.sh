@@ -32,6 +32,7 @@ test_program_is_locked_from_its_first_instruction() {
 		cp /bin/date "$scratch/$name"
 	done
 	echo >$tracing/trace
+	echo 1 >$tracing/options/record-cmd
 	echo 1 >$tracing/events/exceptions/page_fault_user/enable
 	"$scratch/without" >/dev/null
 	memlockctl run --superlock -- "$scratch/with" >/dev/null
