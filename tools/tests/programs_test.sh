@@ -59,11 +59,12 @@ start_chrony() {
 	await chronyd chronyc -h "/run/$1/sock" tracking
 }
 
-# squeeze PID...: while these stand still, so that theirs is the memory to go first, take three quarters of the machine's;
-# compact what is left.
+# squeeze PID...: while these stand still, so that theirs is the memory to go first, take all that there is, and a third of the
+# swap space: the rest is for what they do then. Compact what is left.
 squeeze() {
 	local mib
-	mib=$(awk '/^MemTotal/ { print int($2 * 3 / 4 / 1024) }' /proc/meminfo)
+	mib=$(awk '/^MemAvailable|^SwapFree/ { kib[$1] = $2 } END {
+		print int((kib["MemAvailable:"] + kib["SwapFree:"] / 3) / 1024) }' /proc/meminfo)
 	kill -STOP "$@"
 	coproc HOG { exec "$here/hog" "$mib"; }
 	# shellcheck disable=SC2153 # coproc sets it
