@@ -39,7 +39,7 @@ struct mlkd_target;
  * @range_flags: mappings that are VM_LOCKED for these
  * @heal: what is to be made writable again
  * @request: number of the last lock request; changed by who has claimed it
- * @active: there is a lock, or one is being made; notifiers look at it without
+ * @active: there is a lock, or one is being made; notifiers read it without a lock
  * @future: it covers the future
  * @own_future: the process has asked for MCL_FUTURE itself; like @active and
  *	@future, it changes under mmap_lock held for writing
