@@ -14,8 +14,8 @@
  *
  * A page is in at most one of the two.  What is added where something is
  * already known replaces it, so that adding again repairs a record that went
- * stale (a uprobe put another page there, say).  Only who munlocks has to ask
- * whether a page table has changed, as the other page was mlocked like the first.
+ * stale (a uprobe put another page there, say).  Only who reports, or munlocks
+ * what is mapped, asks whether a page table has changed.
  *
  * Memory: a little over 8 bytes a base page, below 100 a huge page.  It is
  * charged to the memory cgroup of who asked for the lock.
