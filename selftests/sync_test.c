@@ -227,12 +227,13 @@ static void check_successors(struct __test_metadata *_metadata, FIXTURE_DATA(syn
 	ASSERT_LT(0, addr);
 	if (len > LEN) {
 		addr = (addr + len - 1) & -len;
-		ASSERT_EQ(0, target_call(&self->target, do_advise, addr, len, MADV_HUGEPAGE));
+		if (target_call(&self->target, do_advise, addr, len, MADV_HUGEPAGE))
+			SKIP(return, "this kernel has no transparent huge pages");
 	}
 	ASSERT_EQ(0, lock_pid(self->fd, pid, state, CURRENT_FUTURE, NULL));
 	if (target_call(&self->target, do_advise, addr, len, MADV_DONTNEED_LOCKED))
 		SKIP(return, "this kernel has no MADV_DONTNEED_LOCKED");
-	/* One page would be one huge page. */
+	/* In base pages, so that each is one to be found. */
 	if (len > LEN)
 		ASSERT_EQ(0, target_call(&self->target, do_advise, addr, len, MADV_NOHUGEPAGE));
 	ASSERT_EQ(0, target_call(&self->target, do_write, addr, len, PAGE));
