@@ -583,21 +583,26 @@ TEST_F(who, proc_mem_names_the_address_space_and_no_other)
 	close(pidfd);
 }
 
-static long do_vfork_and_wait(long a, long b, long c)
+static int sleep_for_ever(void *arg)
 {
-	pid_t pid = syscall(SYS_clone, CLONE_VM | SIGCHLD, 0, NULL, NULL, 0);
+	for (;;)
+		pause();
+	return 0;
+}
 
-	if (!pid) {
-		for (;;)
-			syscall(SYS_pause);
-	}
-	return pid;
+/* Another process in the same address space, on a stack of its own. */
+static long do_clone_vm(long a, long b, long c)
+{
+	static char stack[16384] __attribute__((aligned(16)));
+	int pid = clone(sleep_for_ever, stack + sizeof(stack), CLONE_VM | SIGCHLD, NULL);
+
+	return pid < 0 ? -errno : pid;
 }
 
 /* Two processes with one address space: a lock of the one is a lock of the other. */
 TEST_F(who, address_space_of_two_processes_is_locked_once)
 {
-	long other = target_call(&self->target, do_vfork_and_wait, 0, 0, 0);
+	long other = target_call(&self->target, do_clone_vm, 0, 0, 0);
 	int mem;
 
 	ASSERT_LT(0, other);
