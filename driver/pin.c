@@ -633,47 +633,18 @@ unsigned long mlkd_pins_count(struct mlkd_pins *pins, unsigned long start,
 	return count;
 }
 
-/**
- * mlkd_pins_next_gap - find what is not pinned
- * @pins: the pins of the address space
- * @start: first address to look at
- * @end: address behind the last; in the same chunk
- * @gap_end: set to the end of the gap
- *
- * Return: where the first gap starts; @end if there is none.
- */
-unsigned long mlkd_pins_next_gap(struct mlkd_pins *pins, unsigned long start,
-				 unsigned long end, unsigned long *gap_end)
+/* How far from @addr, in @c, on all is pinned. */
+static unsigned long chunk_pinned_end(struct mlkd_pins *pins, struct chunk *c,
+				      unsigned long addr, unsigned long end)
 {
-	unsigned long addr, gap = end;
-	struct chunk *c;
-
-	xa_lock(&pins->chunks);
-	c = chunk_find(pins, chunk_index(start));
-	if (c && chunk_full(c)) {
-		xa_unlock(&pins->chunks);
-		*gap_end = end;
+	if (chunk_full(c))
 		return end;
-	}
-	for (addr = start; c && addr < end; addr += PAGE_SIZE) {
-		bool pinned = chunk_has(c, chunk_slot(addr));
-
-		if (!pinned && gap == end)
-			gap = addr;
-		else if (pinned && gap != end)
-			break;
-	}
-	xa_unlock(&pins->chunks);
-
-	if (!c) {
-		gap = start;
-		addr = end;
-	}
-	*gap_end = addr;
-	return gap;
+	while (addr < end && chunk_has(c, chunk_slot(addr)))
+		addr += PAGE_SIZE;
+	return addr;
 }
 
-/* How far from @addr, in @c, on all is pinned, and mapped as it was then. */
+/* The same, and is mapped as it was then. */
 static unsigned long chunk_mapped_end(struct mlkd_pins *pins, struct chunk *c,
 				      unsigned long addr, unsigned long end)
 {
@@ -693,6 +664,45 @@ static unsigned long chunk_mapped_end(struct mlkd_pins *pins, struct chunk *c,
 				 entry, NULL);
 }
 
+/* The first gap between what @held_end says; its end as well. */
+static __always_inline unsigned long
+next_gap(struct mlkd_pins *pins, unsigned long start, unsigned long end,
+	 unsigned long *gap_end,
+	 unsigned long (*held_end)(struct mlkd_pins *pins, struct chunk *c,
+				   unsigned long addr, unsigned long end))
+{
+	unsigned long gap = start, addr = end, next;
+	struct chunk *c;
+
+	xa_lock(&pins->chunks);
+	c = chunk_find(pins, chunk_index(start));
+	if (c && !chunk_empty(c)) {
+		while (gap < end && (next = held_end(pins, c, gap, end)) > gap)
+			gap = next;
+		addr = gap;
+		while (addr < end && held_end(pins, c, addr, addr + PAGE_SIZE) == addr)
+			addr += PAGE_SIZE;
+	}
+	xa_unlock(&pins->chunks);
+	*gap_end = addr;
+	return gap;
+}
+
+/**
+ * mlkd_pins_next_gap - find what is not pinned
+ * @pins: the pins of the address space
+ * @start: first address to look at
+ * @end: address behind the last; in the same chunk
+ * @gap_end: set to the end of the gap
+ *
+ * Return: where the first gap starts; @end if there is none.
+ */
+unsigned long mlkd_pins_next_gap(struct mlkd_pins *pins, unsigned long start,
+				 unsigned long end, unsigned long *gap_end)
+{
+	return next_gap(pins, start, end, gap_end, chunk_pinned_end);
+}
+
 /**
  * mlkd_pins_next_other - find where no page is mapped that is pinned for it
  * @pins: the pins of the address space; mmap_lock is held
@@ -705,29 +715,7 @@ static unsigned long chunk_mapped_end(struct mlkd_pins *pins, struct chunk *c,
 unsigned long mlkd_pins_next_other(struct mlkd_pins *pins, unsigned long start,
 				   unsigned long end, unsigned long *other_end)
 {
-	unsigned long addr = start, other = end, mapped_end;
-	struct chunk *c;
-
-	xa_lock(&pins->chunks);
-	c = chunk_find(pins, chunk_index(start));
-	if (!c || chunk_empty(c)) {
-		xa_unlock(&pins->chunks);
-		*other_end = end;
-		return start;
-	}
-	while (addr < end) {
-		mapped_end = chunk_mapped_end(pins, c, addr, end);
-		if (mapped_end > addr && other < end)
-			break;
-		if (mapped_end == addr) {
-			other = min(other, addr);
-			mapped_end += PAGE_SIZE;
-		}
-		addr = mapped_end;
-	}
-	xa_unlock(&pins->chunks);
-	*other_end = addr;
-	return other;
+	return next_gap(pins, start, end, other_end, chunk_mapped_end);
 }
 
 /* How many pages in [@start, @end) are mapped and pinned; mmap_lock is held. */
