@@ -151,17 +151,6 @@ static long map_fd(int fd, unsigned long len, int prot, int flags)
 	return ret;
 }
 
-static long map_huge_aligned(long len, long prot, long flags)
-{
-	long huge = len / 2, addr = do_map(len + huge, prot, flags);
-
-	if (addr < 0)
-		return addr;
-	munmap((void *)addr, -addr & (huge - 1));
-	addr = (addr + huge - 1) & -huge;
-	return madvise((void *)addr, len, MADV_HUGEPAGE) ? -errno : addr;
-}
-
 /* A file of @pages in @dir that has no name any more. */
 static int make_file(const char *dir, unsigned long pages, int mode)
 {
@@ -363,7 +352,7 @@ FIXTURE_VARIANT_ADD(kind, anonymous) {
 };
 
 FIXTURE_VARIANT_ADD(kind, anonymous_huge_page) {
-	.map = map_huge_aligned, .flags = MAP_PRIVATE, .prot = RW, .touch = WRITE, .huge = true,
+	.map = do_map_huge, .flags = MAP_PRIVATE, .prot = RW, .touch = WRITE, .huge = true,
 	.kind = MEMLOCKD_KIND_ANON, .promises = private_writable,
 };
 

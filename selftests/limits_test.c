@@ -162,7 +162,7 @@ TEST_F(limits, page_mapped_twice_counts_twice)
 	}
 }
 
-static long do_map_huge(long len, long huge, long c)
+static long do_map_huge_between(long len, long huge, long c)
 {
 	long addr = do_map(len + huge, RW, MAP_PRIVATE), start;
 
@@ -183,7 +183,7 @@ TEST_F(limits, huge_pages_are_charged_by_their_size)
 	long addr;
 
 	before = charge_of(_metadata, self->fd, pid, &modes[2]);
-	addr = target_call(&self->target, do_map_huge, 2 * huge, huge, 0);
+	addr = target_call(&self->target, do_map_huge_between, 2 * huge, huge, 0);
 	if (addr < 0)
 		SKIP(return, "no transparent huge pages: %s", strerror(-addr));
 	after = charge_of(_metadata, self->fd, pid, &modes[2]);

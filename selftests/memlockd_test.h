@@ -25,6 +25,7 @@
 #define PAGE		((unsigned long)getpagesize())
 #define KIB		1024UL
 #define MIB		(1024UL * KIB)
+#define HUGE		(2 * MIB)	/* a transparent huge page */
 
 /* What most tests ask for. */
 #define CURRENT_FUTURE	(MEMLOCKD_CURRENT | MEMLOCKD_FUTURE)
@@ -140,6 +141,7 @@ int disk_file(long size);
 long do_nothing(long a, long b, long c);
 long do_map(long len, long prot, long flags);		/* anonymous */
 long do_map_small(long len, long prot, long flags);	/* the same, in base pages */
+long do_map_huge(long len, long prot, long flags);	/* in huge pages; -EINVAL: none here */
 long do_unmap(long addr, long len, long c);
 long do_protect(long addr, long len, long prot);
 long do_advise(long addr, long len, long advice);

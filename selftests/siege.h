@@ -8,7 +8,6 @@
 #include "storm.h"
 
 #define TARGETS		3
-#define HUGE		(2 * MIB)
 #define POKED		0x5a		/* what a debugger writes */
 
 /* The first argument of this program when a target calls execve(2). */

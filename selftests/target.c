@@ -212,6 +212,18 @@ long do_map_small(long len, long prot, long flags)
 	return addr;
 }
 
+long do_map_huge(long len, long prot, long flags)
+{
+	long addr = do_map(len + HUGE, prot, flags), start;
+
+	if (addr < 0)
+		return addr;
+	start = (addr + HUGE - 1) & -HUGE;
+	do_unmap(addr, start - addr, 0);
+	do_unmap(start + len, addr + HUGE - start, 0);
+	return madvise((void *)start, len, MADV_HUGEPAGE) ? -errno : start;
+}
+
 long do_unmap(long addr, long len, long c)
 {
 	return munmap((void *)addr, len) ? -errno : 0;

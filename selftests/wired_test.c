@@ -520,34 +520,20 @@ TEST_F(wired, hugetlb_does_not_count)
 	write_number(HUGEPAGES, had);
 }
 
-static long do_map_huge(long huge, long b, long c)
-{
-	long addr = do_map(2 * huge, RW, MAP_PRIVATE), start;
-
-	if (addr < 0)
-		return addr;
-	start = (addr + huge - 1) & -huge;
-	if (madvise((void *)start, huge, MADV_HUGEPAGE))
-		return -errno;
-	do_write(start, huge, huge);
-	do_unmap(addr, start - addr, 0);
-	do_unmap(start + huge, addr + huge - start, 0);
-	return start;
-}
-
 TEST_F(wired, huge_page_counts_as_its_pages)
 {
-	unsigned long huge = 2 * MIB, before;
+	unsigned long before;
 	long addr;
 
 	ASSERT_EQ(0, lock_target(0));
 	before = wired();
-	addr = target_call(&self->t[0], do_map_huge, huge, 0, 0);
+	addr = target_call(&self->t[0], do_map_huge, HUGE, RW, MAP_PRIVATE);
 	if (addr < 0)
 		SKIP(return, "no transparent huge pages: %s", strerror(-addr));
-	expect_change(before, huge / PAGE);
-	ASSERT_EQ(0, target_call(&self->t[0], do_unmap, addr, huge / 2, 0));
-	expect_change(before, huge / 2 / PAGE);
+	ASSERT_EQ(0, target_call(&self->t[0], do_write, addr, HUGE, HUGE));
+	expect_change(before, HUGE / PAGE);
+	ASSERT_EQ(0, target_call(&self->t[0], do_unmap, addr, HUGE / 2, 0));
+	expect_change(before, HUGE / 2 / PAGE);
 }
 
 /* ---- the limit ---- */
