@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Sourced by guest/fetch: kernels that are built here, from Debian's source and files of guest/config. It needs lib.sh
-# and apt.sh.
+# Sourced by guest/fetch: kernels that are built here, from Debian's source and files of guest/config, and what is built
+# for others. It needs lib.sh and apt.sh.
 : "${top:?}"
 
 # fragments NAMES: the files of guest/config that a comma-separated list names.
@@ -55,4 +55,23 @@ configure() {
 		FNR != NR && /^CONFIG_/ && have[$1] != (value == "n" ? "" : value) { print "  " $0 }
 		' "$work/objects/.config" "$work/config")
 	[[ ! $lost ]] || die "this kernel's Kconfig does not accept, for want of something else or of the option itself:"$'\n'"$lost"
+}
+
+# make_9p KERNEL-DIR SUITE DIR: the file system that guests share with this machine, for a stock kernel that goes without
+# (Debian's for clouds), from the source of the same release.
+make_9p() {
+	local kernel=$1 suite=$2 dir=$3 conf release part
+	release=$(cut -d. -f1,2 "$kernel/version")
+	conf=$(private_apt "$suite")
+	mkdir "$dir"
+	unpack "the source of 9p" "$conf" "$dir" "linux-source-$release"
+	tar -xJf "$dir"/usr/src/linux-source-*.tar.xz -C "$dir" --strip-components=1 --wildcards '*/net/9p' '*/fs/9p'
+	rm -r "${dir:?}/usr"
+	# what net exports, and fs needs; to name one that is not there is an error
+	touch "$dir/net/9p/Module.symvers"
+	for part in net fs; do
+		quietly "$dir/log" make -C "$kernel/headers" "M=$dir/$part/9p" CONFIG_NET_9P=m CONFIG_NET_9P_VIRTIO=m \
+			CONFIG_9P_FS=m KBUILD_EXTRA_SYMBOLS="$dir/net/9p/Module.symvers" modules || die "9p could not be built"
+	done
+	mv "$dir"/net/9p/*.ko "$dir"/fs/9p/*.ko "$dir"
 }
