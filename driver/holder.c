@@ -119,8 +119,11 @@ void mlkd_client_close(struct mlkd_client *client)
 	if (owned) {
 		refcount_inc(&client->ref);
 		queue_work(closer, &client->work);
-		/* So that close(2) has done it; the dying do not wait. */
-		if (!(current->flags & PF_EXITING))
+		/*
+		 * So that close(2) has done it; the dying do not wait, nor those who
+		 * close the files of others.
+		 */
+		if (!(current->flags & (PF_EXITING | PF_KTHREAD)))
 			wait_for_completion_killable(&client->done);
 	}
 	client_put(client);
@@ -344,8 +347,11 @@ void mlkd_holders_status(struct mlkd_space *space,
 		status->out_locker_uid = from_kuid_munged(current_user_ns(), holder->uid);
 		status->out_lock_time_ns = holder->locked_at;
 		status->out_lock_duration_ns = holder->duration;
-		status->out_lock_minor_faults = minor_faults - holder->minor_faults;
-		status->out_lock_major_faults = major_faults - holder->major_faults;
+		/* Of another process of that address space there may be fewer. */
+		status->out_lock_minor_faults =
+			minor_faults - min(minor_faults, holder->minor_faults);
+		status->out_lock_major_faults =
+			major_faults - min(major_faults, holder->major_faults);
 	}
 	spin_unlock(&holders_lock);
 }

@@ -266,17 +266,33 @@ bool mlkd_target_over_limit(struct task_struct *task, unsigned long pages,
 	return pages > *limit >> PAGE_SHIFT && !unlimited(task);
 }
 
-/* Page faults of all threads, those that have exited included. */
-void mlkd_target_faults(struct task_struct *task, u64 *minor, u64 *major)
+static void sum_faults(struct task_struct *task, u64 *minor, u64 *major)
 {
 	struct task_struct *t;
 
-	rcu_read_lock();
 	*minor = task->signal->min_flt;
 	*major = task->signal->maj_flt;
 	for_each_thread(task, t) {
 		*minor += t->min_flt;
 		*major += t->maj_flt;
+	}
+}
+
+/* Page faults of all threads, those that have exited included. */
+void mlkd_target_faults(struct task_struct *task, u64 *minor, u64 *major)
+{
+	seqlock_t *lock = &task->signal->stats_lock;
+	unsigned long flags;
+	unsigned int seq;
+
+	rcu_read_lock();
+	seq = read_seqbegin(lock);
+	sum_faults(task, minor, major);
+	/* A thread that exits is counted by the one or the other. */
+	if (read_seqretry(lock, seq)) {
+		read_seqlock_excl_irqsave(lock, flags);
+		sum_faults(task, minor, major);
+		read_sequnlock_excl_irqrestore(lock, flags);
 	}
 	rcu_read_unlock();
 }
