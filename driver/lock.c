@@ -463,8 +463,10 @@ static unsigned long stack_floor(struct vm_area_struct *vma,
 				 struct task_struct *task, unsigned long base,
 				 u64 reserve)
 {
-	unsigned long limit = task_rlimit(task, RLIMIT_STACK), floor;
+	unsigned long limit, floor;
 
+	/* That of the worker, who grows it, is the latter. */
+	limit = min_t(unsigned long, task_rlimit(task, RLIMIT_STACK), _STK_LIM);
 	if (!vma || vma->vm_start > base || !(vma->vm_flags & VM_GROWSDOWN))
 		return 0;
 	floor = base - min_t(u64, reserve, base);

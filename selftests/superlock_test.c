@@ -189,6 +189,17 @@ TEST_F(superlock, absurd_stack_reserve_is_no_harm)
 	}
 }
 
+TEST_F(superlock, stack_reserve_is_8_MiB_at_most)
+{
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+	struct memlockd_lock lock;
+
+	ASSERT_EQ(0, prlimit(self->target.pid, RLIMIT_STACK, &limit, NULL));
+	EXPECT_EQ(0, lock_with_stack(self->fd, self->target.pid, S, 64 * MIB, &lock));
+	TH_LOG("stack %lu kB", stack_size(self->target.pid) / KIB);
+	EXPECT_EQ(8 * MIB, stack_size(self->target.pid));
+}
+
 FIXTURE(merging)
 {
 	struct counters start;
