@@ -14,6 +14,9 @@
  * The process's own mlock(2) and its kin are probed, too, as they would undo ours,
  * or ours them, and mremap(2) moves what is its own: see retain.c.
  *
+ * And a new thread or child, as that brings a scan for NUMA balancing back that was
+ * put off.
+ *
  * The probe only looks whether the process is one of ours, and queues a call, which
  * runs in that process on its way back to user space (call.c).  For threads that
  * never go there, a worker pins a moment later.
@@ -38,6 +41,7 @@
 #include "call.h"
 #include "compat.h"
 #include "future.h"
+#include "lock.h"
 #include "populate.h"
 #include "retain.h"
 #include "space.h"
@@ -239,6 +243,21 @@ static int on_vm_stat_account(struct kprobe *probe, struct pt_regs *regs)
 NOKPROBE_SYMBOL(on_vm_stat_account);
 #endif
 
+#ifdef CONFIG_NUMA_BALANCING
+/* Current has a new thread or child.  If it was its only thread, it is to be scanned. */
+static int on_wake_up_new_task(struct kprobe *probe, struct pt_regs *regs)
+{
+	struct mlkd_space *space = NULL;
+
+	if (current->mm)
+		space = mlkd_space_find_rcu(current->mm);
+	if (space)
+		mlkd_numa_scan_stop_again(space);
+	return 0;
+}
+NOKPROBE_SYMBOL(on_wake_up_new_task);
+#endif
+
 struct probe {
 	struct kprobe kprobe;
 	enum mlkd_event event;		/* of on_syscall() */
@@ -274,6 +293,9 @@ static struct probe probes[] = {
 	PROBE("perf_event_mmap", on_perf_event_mmap, MLKD_MAPPED),
 #ifndef CONFIG_X86_64
 	PROBE("vm_stat_account", on_vm_stat_account, MLKD_MAPPED),
+#endif
+#ifdef CONFIG_NUMA_BALANCING
+	PROBE("wake_up_new_task", on_wake_up_new_task, 0),
 #endif
 	/* The wrappers: what is behind them has no symbol. */
 #ifdef CONFIG_X86_64

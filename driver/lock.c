@@ -215,9 +215,24 @@ static void numa_scan_stop(struct mlkd_space *space)
 
 static void numa_scan_resume(struct mlkd_space *space)
 {
-	if (space->saved_numa_scan)
-		WRITE_ONCE(space->mm->numa_next_scan, space->saved_numa_scan);
-	space->saved_numa_scan = 0;
+	unsigned long saved = space->saved_numa_scan;
+
+	if (!saved)
+		return;
+	WRITE_ONCE(space->saved_numa_scan, 0);
+	smp_mb();	/* in mlkd_numa_scan_stop_again(), too */
+	WRITE_ONCE(space->mm->numa_next_scan, saved);
+}
+
+/* Called from a probe: the core kernel has brought the next scan back. */
+void mlkd_numa_scan_stop_again(struct mlkd_space *space)
+{
+	if (!READ_ONCE(space->saved_numa_scan))
+		return;
+	WRITE_ONCE(space->mm->numa_next_scan, jiffies + LONG_MAX / 2);
+	smp_mb();	/* in numa_scan_resume(), too */
+	if (!READ_ONCE(space->saved_numa_scan))
+		WRITE_ONCE(space->mm->numa_next_scan, jiffies);
 }
 #else
 static void numa_scan_stop(struct mlkd_space *space) {}

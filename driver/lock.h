@@ -40,5 +40,6 @@ int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 int mlkd_lower(struct mlkd_space *space, struct mlkd_mode mode);
 void mlkd_unlock(struct mlkd_space *space);
 int mlkd_note_locked(struct mlkd_space *space);
+void mlkd_numa_scan_stop_again(struct mlkd_space *space);
 
 #endif /* _MEMLOCKD_LOCK_H */
