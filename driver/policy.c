@@ -85,24 +85,41 @@ enum memlockd_kind mlkd_kind(struct vm_area_struct *vma)
 		return MEMLOCKD_KIND_SPECIAL;
 	if (vma_secretmem(vma))
 		return MEMLOCKD_KIND_SECRETMEM;
-	if (!vma->vm_file)
+	/* A private mapping of /dev/zero keeps its file, and has nothing of it. */
+	if (!vma->vm_file || vma_is_anonymous(vma))
 		return MEMLOCKD_KIND_ANON;
 	if (mlkd_vma_private(vma))
 		return MEMLOCKD_KIND_FILE_PRIVATE;
-	if (file_inode(vma->vm_file)->i_sb->s_magic == TMPFS_MAGIC)
+	/* A device's node lies in a file system of that kind, too. */
+	if (vma->vm_file->f_mapping->host->i_sb->s_magic == TMPFS_MAGIC)
 		return MEMLOCKD_KIND_SHMEM;
 	return MEMLOCKD_KIND_FILE_SHARED;
+}
+
+/* The inode whose size says where the file behind @vma ends, or NULL. */
+static struct inode *sized_inode(struct vm_area_struct *vma)
+{
+	struct inode *inode;
+
+	if (!vma->vm_file || vma_is_anonymous(vma) || (vma->vm_flags & VM_SPECIAL))
+		return NULL;
+	/* Of a block device it is not the one that was opened. */
+	inode = vma->vm_file->f_mapping->host;
+	if (inode->i_sb->s_magic == ANON_INODE_FS_MAGIC)
+		return NULL;
+	return S_ISREG(inode->i_mode) || S_ISBLK(inode->i_mode) ? inode : NULL;
 }
 
 /* Where the file behind @vma ends: there is nothing to make present there. */
 unsigned long mlkd_vma_file_end(struct vm_area_struct *vma)
 {
+	struct inode *inode = sized_inode(vma);
 	unsigned long pages;
 
-	if (!vma->vm_file || (vma->vm_flags & VM_SPECIAL))
+	if (!inode)
 		return vma->vm_end;
 
-	pages = DIV_ROUND_UP_ULL(i_size_read(file_inode(vma->vm_file)), PAGE_SIZE);
+	pages = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
 	if (pages <= vma->vm_pgoff)
 		return vma->vm_start;
 	pages -= vma->vm_pgoff;

@@ -175,7 +175,7 @@ static void count_part(struct mlkd_wired *wired, struct vm_area_struct *vma,
 		return;
 	nr = (end - start) >> PAGE_SHIFT;
 	/* Its own copies, now or since it was written to; else the file's pages. */
-	if (!vma->vm_file ||
+	if (!vma->vm_file || vma_is_anonymous(vma) ||
 	    (mlkd_vma_private(vma) && ((want.gup_flags & FOLL_WRITE) || vma->anon_vma))) {
 		wired->pages += nr;
 		return;

@@ -11,6 +11,7 @@
 #include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <time.h>
 
@@ -197,6 +198,32 @@ static long map_short_disk_file(long len, long prot, long flags)
 	int fd = make_disk_file(FILE_PAGES, flags & MAP_SHARED ? O_RDWR : O_RDONLY);
 
 	return fd < 0 ? fd : map_fd(fd, len, prot, flags);
+}
+
+/* The disk that has the file system: its size is not that of its node in /dev. */
+static long map_disk(long len, long prot, long flags)
+{
+	char path[64], name[256], *base;
+	struct stat st;
+	ssize_t n;
+	int fd;
+
+	if (stat(getenv("TMPDIR") ?: "/var/tmp", &st))
+		return -errno;
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major(st.st_dev), minor(st.st_dev));
+	n = readlink(path, name, sizeof(name) - 1);
+	if (n < 0)
+		return -ENOTBLK;
+	name[n] = '\0';
+	base = strrchr(name, '/');
+	snprintf(path, sizeof(path), "/dev%.48s", base ?: "/");
+	fd = open(path, O_RDONLY);
+	return fd < 0 ? -ENOTBLK : map_fd(fd, len, prot, flags);
+}
+
+static long map_zero(long len, long prot, long flags)
+{
+	return map_fd(open("/dev/zero", O_RDWR), len, prot, flags);
 }
 
 static long map_tmpfs_file(long len, long prot, long flags)
@@ -429,6 +456,26 @@ FIXTURE_VARIANT_ADD(kind, file_shared_read_only) {
 FIXTURE_VARIANT_ADD(kind, file_shared_writable) {
 	.map = map_disk_file, .flags = MAP_SHARED, .prot = RW, .touch = WRITE,
 	.kind = MEMLOCKD_KIND_FILE_SHARED, .promises = shared_file_writable, .writes_fault = true,
+};
+
+FIXTURE_VARIANT_ADD(kind, disk_shared) {
+	.map = map_disk, .flags = MAP_SHARED, .prot = PROT_READ, .touch = READ,
+	.kind = MEMLOCKD_KIND_FILE_SHARED, .promises = shared,
+};
+
+FIXTURE_VARIANT_ADD(kind, disk_private) {
+	.map = map_disk, .flags = MAP_PRIVATE, .prot = RW, .touch = WRITE,
+	.kind = MEMLOCKD_KIND_FILE_PRIVATE, .promises = private_writable,
+};
+
+FIXTURE_VARIANT_ADD(kind, zero_private) {
+	.map = map_zero, .flags = MAP_PRIVATE, .prot = RW, .touch = WRITE,
+	.kind = MEMLOCKD_KIND_ANON, .promises = private_writable,
+};
+
+FIXTURE_VARIANT_ADD(kind, zero_shared) {
+	.map = map_zero, .flags = MAP_SHARED, .prot = RW, .touch = WRITE,
+	.kind = MEMLOCKD_KIND_SHMEM, .promises = shared,
 };
 
 FIXTURE_VARIANT_ADD(kind, stack) {
