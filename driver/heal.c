@@ -9,6 +9,7 @@
  * writes all of them.  It is a race, too, which a process that writes all the
  * time sometimes wins.
  */
+#include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 
@@ -21,6 +22,17 @@
 #define HEAL_STEP	64
 
 static struct workqueue_struct *healer;
+
+/*
+ * A file system that is frozen has its pages written back first, and lets nobody
+ * make them writable: that would wait here, and with it all who want mmap_lock.
+ */
+static bool frozen(struct vm_area_struct *vma)
+{
+	struct super_block *sb = vma->vm_file->f_mapping->host->i_sb;
+
+	return READ_ONCE(sb->s_writers.frozen) != SB_UNFROZEN;
+}
 
 static void heal_range(struct mlkd_space *space, unsigned long addr,
 		       unsigned long end)
@@ -40,7 +52,7 @@ static void heal_range(struct mlkd_space *space, unsigned long addr,
 				break;
 			}
 			/* fork() write-protects as well, private mappings. */
-			if (!mlkd_vma_writeback(vma)) {
+			if (!mlkd_vma_writeback(vma) || frozen(vma)) {
 				addr = vma->vm_end;
 				continue;
 			}

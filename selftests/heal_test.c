@@ -5,6 +5,9 @@
  * comes to them.
  */
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 
 #include "kselftest_harness.h"
@@ -143,6 +146,53 @@ TEST_F(heal, healed_pages_cost_none)
 	seen = faults(self, false);
 	TH_LOG("unlocked: %ld faults", seen);
 	EXPECT_LE(ROUNDS * LEN / PAGE / 2, seen);
+}
+
+/* The file system of the tests' files, if nothing else depends on it; -1 otherwise. */
+static int open_disk(void)
+{
+	const char *dir = getenv("TMPDIR") ?: "/var/tmp";
+	struct stat disk, root;
+
+	if (stat(dir, &disk) || stat("/", &root) || disk.st_dev == root.st_dev)
+		return -1;
+	return open(dir, O_RDONLY | O_DIRECTORY);
+}
+
+static long do_remap(long times, long b, long c)
+{
+	while (times--)
+		munmap(mmap(NULL, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), PAGE);
+	return 0;
+}
+
+/* Its pages are written back first, and nobody can make them writable until it is thawed. */
+TEST_F(heal, frozen_file_system_stops_nobody)
+{
+	int disk = open_disk();
+	pid_t thaw;
+
+	if (disk < 0)
+		SKIP(return, "the tests' files are not on a disk of their own");
+	ASSERT_EQ(0, lock_pid(self->fd, self->target.pid, S, CURRENT_FUTURE | MEMLOCKD_HEAL,
+			      NULL));
+	ASSERT_EQ(0, target_call(&self->target, do_write, self->addr, LEN, PAGE));
+	ASSERT_EQ(0, ioctl(disk, FIFREEZE, 0));
+	/* If they are stopped after all. */
+	thaw = fork_child();
+	if (!thaw) {
+		sleep(60);
+		ioctl(disk, FITHAW, 0);
+		_exit(0);
+	}
+	EXPECT_EQ(0, target_call(&self->target, do_remap, 2000, 0, 0));
+	EXPECT_EQ(0, unlock_pid(self->fd, self->target.pid));
+	TH_LOG("%lu pages healed", healed(self->fd, self->target.pid));
+	/* It has not been thawed. */
+	EXPECT_EQ(0, ioctl(disk, FITHAW, 0));
+	kill(thaw, SIGKILL);
+	waitpid(thaw, NULL, 0);
+	close(disk);
 }
 
 int main(int argc, char **argv)
