@@ -44,6 +44,8 @@ void mlkd_owners_clear(struct mlkd_owners *owners)
 {
 	mtree_destroy(&owners->mergeable);
 	mtree_destroy(&owners->tree);
+	/* Until 6.6 that has forgotten the flag. */
+	mt_set_in_rcu(&owners->tree);
 	owners->future = 0;
 }
 
@@ -136,12 +138,16 @@ void mlkd_owners_unmap(struct mlkd_owners *owners, unsigned long start,
 	mlkd_tree_forget(&owners->mergeable, start, end, GFP_NOWAIT);
 }
 
-/* Is each part of @vma ours, locked by request @request or a later one? */
+/*
+ * Is each part of @vma ours, locked by request @request or a later one?  What a
+ * stack has grown by is whose the rest is.
+ */
 bool mlkd_owners_ours_since(struct mlkd_owners *owners,
 			    struct vm_area_struct *vma, unsigned long request)
 {
 	MA_STATE(mas, &owners->tree, vma->vm_start, vma->vm_start);
 	bool ruled = owners->future >= request;
+	bool grown = vma->vm_flags & VM_GROWSDOWN;
 	unsigned long next = vma->vm_start;
 	bool ours = true;
 	void *entry;
@@ -150,7 +156,7 @@ bool mlkd_owners_ours_since(struct mlkd_owners *owners,
 		return ruled;
 	mtree_lock(&owners->tree);
 	mas_for_each(&mas, entry, vma->vm_end - 1) {
-		if (mas.index > next && !ruled)
+		if (mas.index > next && !ruled && !(grown && next == vma->vm_start))
 			ours = false;
 		if (xa_to_value(entry) < request)
 			ours = false;

@@ -130,7 +130,10 @@ bool mlkd_retain(struct mlkd_space *space, enum mlkd_event event,
 	unsigned long end = start + PAGE_ALIGN(arg1 + offset_in_page(arg0));
 	bool again = false;
 
-	if (failed && event != MLKD_MLOCK)
+	/* Before a hole, munlock() has done what it could. */
+	if (failed && event != MLKD_MLOCK && event != MLKD_MUNLOCK)
+		return false;
+	if ((event == MLKD_MLOCK || event == MLKD_MUNLOCK) && start >= end)
 		return false;
 	if (mmap_write_lock_killable(space->mm))
 		return false;

@@ -316,6 +316,36 @@ TEST_F(retain, calls_that_fail_change_nothing)
 	check_own(_metadata, self, 0);
 }
 
+TEST_F(retain, munlock_that_fails_at_a_hole_does_not_undo_our_lock)
+{
+	ASSERT_EQ(0, target_call(&self->target, do_unmap, self->addr + LEN, LEN, 0));
+	lock_it(_metadata, self, variant);
+	EXPECT_EQ(-ENOMEM, target_call(&self->target, do_munlock, self->addr, 2 * LEN, 0));
+	check_still_locked(_metadata, self, variant, 0);
+	EXPECT_EQ(-EINVAL, target_call(&self->target, do_munlock, self->addr, -PAGE, 0));
+	check_still_locked(_metadata, self, variant, 0);
+	ASSERT_EQ(0, unlock_pid(self->fd, self->target.pid));
+	check_own(_metadata, self, 0);
+}
+
+TEST_F(retain, what_a_stack_has_grown_by_is_unlocked_with_it)
+{
+	struct vma stack, grown;
+	pid_t pid = self->target.pid;
+
+	if (variant->state == S)
+		SKIP(return, "SUPERLOCKED always covers what comes later");
+	ASSERT_TRUE(vma_find(pid, "[stack]", "rw", &stack));
+	ASSERT_EQ(0, lock_pid(self->fd, pid, L, variant->flags & ~MEMLOCKD_FUTURE, NULL));
+	target_call(&self->target, do_descend, stack.end - stack.start + 64 * PAGE, 0, 0);
+	ASSERT_TRUE(vma_find(pid, "[stack]", "rw", &grown));
+	TH_LOG("stack %lu kB, then %lu kB", (stack.end - stack.start) / KIB,
+	       (grown.end - grown.start) / KIB);
+	ASSERT_LT(stack.end - stack.start, grown.end - grown.start);
+	ASSERT_EQ(0, unlock_pid(self->fd, pid));
+	check_own(_metadata, self, 0);
+}
+
 TEST_F(retain, lock_of_what_was_there_leaves_the_rest_to_the_target)
 {
 	long addr;
