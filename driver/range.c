@@ -175,12 +175,18 @@ static int check(struct mlkd_space *space, struct part *part,
 	return mlkd_limit_met(limit, MEMLOCKD_LIMIT_RLIMIT_MEMLOCK, total, rlimit);
 }
 
-/* Is all of @vma noted in @tree? The process may have merged it. */
+/*
+ * Is all of @vma noted in @tree?  The process may have merged it; and what a stack
+ * has grown by is as the rest of it.
+ */
 static bool noted(struct maple_tree *tree, struct vm_area_struct *vma)
 {
-	unsigned long value;
+	unsigned long start = vma->vm_start, end = vma->vm_end, value;
 
-	return mlkd_tree_covers(tree, vma->vm_start, vma->vm_end, &value);
+	if ((vma->vm_flags & VM_GROWSDOWN) &&
+	    !mlkd_tree_next(tree, &start, &end, &value))
+		return false;
+	return mlkd_tree_covers(tree, start, vma->vm_end, &value);
 }
 
 /* Notes the range itself, and what was noted in its place. */
@@ -295,11 +301,13 @@ static int release_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 {
 	struct mlkd_space *space = walk->space;
 	bool locked = vma->vm_flags & VM_LOCKED;
+	bool lockable = mlkd_vma_lockable(vma);
 
 	*next = end;
-	if (!locked && mlkd_vma_lockable(vma))
+	if (!locked && lockable)
 		*next = mlkd_munlock_range(&space->pins, vma, start, end, walk->pages);
-	if (!mlkd_want(vma, space->mode).pinned)
+	/* The lock of the whole, if there is one, covers what is VM_LOCKED. */
+	if (!mlkd_want(vma, space->mode).pinned || (!locked && lockable))
 		mlkd_ranges_drop_pins(space, start, *next, !locked);
 	return 0;
 }
@@ -425,10 +433,13 @@ static int forget(struct mlkd_space *space, struct part *part)
 			continue;
 		/* The whole is locked: it is that lock's alone from now on. */
 		if (space->active &&
-		    mlkd_owners_hold(owners, vma->vm_start, vma->vm_end))
+		    mlkd_owners_hold(owners, vma->vm_start, vma->vm_end)) {
 			err = mlkd_owners_set_ours(owners, vma, MLKD_FIRST_REQUEST);
-		else
+			mlkd_tree_forget(&space->range_flags, vma->vm_start,
+					 vma->vm_end, GFP_KERNEL | __GFP_NOFAIL);
+		} else {
 			err = mlkd_tree_note(&part->flagged, vma, 0, GFP_KERNEL_ACCOUNT);
+		}
 		if (err)
 			return err;
 		part->start = min(part->start, vma->vm_start);

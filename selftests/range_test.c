@@ -284,6 +284,66 @@ TEST_F(range, range_and_whole_are_independent)
 	check(_metadata, self, 0, 0, 0);
 }
 
+/* What it does not cover may be like what it does. */
+TEST_F(range, lock_of_the_future_does_not_keep_it)
+{
+	pid_t pid = self->target.pid;
+
+	ASSERT_EQ(0, target_call(&self->target, do_write, self->addr, LEN, PAGE));
+	ASSERT_EQ(0, lock_pid(self->fd, pid, L, MEMLOCKD_FUTURE, NULL));
+	check(_metadata, self, 0, 0, 0);
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN));
+	check(_metadata, self, LEN, LEN, LEN);
+	ASSERT_EQ(0, unlock_range(self->fd, pid, self->addr, LEN));
+	check(_metadata, self, 0, 0, 0);
+	drain_batches();
+	EXPECT_EQ(0, stuck_pages(pid, self->addr, self->addr + LEN));
+	ASSERT_EQ(0, unlock_pid(self->fd, pid));
+}
+
+TEST_F(range, given_to_the_whole_it_is_forgotten)
+{
+	pid_t pid = self->target.pid;
+	long other;
+
+	/* Something that is locked all the time. */
+	other = target_call(&self->target, do_map_small, LEN, RW, MAP_SHARED);
+	ASSERT_LT(0, other);
+	ASSERT_EQ(0, lock_range(self->fd, pid, L, other, LEN));
+
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN));
+	ASSERT_EQ(0, lock_pid(self->fd, pid, L, CURRENT_FUTURE, NULL));
+	ASSERT_EQ(0, unlock_range(self->fd, pid, self->addr, LEN));
+	ASSERT_EQ(0, unlock_pid(self->fd, pid));
+	check(_metadata, self, LEN, 0, LEN);
+
+	/* A lock of its own is its own. */
+	ASSERT_EQ(0, target_call(&self->target, do_mlock, self->addr, LEN, 0));
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN));
+	ASSERT_EQ(0, unlock_range(self->fd, pid, self->addr, LEN));
+	check(_metadata, self, 2 * LEN, 0, LEN);
+	ASSERT_EQ(0, target_call(&self->target, do_munlock, self->addr, LEN, 0));
+	ASSERT_EQ(0, unlock_range(self->fd, pid, other, LEN));
+	check(_metadata, self, 0, 0, 0);
+}
+
+TEST_F(range, what_a_stack_has_grown_by_goes_with_it)
+{
+	pid_t pid = self->target.pid;
+	struct vma stack, grown;
+	unsigned long len;
+
+	ASSERT_TRUE(vma_find(pid, "[stack]", "rw", &stack));
+	len = stack.end - stack.start;
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, stack.start, len));
+	target_call(&self->target, do_descend, len + 64 * PAGE, 0, 0);
+	ASSERT_TRUE(vma_find(pid, "[stack]", "rw", &grown));
+	TH_LOG("stack %lu kB, then %lu kB", len / KIB, (grown.end - grown.start) / KIB);
+	ASSERT_LT(len, grown.end - grown.start);
+	ASSERT_EQ(0, unlock_range(self->fd, pid, stack.start, len));
+	check(_metadata, self, 0, 0, 0);
+}
+
 TEST_F(range, ends_where_it_is_unmapped)
 {
 	pid_t pid = self->target.pid;
