@@ -10,7 +10,10 @@
  *
  * unmap_mapping_range() unmaps it from all who map it, and they fault once more.
  * Who has the file VM_LOCKED may have been promised that this never happens: then
- * it is left alone, as its pages are mlocked, or will be.
+ * it is left alone, as its pages are mlocked, or will be.  And only what lies in
+ * the file's page cache is unmapped, where all who map it find it again: some
+ * drivers have nothing but the pages themselves, and all anonymous files are one
+ * to unmap_mapping_range().
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -43,6 +46,14 @@ static bool locked_elsewhere(struct vm_area_struct *vma)
 	}
 	i_mmap_unlock_read(mapping);
 	return found;
+}
+
+static bool to_unmap(struct vm_area_struct *vma, struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	return !folio_test_mlocked(folio) &&
+	       READ_ONCE(folio->mapping) == vma->vm_file->f_mapping;
 }
 
 static void unmap(struct vm_area_struct *vma, unsigned long start,
@@ -118,7 +129,7 @@ void mlkd_shared_unmap(struct vm_area_struct *vma, struct page **scratch)
 			continue;
 		}
 		for (i = 0; i < nr; i++, addr += PAGE_SIZE) {
-			if (!folio_test_mlocked(page_folio(scratch[i])))
+			if (to_unmap(vma, scratch[i]))
 				continue;
 			unmap(vma, run, addr);
 			run = addr + PAGE_SIZE;
