@@ -52,6 +52,19 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 }
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+/* All page faults are under mmap_lock. */
+static inline void vma_start_write(struct vm_area_struct *vma) {}
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+/* What has no struct page is mapped by no huge entry yet. */
+static inline bool pmd_special(pmd_t pmd)
+{
+	return false;
+}
+#endif
+
 /*
  * Is @mm, which @task has, no image of a set-user-ID program or the like?  And who
  * has privilege over it?

@@ -387,8 +387,7 @@ static int undo_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	if (*next > start)
 		walk->spared = (end - start) >> PAGE_SHIFT;
 	else
-		*next = mlkd_munlock_range(&walk->space->pins, vma, start, end,
-					   walk->pages);
+		*next = mlkd_munlock_range(&walk->space->pins, vma, start, end);
 	mlkd_ranges_drop_pins(walk->space, start, *next, true);
 	return 0;
 }
@@ -408,6 +407,7 @@ static void undo(struct mlkd_space *space, unsigned long request,
 	struct vma_iterator vmi;
 
 	mmap_write_lock(mm);
+	WRITE_ONCE(space->munlocking, true);
 	vma_iter_init(&vmi, mm, 0);
 	if (owners->future >= request)
 		mm->def_flags &= ~(VM_LOCKED | VM_LOCKONFAULT);
@@ -428,7 +428,8 @@ static void undo(struct mlkd_space *space, unsigned long request,
 	settle(space, mode);
 	mmap_write_unlock(mm);
 
-	mlkd_walk_by_worker(&walk, undo_step);
+	mlkd_walk(&walk, undo_step);
+	WRITE_ONCE(space->munlocking, false);
 
 	if (mode.state == MEMLOCKD_STATE_UNLOCKED) {
 		/* What the target has moved about while we walked. */

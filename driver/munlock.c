@@ -46,23 +46,29 @@ void mlkd_munlock_settle(void)
  * mlkd_munlock_begin - end a mapping's VM_LOCKED
  * @vma: the mapping; mmap_lock is held for writing
  *
- * Reclaim and migration mark a page as mlocked when they find the flag, and hold
- * the lock of the reverse mapping from before they look until it is marked.  So
- * who has seen the flag is waited for: nobody marks what is munlocked after this.
+ * Reclaim and migration mark a page as mlocked when they find the flag, and who
+ * unmaps a page munlocks it then, not all of them under mmap_lock.  They hold the
+ * lock of the reverse mapping from before they look until they are done.  So
+ * whatever has seen the flag is waited for, and what does not see it calls the
+ * notifier of the address space after this.
  */
 void mlkd_munlock_begin(struct vm_area_struct *vma)
 {
+	struct address_space *mapping = vma->vm_file ? vma->vm_file->f_mapping : NULL;
+	struct anon_vma *anon = vma->anon_vma;
+
+	/* Page faults that hold it may wait for the others. */
+	vma_start_write(vma);
+	if (mapping)
+		i_mmap_lock_write(mapping);
+	if (anon)
+		down_write(&anon->root->rwsem);
 	vm_flags_clear(vma, VM_LOCKED | VM_LOCKONFAULT);
 	vma->vm_mm->locked_vm -= vma_pages(vma);
-
-	if (vma->vm_file) {
-		i_mmap_lock_write(vma->vm_file->f_mapping);
-		i_mmap_unlock_write(vma->vm_file->f_mapping);
-	}
-	if (vma->anon_vma) {
-		down_write(&vma->anon_vma->root->rwsem);
-		up_write(&vma->anon_vma->root->rwsem);
-	}
+	if (anon)
+		up_write(&anon->root->rwsem);
+	if (mapping)
+		i_mmap_unlock_write(mapping);
 }
 
 /* The caller holds a reference to each of @pages. */
@@ -91,19 +97,32 @@ void mlkd_munlock_pages(struct page **pages, unsigned int nr)
 		check_move_unevictable_folios(&batch);
 }
 
-/* Up to @nr pages that are mapped at @start, each with a reference. */
-static long get_mapped(struct mm_struct *mm, unsigned long start, unsigned long nr,
-		       struct page **pages)
+/**
+ * mlkd_munlock_mapped - munlock what is mapped
+ * @mm: the address space
+ * @start: first address
+ * @end: address behind the last
+ * @may_wait: there is time for others
+ *
+ * For mmu notifiers as well, before something is unmapped: takes no lock but that
+ * of the lists of pages.
+ */
+void mlkd_munlock_mapped(struct mm_struct *mm, unsigned long start,
+			 unsigned long end, bool may_wait)
 {
-	long got = 0;
+	struct page *pages[32];
+	unsigned int nr;
 
-	if (current->mm == mm)
-		got = get_user_pages_fast_only(start, nr, 0, pages);
-	/* What may not be read is there all the same. */
-	if (got <= 0)
-		got = mlkd_gup_remote(mm, start, nr, FOLL_NOFAULT | FOLL_FORCE,
-				      pages, NULL);
-	return got;
+	end = min(end, mm->task_size);
+	while (start < end) {
+		nr = mlkd_pgtable_get(mm, &start, end, pages, ARRAY_SIZE(pages));
+		if (nr) {
+			mlkd_munlock_pages(pages, nr);
+			release_pages(pages, nr);
+		}
+		if (may_wait)
+			cond_resched();
+	}
 }
 
 /**
@@ -113,18 +132,15 @@ static long get_mapped(struct mm_struct *mm, unsigned long start, unsigned long 
  * @vma: the mapping, not VM_LOCKED any more; mmap_lock is held
  * @start: first address
  * @end: address behind the last; in the same chunk
- * @scratch: room for MLKD_CHUNK_PAGES page pointers
  *
  * Return: the address to go on at, @end or, over a hole in the page tables,
  * beyond it.
  */
 unsigned long mlkd_munlock_range(struct mlkd_pins *pins,
 				 struct vm_area_struct *vma, unsigned long start,
-				 unsigned long end, struct page **scratch)
+				 unsigned long end)
 {
-	struct mm_struct *mm = vma->vm_mm;
 	unsigned long other_end, next;
-	enum mlkd_pgtable level;
 	unsigned int holes = 0;
 
 	start = mlkd_pins_next_other(pins, start, end, &other_end);
@@ -132,10 +148,7 @@ unsigned long mlkd_munlock_range(struct mlkd_pins *pins,
 		return end;
 
 	/* As far as missing page tables reach there is nothing. */
-	for (;;) {
-		level = mlkd_pgtable_level(mm, start, &next);
-		if (level != MLKD_PGTABLE_NONE)
-			break;
+	while (mlkd_pgtable_level(vma->vm_mm, start, &next) == MLKD_PGTABLE_NONE) {
 		start = min(next, vma->vm_end);
 		if (start == vma->vm_end || ++holes == MAX_HOLES)
 			return start;
@@ -144,33 +157,8 @@ unsigned long mlkd_munlock_range(struct mlkd_pins *pins,
 		return start;
 
 	do {
-		while (start < other_end) {
-			bool mapped;
-			long nr;
-
-			next = mlkd_pgtable_run(mm, start, other_end, MLKD_MAPPED,
-						&mapped);
-			if (!mapped) {
-				start = next;
-				continue;
-			}
-			/* Of a huge page one page will do. */
-			nr = level == MLKD_PGTABLE_LEAF ? 1 : (next - start) >> PAGE_SHIFT;
-			nr = get_mapped(mm, start, nr, scratch);
-			if (nr <= 0) {
-				start += PAGE_SIZE;	/* it has gone */
-				continue;
-			}
-			if (level == MLKD_PGTABLE_LEAF &&
-			    compound_order(compound_head(*scratch)) >=
-				    get_order(MLKD_CHUNK_SIZE))
-				start = next;
-			else
-				start += nr << PAGE_SHIFT;
-			mlkd_munlock_pages(scratch, nr);
-			release_pages(scratch, nr);
-		}
-		start = mlkd_pins_next_other(pins, start, end, &other_end);
+		mlkd_munlock_mapped(vma->vm_mm, start, other_end, false);
+		start = mlkd_pins_next_other(pins, other_end, end, &other_end);
 	} while (start < end);
 	return end;
 }

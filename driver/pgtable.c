@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A look at page tables, which no exported function gives without taking a
- * reference to each page.
+ * reference to each page, nor of another process without mmap_lock.
  *
  * Lockless, as GUP-fast does it: tables are freed after an interrupt to each CPU,
  * so that they stay while interrupts are off here.
@@ -264,4 +264,81 @@ unsigned int mlkd_pgtable_same_huge(struct mm_struct *mm, unsigned long start,
 	}
 	local_irq_restore(flags);
 	return i;
+}
+
+/* Takes a reference to the folio of @page; false if it is on its way out. */
+static bool try_get(struct page *page, struct page **head)
+{
+	/* A device's memory: counted otherwise, and of no interest. */
+	if (is_zone_device_page(page))
+		return false;
+	*head = compound_head(page);
+	return folio_try_get(page_folio(*head));
+}
+
+/**
+ * mlkd_pgtable_get - get what is mapped
+ * @mm: address space
+ * @start: first address; set to where to go on
+ * @end: address behind the last
+ * @pages: set to the head of each page, with a reference; once for a huge page
+ *	that is mapped as one
+ * @max: room in @pages
+ *
+ * Looks no further than to the end of one table.  Leaves out what is mapped for
+ * good, by PUDs, and devices.  Needs no lock, for mmu notifiers, which are called
+ * with none that would help.
+ *
+ * Return: how many.
+ */
+unsigned int mlkd_pgtable_get(struct mm_struct *mm, unsigned long *start,
+			      unsigned long end, struct page **pages,
+			      unsigned int max)
+{
+	unsigned long flags, next, addr = *start;
+	enum mlkd_pgtable level;
+	unsigned int nr = 0;
+	bool same = true;
+	pud_t pud;
+	pmd_t pmd;
+
+	local_irq_save(flags);
+	level = upper_level(mm, addr, &next, &pud, &pmd);
+	if (next <= addr || next > end)
+		next = end;
+	if (level == MLKD_PGTABLE_LEAF && pmd_trans_huge(pmd) && !pmd_special(pmd)) {
+		struct page *page = pmd_page(pmd);
+
+		nr = try_get(page, pages);
+		same = !nr || (pmd_val(pmd) == pmd_val(READ_ONCE(*pmd_offset(&pud, addr))) &&
+			       compound_head(page) == *pages);
+		if (!same)
+			next = addr;
+	} else if (level == MLKD_PGTABLE_PTES) {
+		pte_t *entry = pte_offset_kernel(&pmd, addr);
+
+		for (; addr < next && nr < max; addr += PAGE_SIZE, entry++) {
+			pte_t pte = ptep_get_lockless(entry);
+			struct page *page;
+
+			if (!pte_present(pte) || pte_special(pte))
+				continue;
+			page = pte_page(pte);
+			if (!try_get(page, &pages[nr]))
+				continue;
+			nr++;
+			/* As in GUP-fast: it may be somebody else's by now. */
+			same = pte_same(pte, ptep_get_lockless(entry)) &&
+			       compound_head(page) == pages[nr - 1];
+			if (!same)
+				break;
+		}
+		next = addr;
+	}
+	local_irq_restore(flags);
+	/* Not above, as that may free it.  It is looked at again. */
+	if (!same)
+		folio_put(page_folio(pages[--nr]));
+	*start = next;
+	return nr;
 }

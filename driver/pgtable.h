@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A look at page tables, which no exported function gives without taking a
- * reference to each page.
+ * A look at page tables.
  */
 #ifndef _MEMLOCKD_PGTABLE_H
 #define _MEMLOCKD_PGTABLE_H
@@ -40,5 +39,8 @@ unsigned long mlkd_pgtable_same(struct mm_struct *mm, unsigned long start,
 				struct page *first);
 unsigned int mlkd_pgtable_same_huge(struct mm_struct *mm, unsigned long start,
 				    struct page **pages, unsigned int nr);
+unsigned int mlkd_pgtable_get(struct mm_struct *mm, unsigned long *start,
+			      unsigned long end, struct page **pages,
+			      unsigned int max);
 
 #endif /* _MEMLOCKD_PGTABLE_H */

@@ -31,7 +31,6 @@
 #include "shared.h"
 #include "space.h"
 #include "target.h"
-#include "worker.h"
 
 /* A look at a mapping that needs nothing counts as this many pages of a step. */
 #define STEP_VMA_COST	16
@@ -102,41 +101,6 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 	if (err == -ENOMEM && walk->task && mlkd_target_gone(walk->task, mm))
 		err = -ESRCH;
 	return err;
-}
-
-struct walk_job {
-	struct work_struct work;
-	struct mlkd_walk *walk;
-	mlkd_step_fn step;
-};
-
-static void walk_work(struct work_struct *work)
-{
-	struct walk_job *job = container_of(work, struct walk_job, work);
-	struct mm_struct *mm = job->walk->space->mm;
-
-	kthread_use_mm(mm);
-	mlkd_walk(job->walk, job->step);
-	kthread_unuse_mm(mm);
-}
-
-/**
- * mlkd_walk_by_worker - mlkd_walk() for what must be done, and cannot fail
- * @walk: the walk, without @pages
- * @step: what to do
- *
- * GUP does nothing for a caller that is being killed, but for a worker it does; and
- * one that has borrowed the address space gets at its pages fastest.
- */
-void mlkd_walk_by_worker(struct mlkd_walk *walk, mlkd_step_fn step)
-{
-	struct walk_job job = { .walk = walk, .step = step };
-
-	/* One page. */
-	walk->pages = kcalloc(MLKD_CHUNK_PAGES, sizeof(*walk->pages),
-			      GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
-	mlkd_run_in_worker(&job.work, walk_work);
-	kfree(walk->pages);
 }
 
 /* If mmap_lock was given up for a while, @vma and its like may be gone. */

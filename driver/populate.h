@@ -56,7 +56,6 @@ typedef int (*mlkd_step_fn)(struct mlkd_walk *walk, struct vm_area_struct *vma,
 			    unsigned long *next);
 
 int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step);
-void mlkd_walk_by_worker(struct mlkd_walk *walk, mlkd_step_fn step);
 int mlkd_populate(struct mlkd_space *space, struct task_struct *task,
 		  struct mlkd_mode mode, unsigned long start, unsigned long end);
 void mlkd_populate_writable(struct mlkd_space *space);

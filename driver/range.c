@@ -305,7 +305,7 @@ static int release_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 
 	*next = end;
 	if (!locked && lockable)
-		*next = mlkd_munlock_range(&space->pins, vma, start, end, walk->pages);
+		*next = mlkd_munlock_range(&space->pins, vma, start, end);
 	/* The lock of the whole, if there is one, covers what is VM_LOCKED. */
 	if (!mlkd_want(vma, space->mode).pinned || (!locked && lockable))
 		mlkd_ranges_drop_pins(space, start, *next, !locked);
@@ -319,6 +319,7 @@ static void clear_flags(struct mlkd_space *space, struct part *part)
 	struct vm_area_struct *vma;
 	struct vma_iterator vmi;
 
+	WRITE_ONCE(space->munlocking, true);
 	vma_iter_init(&vmi, mm, part->start);
 	for_each_vma_range(vmi, vma, part->end) {
 		if (!(vma->vm_flags & VM_LOCKED) || !noted(&part->flagged, vma))
@@ -339,7 +340,8 @@ static void release(struct mlkd_space *space, struct part *part)
 		.end = part->end,
 	};
 
-	mlkd_walk_by_worker(&walk, release_step);
+	mlkd_walk(&walk, release_step);
+	WRITE_ONCE(space->munlocking, false);
 }
 
 static void setup(struct part *part)

@@ -10,6 +10,7 @@
 #include "compat.h"
 #include "future.h"
 #include "holder.h"
+#include "munlock.h"
 #include "populate.h"
 #include "range.h"
 #include "space.h"
@@ -138,15 +139,6 @@ static void reap(struct work_struct *work)
 }
 
 /*
- * Unmapping munlocks a page where VM_LOCKED is set.  In the middle of an unlock it
- * is not any more, and who drops the pin has to do it.
- */
-static bool unlocking(struct mlkd_space *space)
-{
-	return !READ_ONCE(space->active) && mlkd_ranges_empty(space);
-}
-
-/*
  * The last user of the address space has gone, and its pages are about to be
  * freed.  Runs in whatever dropped the last reference, be it our own mmput().
  */
@@ -156,8 +148,24 @@ static void notifier_release(struct mmu_notifier *notifier, struct mm_struct *mm
 
 	if (!leave(space))
 		return;		/* unregistered by its unlock */
-	mlkd_pins_drop(&space->pins, 0, ULONG_MAX, unlocking(space));
+	mlkd_pins_drop(&space->pins, 0, ULONG_MAX, false);
 	queue_work(reaper, &space->reap);
+}
+
+/*
+ * Unmapping munlocks a page where VM_LOCKED is set.  In the middle of an unlock it
+ * is not any more, and the unlock may not get there in time.
+ */
+static int notifier_start(struct mmu_notifier *notifier,
+			  const struct mmu_notifier_range *range)
+{
+	struct mlkd_space *space = container_of(notifier, struct mlkd_space, notifier);
+
+	if (READ_ONCE(space->munlocking) &&
+	    (range->event == MMU_NOTIFY_UNMAP || range->event == MMU_NOTIFY_CLEAR))
+		mlkd_munlock_mapped(range->mm, range->start, range->end,
+				    mmu_notifier_range_blockable(range));
+	return 0;
 }
 
 /*
@@ -179,13 +187,14 @@ static void notifier_end(struct mmu_notifier *notifier,
 	if (range->event != MMU_NOTIFY_UNMAP || !mmu_notifier_range_blockable(range))
 		return;
 	WRITE_ONCE(space->wired.stale, true);
-	mlkd_pins_drop(&space->pins, range->start, range->end, unlocking(space));
+	mlkd_pins_drop(&space->pins, range->start, range->end, false);
 	mlkd_owners_unmap(&space->owners, range->start, range->end);
 	mlkd_ranges_unmap(space, range->start, range->end);
 }
 
 static const struct mmu_notifier_ops notifier_ops = {
 	.release = notifier_release,
+	.invalidate_range_start = notifier_start,
 	.invalidate_range_end = notifier_end,
 };
 

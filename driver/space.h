@@ -40,6 +40,9 @@ struct mlkd_target;
  * @heal: what is to be made writable again
  * @request: number of the last lock request; changed by who has claimed it
  * @active: there is a lock, or one is being made; notifiers read it without a lock
+ * @munlocking: mappings are not VM_LOCKED any more whose pages are mlocked yet: who
+ *	unmaps these munlocks them.  Set before mlkd_munlock_begin(), under mmap_lock
+ *	held for writing; notifiers read it without a lock
  * @future: it covers the future
  * @own_future: the process has asked for MCL_FUTURE itself; like @active and
  *	@future, it changes under mmap_lock held for writing
@@ -89,6 +92,7 @@ struct mlkd_space {
 	struct mlkd_heal heal;
 	unsigned long request;
 	bool active;
+	bool munlocking;
 	bool future;
 	bool own_future;
 	unsigned long saved_numa_scan;

@@ -20,6 +20,8 @@
 
 /* Untouched memory that takes a while to lock. */
 #define LARGE	(160 * MIB)
+/* A file that takes a while to unlock. */
+#define CACHED	(32 * MIB)
 #define ROUNDS	10
 
 FIXTURE(life)
@@ -260,6 +262,57 @@ TEST_F(life, kill_of_the_target_ends_its_lock_in_the_middle)
 	ASSERT_TRUE(target_result(&self->client, &ret));
 	TH_LOG("the lock of a process that was killed: %ld", ret);
 	EXPECT_EQ(-ESRCH, ret);
+}
+
+/* Refused while it is locked, so that it gets there in the middle of the unlock. */
+static long do_drop_once_unlocked(long addr, long len, long c)
+{
+	while (madvise((void *)addr, len, MADV_DONTNEED))
+		if (errno != EINVAL)
+			return -errno;
+	return 0;
+}
+
+static long do_map_file(long fd, long len, long flags)
+{
+	void *p = mmap(NULL, len, PROT_READ, flags, fd, 0);
+
+	return p == MAP_FAILED ? -errno : (long)p;
+}
+
+/* The pages live on, in the page cache, so that a mark stays. */
+static void check_drop(struct __test_metadata *_metadata, const FIXTURE_VARIANT(life) *variant,
+		       FIXTURE_DATA(life) *self, int file, int flags)
+{
+	pid_t pid = self->target.pid;
+	long addr, ret;
+	int i;
+
+	addr = target_call(&self->target, do_map_file, file, CACHED, flags);
+	ASSERT_LT(0, addr);
+	for (i = 0; i < ROUNDS; i++) {
+		ASSERT_EQ(0, lock_pid(self->fd, pid, variant->state, variant->flags, NULL));
+		/* Not all, where khugepaged makes huge pages of it meanwhile. */
+		EXPECT_LT(0, present_bytes(pid, addr, addr + CACHED));
+		target_post(&self->target, do_drop_once_unlocked, addr, CACHED, 0);
+		EXPECT_EQ(0, unlock_pid(self->fd, pid));
+		ASSERT_TRUE(target_result(&self->target, &ret));
+		EXPECT_EQ(0, ret);
+		EXPECT_EQ(0, present_bytes(pid, addr, addr + CACHED));
+		EXPECT_TRUE(counters_back(&self->start));
+	}
+}
+
+TEST_F(life, what_is_unmapped_in_the_middle_of_the_unlock_is_unlocked)
+{
+	int file = disk_file(CACHED);
+
+	ASSERT_LE(0, file);
+	target_stop(&self->target);
+	target_start_with(&self->target, file);
+	check_drop(_metadata, variant, self, file, MAP_PRIVATE);
+	check_drop(_metadata, variant, self, file, MAP_SHARED);
+	close(file);
 }
 
 /* The result of a lock of the target, which calls execve(2) once that is under way. */
