@@ -168,13 +168,10 @@ static void on_sigbus(int sig)
 static void play_touch(struct life *life)
 {
 	struct memory *m = area_of(life, FILE_PRIVATE + draw(&life->seed, AREAS - FILE_PRIVATE));
-	volatile char *p = (char *)m->addr;
-	unsigned long i;
 
 	if (sigsetjmp(behind_the_end, 1))
 		return count(BEHIND_THE_END);
-	for (i = 0; i < m->len; i += PAGE)
-		p[i] = p[i] + 1;
+	do_write(m->addr, m->len, PAGE);
 	count(TOUCH);
 }
 

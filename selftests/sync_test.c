@@ -12,6 +12,10 @@
 #define L	MEMLOCKD_STATE_LOCKED
 #define S	MEMLOCKD_STATE_SUPERLOCKED
 #define LEN	(16 * PAGE)
+#define PIECES	4		/* of a huge page */
+#define FILE_LEN (4 * HUGE)
+
+#define KHUGEPAGED(name)	"/sys/kernel/mm/transparent_hugepage/khugepaged/" name
 
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED	24
@@ -253,6 +257,134 @@ TEST_F(sync, what_took_the_place_of_pinned_huge_pages_is_unlocked)
 {
 	check_successors(_metadata, self, S, HUGE);
 	check_successors(_metadata, self, L, HUGE);
+}
+
+/* A huge page has one pin, which has to stay as long as a part of it is mapped. */
+static void check_pieces(struct __test_metadata *_metadata, FIXTURE_DATA(sync) *self,
+			 int state, bool replace)
+{
+	pid_t pid = self->target.pid;
+	struct counters whole, now;
+	struct memlockd_sync sync;
+	unsigned long pinned, i;
+	long addr;
+
+	addr = target_call(&self->target, do_map_huge, HUGE, RW, MAP_PRIVATE);
+	if (addr == -EINVAL)
+		SKIP(return, "this kernel has no transparent huge pages");
+	ASSERT_LT(0, addr);
+	ASSERT_EQ(0, target_call(&self->target, do_write, addr, HUGE, PAGE));
+	ASSERT_EQ(0, lock_pid(self->fd, pid, state, CURRENT_FUTURE, NULL));
+	pinned = status_bytes(pid, "VmPin");
+	counters_read(&whole);
+	for (i = 0; i < PIECES; i++) {
+		unsigned long piece = addr + i * HUGE / PIECES, rest;
+
+		if (!replace) {
+			ASSERT_EQ(0, target_call(&self->target, do_unmap, piece, HUGE / PIECES, 0));
+			pinned -= HUGE / PIECES;
+		} else if (target_call(&self->target, do_advise, piece, HUGE / PIECES,
+				       MADV_DONTNEED_LOCKED)) {
+			SKIP(return, "this kernel has no MADV_DONTNEED_LOCKED");
+		} else {
+			ASSERT_EQ(0, sync_pid(self->fd, pid, &sync));
+		}
+		EXPECT_EQ(pinned, status_bytes(pid, "VmPin"));
+		if (i == PIECES - 1)
+			break;
+		/* The rest is what it was. */
+		piece += HUGE / PIECES;
+		rest = addr + HUGE - piece;
+		ASSERT_EQ(0, target_call(&self->target, do_write, piece, rest, PAGE));
+		EXPECT_EQ(0, self->target.minflt + self->target.majflt);
+	}
+	counters_read(&now);
+	TH_LOG("pins of the machine: %ld with the huge page, %ld without it", whole.pins, now.pins);
+	EXPECT_EQ(replace ? whole.pins - 1 + (long)(HUGE / PAGE) : whole.pins - 1, now.pins);
+	ASSERT_EQ(0, unlock_pid(self->fd, pid));
+	EXPECT_TRUE(counters_back(&self->start));
+}
+
+TEST_F(sync, pin_of_a_huge_page_goes_with_its_last_piece)
+{
+	check_pieces(_metadata, self, S, false);
+	check_pieces(_metadata, self, L, false);
+}
+
+TEST_F(sync, pin_of_a_huge_page_goes_with_its_last_replaced_piece)
+{
+	check_pieces(_metadata, self, S, true);
+	check_pieces(_metadata, self, L, true);
+}
+
+/* A file of its own, where huge pages could be made of it; all of it has been read. */
+static long do_map_file(long len, long flags, long c)
+{
+	long addr = do_map_huge(len, PROT_READ, MAP_PRIVATE);
+	int fd = disk_file(len);
+
+	if (fd < 0 || addr < 0)
+		return fd < 0 ? -errno : addr;
+	if (mmap((void *)addr, len, PROT_READ, flags | MAP_FIXED, fd, 0) == MAP_FAILED)
+		return -errno;
+	close(fd);
+	do_read(addr, len, PAGE);
+	return addr;
+}
+
+/* Three times through all processes, but not for ever where it has nothing to do. */
+static void run_khugepaged(void)
+{
+	long pages = read_number(KHUGEPAGED("pages_to_scan"));
+	long sleep = read_number(KHUGEPAGED("scan_sleep_millisecs"));
+	long scans = read_number(KHUGEPAGED("full_scans")) + 3;
+	int i;
+
+	write_number(KHUGEPAGED("pages_to_scan"), 65536);
+	write_number(KHUGEPAGED("scan_sleep_millisecs"), 1);
+	for (i = 0; i < 10000 && read_number(KHUGEPAGED("full_scans")) < scans; i++)
+		usleep(1000);
+	write_number(KHUGEPAGED("pages_to_scan"), pages);
+	write_number(KHUGEPAGED("scan_sleep_millisecs"), sleep);
+}
+
+/* Newer kernels make huge pages of files, and do not map them: that takes a fault each. */
+TEST_F(sync, huge_pages_made_of_a_shared_file_are_reported)
+{
+	const int flags[] = { MAP_SHARED, MAP_PRIVATE };
+	struct memlockd_mapping *rows, *row;
+	struct memlockd_sync sync;
+	pid_t pid = self->target.pid;
+	long addr[2], nr;
+	unsigned int i;
+
+	if (read_number(KHUGEPAGED("full_scans")) < 0)
+		SKIP(return, "this kernel has no transparent huge pages");
+	for (i = 0; i < 2; i++) {
+		addr[i] = target_call(&self->target, do_map_file, FILE_LEN, flags[i], 0);
+		ASSERT_LT(0, addr[i]);
+	}
+	ASSERT_EQ(0, lock_pid(self->fd, pid, S, CURRENT_FUTURE, NULL));
+	run_khugepaged();
+
+	nr = mappings_pid(self->fd, pid, 256, &rows);
+	ASSERT_LT(0, nr);
+	row = row_at(rows, nr, addr[0]);
+	ASSERT_NE(NULL, row);
+	row_print(row);
+	EXPECT_NE(S, row->state);
+	EXPECT_EQ(MEMLOCKD_REASON_SHARED, row->reason);
+	/* What it says is resident is. */
+	EXPECT_EQ(row->resident, present_bytes(pid, addr[0], addr[0] + FILE_LEN));
+	free(rows);
+
+	/* What it has copies of has nothing to do with the file. */
+	ASSERT_EQ(0, target_call(&self->target, do_read, addr[1], FILE_LEN, PAGE));
+	EXPECT_EQ(0, self->target.minflt + self->target.majflt);
+	ASSERT_EQ(0, sync_pid(self->fd, pid, &sync));
+	EXPECT_EQ(FILE_LEN, present_bytes(pid, addr[0], addr[0] + FILE_LEN));
+	ASSERT_EQ(0, unlock_pid(self->fd, pid));
+	EXPECT_TRUE(counters_back(&self->start));
 }
 
 TEST_F(sync, mappings_after_a_lock_without_future_are_locked)

@@ -233,7 +233,8 @@ enum memlockd_limit {
  *	MEMLOCKD_HEAL).
  * @MEMLOCKD_REASON_SHARED: shared memory or a file mapped shared: present and
  *	never paged out, but not pinned, so that an access may have to wait for a
- *	migration (see vm.compact_unevictable_allowed).  Only said of
+ *	migration (see vm.compact_unevictable_allowed), or be a minor fault after
+ *	khugepaged has made a huge page of a part of the file.  Only said of
  *	MEMLOCKD_STATE_SUPERLOCKED.
  * @MEMLOCKD_REASON_NOT_PRESENT: some page could not be made present, or has been
  *	taken away since: an I/O error, poisoned memory, a truncated file.
