@@ -173,7 +173,7 @@ TEST_F(life, child_outlives_its_locked_parent)
 	pidfd = syscall(SYS_pidfd_open, child, 0);
 	/* The child dies with it, by its own signal: after it. */
 	target_stop(&self->target);
-	ASSERT_EQ(1, poll(&(struct pollfd){ .fd = pidfd, .events = POLLIN }, 1, 10000));
+	ASSERT_EQ(1, poll(&(struct pollfd){ .fd = pidfd, .events = POLLIN }, 1, -1));
 	close(pidfd);
 }
 

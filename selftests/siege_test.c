@@ -393,9 +393,9 @@ static void start_target(struct target *target, int which, unsigned int life)
 	set_pid(which, 0);
 	memset(siege->areas[which], 0, sizeof(siege->areas[0]));
 	target_start(target);
-	/* Fails where there are no cgroups. */
-	write_number(CGROUP "/cgroup.procs", target->pid);
 	target_post(target, do_live, which, 10000 + life, 0);
+	/* Fails where there are no cgroups. From now on it may be killed. */
+	write_number(CGROUP "/cgroup.procs", target->pid);
 	set_pid(which, target->pid);
 	count(TARGET);
 }

@@ -294,6 +294,7 @@ test_superlock_warns_of_compaction_and_can_forbid_it() {
 test_list_names_holders() {
 	need_list
 	local holder
+	settle
 	spawn sleep 1000
 	expect 0 'nothing is locked' memlockctl list
 	# first: what the user holds already, a client of that user would take over

@@ -61,6 +61,7 @@ test_successes_are_as_the_schema_says() {
 
 test_list_is_as_the_schema_says() {
 	need_list
+	settle
 	spawn sleep 1000
 	check_json 0 list --json
 	memlockctl lock -q "$pid"

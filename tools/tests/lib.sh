@@ -45,15 +45,20 @@ say_output() {
 # equal WHAT A B
 equal() { [[ $2 == "$3" ]] || fail "$1: $2, not $3"; }
 
-# spawn COMMAND...: runs until the end of the test; its process ID is in $pid once it has executed the command.
+# spawn COMMAND...: runs until the end of the test; its process ID is in $pid once it has executed the command. A sleep
+# sleeps by then, and maps nothing any more.
 spawn() {
 	"$@" </dev/null >/dev/null 2>&1 &
 	pid=$!
 	children+=("$pid")
 	await "$1" executed "$pid"
+	[[ $1 != sleep ]] || await "sleep to sleep" asleep "$pid"
 }
 
 executed() { ! cmp -s "/proc/$1/cmdline" "/proc/$$/cmdline"; }
+
+# in clock_nanosleep(2)
+asleep() { [[ $(<"/proc/$1/syscall") == 230\ * ]]; }
 
 # named PID NAME
 named() { [[ $(<"/proc/$1/comm") == "$2" ]]; }
@@ -77,6 +82,9 @@ kib() { awk -v field="$2:" '$1 == field { print $2 }' "/proc/$1/status"; }
 
 # json EXPRESSION: of the document in $output, which is `doc` there; printed.
 json() { python3 -c 'import json, sys; doc = json.loads(sys.argv[1]); print(eval(sys.argv[2]))' "$output" "$1"; }
+
+# settle: until the driver has let go of processes that have ended.
+settle() { cat /proc/sys/vm/memlockd/wired >/dev/null; }
 
 # need_list: a driver that knows holders.
 need_list() { memlockctl list >/dev/null 2>&1 || skip "the driver has no LIST"; }

@@ -20,6 +20,10 @@
 
 #include "kselftest_harness.h"
 
+/* For what hangs, on a busy machine. */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	600
+
 #define PAGE	((unsigned long)getpagesize())
 #define S	MEMLOCKD_STATE_SUPERLOCKED
 #define L	MEMLOCKD_STATE_LOCKED
