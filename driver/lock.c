@@ -155,7 +155,7 @@ static int note_owner(struct mlkd_space *space, struct vm_area_struct *vma,
 			return 0;
 		if (current_too)
 			return mlkd_owners_set_shared(owners, vma->vm_start,
-						      vma->vm_end);
+						      vma->vm_end, space->request);
 	} else if (!mlkd_vma_lockable(vma)) {
 		return 0;
 	} else if (current_too) {
@@ -187,21 +187,6 @@ static int note_owners(struct mlkd_space *space, struct mlkd_mode mode, bool fut
 		cond_resched();
 	}
 	return 0;
-}
-
-/* The notes that request number @request and later ones have made. */
-static void forget_owners(struct mlkd_space *space, unsigned long request)
-{
-	struct mlkd_owners *owners = &space->owners;
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
-
-	vma_iter_init(&vmi, space->mm, 0);
-	for_each_vma(vmi, vma)
-		if (mlkd_owners_ours_since(owners, vma, request))
-			mlkd_owners_forget(owners, vma);
-	if (owners->future >= request)
-		owners->future = 0;
 }
 
 #ifdef CONFIG_NUMA_BALANCING
@@ -324,7 +309,7 @@ static int raise(struct mlkd_space *space, const struct request *request,
 	future = (mode.flags & MEMLOCKD_FUTURE) && !space->own_future;
 	err = note_owners(space, mode, future);
 	if (err) {
-		forget_owners(space, space->request);
+		mlkd_owners_undo(&space->owners, space->request);
 		mlkd_wired_recount(space, space->mode);
 		goto out_unlock;
 	}
@@ -442,7 +427,7 @@ static void undo(struct mlkd_space *space, unsigned long request,
 	if (mode.state == MEMLOCKD_STATE_UNLOCKED)
 		mlkd_owners_clear(owners);
 	else
-		forget_owners(space, request);
+		mlkd_owners_undo(owners, request);
 	mmap_write_unlock(mm);
 }
 

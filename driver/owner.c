@@ -26,11 +26,19 @@
 #include "owner.h"
 #include "tree.h"
 
-/* Entries are values: one of these, or the number of the request that locked it. */
+/*
+ * Entries are values: 0, or the number of the request by which our lock covers it,
+ * times two; with SHARED it is the process's own as well.
+ */
 enum {
-	OTHER,		/* the process's own */
-	SHARED,		/* its own, and covered by our lock */
+	OTHER,		/* the process's own, or nobody's */
+	SHARED,
 };
+
+static unsigned long request_of(unsigned long value)
+{
+	return value >> 1;
+}
 
 void mlkd_owners_setup(struct mlkd_owners *owners)
 {
@@ -53,7 +61,7 @@ void mlkd_owners_clear(struct mlkd_owners *owners)
 int mlkd_owners_set_ours(struct mlkd_owners *owners, struct vm_area_struct *vma,
 			 unsigned long request)
 {
-	return mlkd_tree_note(&owners->tree, vma, request, GFP_KERNEL_ACCOUNT);
+	return mlkd_tree_note(&owners->tree, vma, request << 1, GFP_KERNEL_ACCOUNT);
 }
 
 /* @vma is not ours, and does not become ours. */
@@ -62,12 +70,12 @@ int mlkd_owners_set_other(struct mlkd_owners *owners, struct vm_area_struct *vma
 	return mlkd_tree_note(&owners->tree, vma, OTHER, GFP_KERNEL_ACCOUNT);
 }
 
-/* [@start, @end) is the process's own, and we hold it, too. */
+/* [@start, @end) is the process's own, and request number @request holds it, too. */
 int mlkd_owners_set_shared(struct mlkd_owners *owners, unsigned long start,
-			   unsigned long end)
+			   unsigned long end, unsigned long request)
 {
 	return mtree_store_range(&owners->tree, start, end - 1,
-				 xa_mk_value(SHARED), GFP_KERNEL_ACCOUNT);
+				 xa_mk_value(request << 1 | SHARED), GFP_KERNEL_ACCOUNT);
 }
 
 /* Does our lock cover any part of [@start, @end)? */
@@ -119,11 +127,29 @@ void mlkd_owners_restore(struct mlkd_owners *owners, void *owner,
 	mtree_store_range(&owners->tree, start, end - 1, owner, GFP_KERNEL_ACCOUNT);
 }
 
-/* @vma is back under the rule. */
-void mlkd_owners_forget(struct mlkd_owners *owners, struct vm_area_struct *vma)
+/**
+ * mlkd_owners_undo - what a request has noted is as it was before
+ * @owners: the notes; mmap_lock is held for writing
+ * @request: its number; that of the last one, or of the first of all
+ *
+ * What it covers, no earlier one did.
+ */
+void mlkd_owners_undo(struct mlkd_owners *owners, unsigned long request)
 {
-	mlkd_tree_forget(&owners->tree, vma->vm_start, vma->vm_end,
-			 GFP_KERNEL_ACCOUNT);
+	unsigned long start = 0, end = ULONG_MAX, value;
+	void *other;
+
+	if (owners->future >= request)
+		owners->future = 0;
+	other = owners->future ? xa_mk_value(OTHER) : NULL;
+	while (mlkd_tree_next(&owners->tree, &start, &end, &value)) {
+		if (request_of(value) >= request)
+			mtree_store_range(&owners->tree, start, end - 1, other,
+					  GFP_KERNEL | __GFP_NOFAIL);
+		start = end;
+		end = ULONG_MAX;
+		cond_resched();
+	}
 }
 
 /*
@@ -158,7 +184,8 @@ bool mlkd_owners_ours_since(struct mlkd_owners *owners,
 	mas_for_each(&mas, entry, vma->vm_end - 1) {
 		if (mas.index > next && !ruled && !(grown && next == vma->vm_start))
 			ours = false;
-		if (xa_to_value(entry) < request)
+		if ((xa_to_value(entry) & SHARED) ||
+		    request_of(xa_to_value(entry)) < request)
 			ours = false;
 		next = mas.last + 1;
 	}

@@ -24,8 +24,8 @@ struct mlkd_owners {
 	unsigned long future;
 };
 
-/* Requests are numbered from here on; smaller numbers are owner.c's. */
-#define MLKD_FIRST_REQUEST	2
+/* Requests are numbered from here on. */
+#define MLKD_FIRST_REQUEST	1
 
 void mlkd_owners_setup(struct mlkd_owners *owners);
 void mlkd_owners_clear(struct mlkd_owners *owners);
@@ -34,7 +34,7 @@ int mlkd_owners_set_ours(struct mlkd_owners *owners, struct vm_area_struct *vma,
 			 unsigned long request);
 int mlkd_owners_set_other(struct mlkd_owners *owners, struct vm_area_struct *vma);
 int mlkd_owners_set_shared(struct mlkd_owners *owners, unsigned long start,
-			   unsigned long end);
+			   unsigned long end, unsigned long request);
 bool mlkd_owners_hold(struct mlkd_owners *owners, unsigned long start,
 		      unsigned long end);
 int mlkd_owners_note_mergeable(struct mlkd_owners *owners,
@@ -44,7 +44,7 @@ bool mlkd_owners_was_mergeable(struct mlkd_owners *owners,
 void *mlkd_owners_peek(struct mlkd_owners *owners, unsigned long addr);
 void mlkd_owners_restore(struct mlkd_owners *owners, void *owner,
 			 unsigned long start, unsigned long end);
-void mlkd_owners_forget(struct mlkd_owners *owners, struct vm_area_struct *vma);
+void mlkd_owners_undo(struct mlkd_owners *owners, unsigned long request);
 void mlkd_owners_unmap(struct mlkd_owners *owners, unsigned long start,
 		       unsigned long end);
 bool mlkd_owners_ours(struct mlkd_owners *owners, struct vm_area_struct *vma);

@@ -72,7 +72,8 @@ static void share(struct mlkd_space *space, unsigned long start, unsigned long e
 		unsigned long to = min(end, vma->vm_end);
 
 		if (mlkd_vma_lockable(vma) && mlkd_owners_hold(owners, from, to))
-			mlkd_owners_set_shared(owners, from, to);
+			mlkd_owners_set_shared(owners, from, to,
+					       MLKD_FIRST_REQUEST);
 	}
 }
 

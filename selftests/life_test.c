@@ -247,6 +247,35 @@ TEST_F(life, kill_of_the_client_undoes_what_it_did)
 	EXPECT_EQ(-ENOENT, unlock_pid(self->fd, pid));
 }
 
+/* What a lock of the future alone does not cover, a failed one does not, either. */
+TEST_F(life, kill_of_the_client_leaves_what_is_the_targets)
+{
+	pid_t pid = self->target.pid;
+	unsigned long rss, own, other;
+	long addr;
+
+	addr = target_call(&self->target, do_map_small, LARGE, RW, MAP_PRIVATE);
+	ASSERT_LT(0, addr);
+	own = target_call(&self->target, do_map_small, MIB, RW, MAP_PRIVATE);
+	other = target_call(&self->target, do_map_small, MIB, RW, MAP_SHARED);
+	ASSERT_EQ(0, target_call(&self->target, do_mlock, own, MIB, 0));
+	ASSERT_EQ(0, lock_pid(self->fd, pid, L, MEMLOCKD_FUTURE, NULL));
+	rss = status_bytes(pid, "VmRSS");
+	target_post(&self->client, do_lock, self->fd, pid,
+		    STATE_FLAGS(variant->state, variant->flags));
+	ASSERT_TRUE(wait_rss(pid, rss + LARGE / 16));
+	EXPECT_EQ(SIGKILL, target_stop(&self->client));
+	EXPECT_EQ(MIB, status_bytes(pid, "VmLck"));
+	EXPECT_EQ(L, state_of(self->fd, pid));
+
+	ASSERT_EQ(0, target_call(&self->target, do_munlock, own, MIB, 0));
+	EXPECT_EQ(0, status_bytes(pid, "VmLck"));
+	ASSERT_EQ(0, target_call(&self->target, do_mlock, other, MIB, 0));
+	ASSERT_EQ(0, target_call(&self->target, do_munlock, other, MIB, 0));
+	EXPECT_EQ(0, status_bytes(pid, "VmLck"));
+	ASSERT_EQ(0, unlock_pid(self->fd, pid));
+}
+
 TEST_F(life, kill_of_the_target_ends_its_lock_in_the_middle)
 {
 	unsigned long before;
