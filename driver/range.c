@@ -137,6 +137,39 @@ static bool inside(const struct part *part, struct vm_area_struct *vma)
 	return vma->vm_start >= part->start && vma->vm_end <= part->end;
 }
 
+/*
+ * Pages that other ranges hold of mappings that they do not cover: locked_vm does
+ * not count these, and without a limit anybody could pin all of his memory so.
+ */
+static unsigned long uncounted(struct mlkd_space *space, struct part *part)
+{
+	unsigned long start = 0, end = ULONG_MAX, nr = 0;
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+	u32 state;
+
+	while (mlkd_ranges_next(space, &start, &end, &state)) {
+		if (start >= part->start && start < part->end) {
+			start = part->end;
+			end = ULONG_MAX;
+			continue;
+		}
+		if (start < part->start)
+			end = min(end, part->start);
+		vma_iter_init(&vmi, space->mm, start);
+		for_each_vma_range(vmi, vma, end)
+			if (!(vma->vm_flags & VM_LOCKED) &&
+			    mlkd_want(vma, part->mode).locked)
+				nr += min(end, vma->vm_end) - max(start, vma->vm_start);
+		start = end;
+		end = ULONG_MAX;
+		if (fatal_signal_pending(current))
+			break;
+		cond_resched();
+	}
+	return nr >> PAGE_SHIFT;
+}
+
 /* May it be locked? Changes nothing. */
 static int check(struct mlkd_space *space, struct part *part,
 		 struct mlkd_limit *limit)
@@ -168,9 +201,10 @@ static int check(struct mlkd_space *space, struct part *part,
 	if (part->hole)
 		return -ENOMEM;
 
-	total = mm->locked_vm + new;
-	if (!new || READ_ONCE(mlkd_old_mlock) ||
-	    !mlkd_target_over_limit(part->task, total, &rlimit))
+	if (!new || READ_ONCE(mlkd_old_mlock))
+		return 0;
+	total = mm->locked_vm + new + uncounted(space, part);
+	if (!mlkd_target_over_limit(part->task, total, &rlimit))
 		return 0;
 	return mlkd_limit_met(limit, MEMLOCKD_LIMIT_RLIMIT_MEMLOCK, total, rlimit);
 }

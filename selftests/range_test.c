@@ -248,6 +248,35 @@ TEST_F(range, limit_is_exact)
 	check(_metadata, self, LEN, LEN, LEN);
 }
 
+/* Parts of mappings are in no count of the kernel's; each is far below the limit. */
+TEST_F(range, limit_holds_for_the_sum_of_parts)
+{
+	struct rlimit limit = { self->vmlck + LEN, self->vmlck + LEN };
+	unsigned long addr[3], part = LEN / 2;
+	pid_t pid = self->target.pid;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		addr[i] = target_call(&self->target, do_map_small, LEN, RW, MAP_PRIVATE) + PAGE;
+		ASSERT_LT(PAGE, addr[i]);
+	}
+	ASSERT_EQ(0, target_call(&self->target, do_drop_cap, CAP_IPC_LOCK, 0, 0));
+	ASSERT_EQ(0, prlimit(pid, RLIMIT_MEMLOCK, &limit, NULL));
+	EXPECT_EQ(0, lock_range(self->fd, pid, variant->state, addr[0], part));
+	EXPECT_EQ(0, lock_range(self->fd, pid, variant->state, addr[1], part));
+	EXPECT_EQ(-ENOMEM, lock_range(self->fd, pid, variant->state, addr[2], part));
+	TH_LOG("needs %llu, has %llu", last.out_needed, last.out_allowed);
+	EXPECT_EQ(MEMLOCKD_LIMIT_RLIMIT_MEMLOCK, last.out_limit);
+	EXPECT_EQ(self->vmlck + 3 * part, last.out_needed);
+	check(_metadata, self, 0, 2 * part, 2 * part);
+	/* What is locked already is not counted twice. */
+	EXPECT_EQ(0, lock_range(self->fd, pid, variant->state, addr[0] + PAGE, part - PAGE));
+	EXPECT_EQ(-ENOMEM, lock_range(self->fd, pid, variant->state, addr[0], part + PAGE));
+	EXPECT_EQ(0, unlock_range(self->fd, pid, addr[1], PAGE));
+	EXPECT_EQ(0, lock_range(self->fd, pid, variant->state, addr[0], part + PAGE));
+	check(_metadata, self, 0, 2 * part, 2 * part);
+}
+
 /* The lock of the whole comes and goes over it, and the other way round. */
 TEST_F(range, range_and_whole_are_independent)
 {

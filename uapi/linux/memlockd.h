@@ -628,10 +628,11 @@ struct memlockd_list {
  *
  * Whole mappings get all that @state promises.  Of a mapping that lies in the range
  * in parts only, the private pages are present and pinned; as there is no way to
- * split it from outside, it is not marked as locked, so that it does not count
- * against RLIMIT_MEMLOCK and in VmLck, and the process can still give its pages up
- * with madvise(2).  Shared pages are not held by a pin: see EOPNOTSUPP.  A process
- * that does this to itself calls mlock(2) first, which splits; libmemlockd does.
+ * split it from outside, it is not marked as locked, so that it does not count in
+ * VmLck, and against RLIMIT_MEMLOCK when a range is locked only, and the process
+ * can still give its pages up with madvise(2).  Shared pages are not held by a
+ * pin: see EOPNOTSUPP.  A process that does this to itself calls mlock(2) first,
+ * which splits; libmemlockd does.
  */
 struct memlockd_range {
 	__u32 size;
