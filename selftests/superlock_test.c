@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What SUPERLOCKED does beyond locking and pinning: the stack is grown beforehand,
- * and no memory is offered for merging.
+ * no memory is offered for merging, and none is scanned for NUMA balancing.
  */
 #include <sched.h>
 #include <signal.h>
@@ -16,6 +16,19 @@
 #define NOBODY	65534
 #define LEN	(16 * PAGE)
 #define LARGE	(160 * MIB)
+#define SCANS	5
+#define ROUNDS	20000
+
+/* The first switches balancing on; with the others it begins soon, and does it often. */
+static const struct {
+	const char *path;
+	long value;
+} balancing[] = {
+	{ "/proc/sys/kernel/numa_balancing", 1 },
+	{ "/sys/kernel/debug/sched/numa_balancing/scan_delay_ms", 10 },
+	{ "/sys/kernel/debug/sched/numa_balancing/scan_period_min_ms", 10 },
+	{ "/sys/kernel/debug/sched/numa_balancing/scan_period_max_ms", 100 },
+};
 
 FIXTURE(superlock)
 {
@@ -198,6 +211,91 @@ TEST_F(superlock, stack_reserve_is_8_MiB_at_most)
 	EXPECT_EQ(0, lock_with_stack(self->fd, self->target.pid, S, 64 * MIB, &lock));
 	TH_LOG("stack %lu kB", stack_size(self->target.pid) / KIB);
 	EXPECT_EQ(8 * MIB, stack_size(self->target.pid));
+}
+
+FIXTURE(balanced)
+{
+	struct counters start;
+	struct target target, control;
+	long before[ARRAY_SIZE(balancing)];
+	int fd;
+};
+
+FIXTURE_SETUP(balanced)
+{
+	unsigned int i;
+
+	self->fd = device_open();
+	ASSERT_LE(0, self->fd);
+	counters_start(&self->start);
+	for (i = 0; i < ARRAY_SIZE(balancing); i++) {
+		self->before[i] = read_number(balancing[i].path);
+		write_number(balancing[i].path, balancing[i].value);
+	}
+	/* Behind that, as they learn of it when they begin. */
+	target_start(&self->target);
+	target_start(&self->control);
+	if (self->before[0] < 0)
+		SKIP(return, "this kernel balances no nodes");
+}
+
+FIXTURE_TEARDOWN(balanced)
+{
+	unsigned int i;
+
+	target_stop(&self->target);
+	target_stop(&self->control);
+	for (i = 0; i < ARRAY_SIZE(balancing); i++)
+		write_number(balancing[i].path, self->before[i]);
+	EXPECT_TRUE(counters_back(&self->start));
+}
+
+/* How many times all memory of a process was made to fault, since it last forked; or -1. */
+static long scans(pid_t pid)
+{
+	char path[32], line[128];
+	long nr = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/sched", pid);
+	file = fopen(path, "r");
+	while (file && fgets(line, sizeof(line), file))
+		sscanf(line, "mm->numa_scan_seq : %ld", &nr);
+	if (file)
+		fclose(file);
+	return nr;
+}
+
+/* The scheduler sets the time of the next scan anew then. */
+TEST_F(balanced, is_not_scanned_after_a_fork)
+{
+	struct target *targets[] = { &self->target, &self->control };
+	long addr[2], child, before;
+	int i, round;
+
+	if (scans(self->target.pid) < 0)
+		SKIP(return, "this kernel does not tell of scans");
+	ASSERT_EQ(0, lock_pid(self->fd, self->target.pid, S, CURRENT_FUTURE, NULL));
+	for (i = 0; i < 2; i++) {
+		addr[i] = target_call(targets[i], do_map, MIB, RW, MAP_PRIVATE);
+		ASSERT_LT(0, addr[i]);
+		child = target_call(targets[i], do_fork, 0, 0, 0);
+		ASSERT_LT(0, child);
+		ASSERT_EQ(0, target_call(targets[i], do_reap, child, 0, 0));
+	}
+	before = scans(self->target.pid);
+	for (round = 0; round < ROUNDS && scans(self->control.pid) < SCANS; round++)
+		for (i = 0; i < 2; i++)
+			target_call(targets[i], do_write, addr[i], MIB, 1);
+	TH_LOG("%d rounds: scanned %ld times, then %ld; without a lock %ld", round, before,
+	       scans(self->target.pid), scans(self->control.pid));
+	ASSERT_LE(SCANS, scans(self->control.pid));
+	EXPECT_EQ(before, scans(self->target.pid));
+	ASSERT_EQ(0, unlock_pid(self->fd, self->target.pid));
+	for (round = 0; round < ROUNDS && scans(self->target.pid) == before; round++)
+		target_call(&self->target, do_write, addr[0], MIB, 1);
+	TH_LOG("%d rounds unlocked: %ld times", round, scans(self->target.pid));
+	EXPECT_LT(before, scans(self->target.pid));
 }
 
 FIXTURE(merging)
