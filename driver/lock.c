@@ -191,11 +191,16 @@ static int note_owners(struct mlkd_space *space, struct mlkd_mode mode, bool fut
 
 #ifdef CONFIG_NUMA_BALANCING
 /* Hinting faults: the next scan is put off for ever. */
+static void numa_scan_put_off(struct mlkd_space *space)
+{
+	WRITE_ONCE(space->mm->numa_next_scan, jiffies + LONG_MAX / 2);
+}
+
 static void numa_scan_stop(struct mlkd_space *space)
 {
 	if (!space->saved_numa_scan)
 		space->saved_numa_scan = READ_ONCE(space->mm->numa_next_scan) ?: 1;
-	WRITE_ONCE(space->mm->numa_next_scan, jiffies + LONG_MAX / 2);
+	numa_scan_put_off(space);
 }
 
 static void numa_scan_resume(struct mlkd_space *space)
@@ -214,7 +219,7 @@ void mlkd_numa_scan_stop_again(struct mlkd_space *space)
 {
 	if (!READ_ONCE(space->saved_numa_scan))
 		return;
-	WRITE_ONCE(space->mm->numa_next_scan, jiffies + LONG_MAX / 2);
+	numa_scan_put_off(space);
 	smp_mb();	/* in numa_scan_resume(), too */
 	if (!READ_ONCE(space->saved_numa_scan))
 		WRITE_ONCE(space->mm->numa_next_scan, jiffies);
