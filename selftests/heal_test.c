@@ -151,7 +151,7 @@ TEST_F(heal, healed_pages_cost_none)
 /* The file system of the tests' files, if nothing else depends on it; -1 otherwise. */
 static int open_disk(void)
 {
-	const char *dir = getenv("TMPDIR") ?: "/var/tmp";
+	const char *dir = disk_dir();
 	struct stat disk, root;
 
 	if (stat(dir, &disk) || stat("/", &root) || disk.st_dev == root.st_dev)

@@ -177,7 +177,7 @@ static int make_file(const char *dir, unsigned long pages, int mode)
 /* A disk's file system, where there is one: -ENOTBLK else. */
 static int make_disk_file(unsigned long pages, int mode)
 {
-	const char *dir = getenv("TMPDIR") ?: "/var/tmp";
+	const char *dir = disk_dir();
 	struct statfs fs;
 
 	if (statfs(dir, &fs) || fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC)
@@ -208,7 +208,7 @@ static long map_disk(long len, long prot, long flags)
 	ssize_t n;
 	int fd;
 
-	if (stat(getenv("TMPDIR") ?: "/var/tmp", &st))
+	if (stat(disk_dir(), &st))
 		return -errno;
 	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major(st.st_dev), minor(st.st_dev));
 	n = readlink(path, name, sizeof(name) - 1);

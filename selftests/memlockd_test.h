@@ -134,7 +134,9 @@ void target_post(struct target *t, target_fn fn, long a, long b, long c);
 /* False when the target died instead of answering. */
 bool target_result(struct target *t, long *ret);
 
-/* A file of a disk, without a name; -1 and errno when there is none to be had. */
+/* TMPDIR or /var/tmp. */
+const char *disk_dir(void);
+/* A file there, without a name; -1 and errno when there is none to be had. */
 int disk_file(long size);
 
 /* Functions to run in a target. */

@@ -175,11 +175,18 @@ long target_call(struct target *t, target_fn fn, long a, long b, long c)
 	return ret;
 }
 
+const char *disk_dir(void)
+{
+	return getenv("TMPDIR") ?: "/var/tmp";
+}
+
 int disk_file(long size)
 {
-	char path[] = "/var/tmp/memlockd-XXXXXX";
-	int fd = mkstemp(path);
+	char path[256];
+	int fd;
 
+	snprintf(path, sizeof(path), "%s/memlockd-XXXXXX", disk_dir());
+	fd = mkstemp(path);
 	if (fd < 0)
 		return -1;
 	unlink(path);
