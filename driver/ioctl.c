@@ -13,7 +13,7 @@
 #include "compat.h"
 #include "holder.h"
 #include "ioctl.h"
-#include "knobs.h"
+#include "sysctl.h"
 #include "lock.h"
 #include "populate.h"
 #include "range.h"

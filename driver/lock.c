@@ -21,8 +21,8 @@
 #include <linux/slab.h>
 
 #include "compat.h"
-#include "future.h"
-#include "knobs.h"
+#include "probe.h"
+#include "sysctl.h"
 #include "lock.h"
 #include "munlock.h"
 #include "populate.h"
@@ -561,7 +561,7 @@ int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 	};
 	int err;
 
-	err = mlkd_future_arm(space);
+	err = mlkd_probes_arm(space);
 	if (err)
 		goto out;
 	space->request++;

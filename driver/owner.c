@@ -6,7 +6,7 @@
  * has locked with mlock(2) stays locked after our unlock.  So at each lock
  * request every mapping is noted: locked already and not by us, or by us, or
  * both: what the process has locked itself is covered by our lock as well, and
- * stays locked when it unlocks it (retain.c).  Then
+ * stays locked when it unlocks it (target_calls.c).  Then
  *
  * - after a lock with FUTURE, what appears later is locked through def_flags,
  *   and is ours, unless the process had asked for MCL_FUTURE itself;

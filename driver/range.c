@@ -18,7 +18,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
-#include "knobs.h"
+#include "sysctl.h"
 #include "lock.h"
 #include "munlock.h"
 #include "populate.h"

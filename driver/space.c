@@ -8,7 +8,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
-#include "future.h"
+#include "probe.h"
 #include "holder.h"
 #include "munlock.h"
 #include "populate.h"
@@ -133,7 +133,7 @@ static void reap(struct work_struct *work)
 
 	mlkd_holders_drop(space);
 	mlkd_wired_drop(space);
-	mlkd_future_disarm(space);
+	mlkd_probes_disarm(space);
 	mmu_notifier_unregister(&space->notifier, space->mm);
 	mlkd_space_put(space);
 }
@@ -181,7 +181,7 @@ static void notifier_end(struct mmu_notifier *notifier,
 		mlkd_heal_note(space, range->start, range->end);
 
 	if (range->event == MMU_NOTIFY_SOFT_DIRTY)
-		mlkd_future_soft_dirty(space);
+		mlkd_probe_soft_dirty(space);
 
 	/* The OOM reaper may not wait; ->release follows soon. */
 	if (range->event != MMU_NOTIFY_UNMAP || !mmu_notifier_range_blockable(range))
@@ -231,7 +231,7 @@ static void end_space(struct mlkd_space *space, bool registered)
 	leave(space);
 	wake_up_all(&space->wait);
 	mlkd_wired_drop(space);
-	mlkd_future_disarm(space);
+	mlkd_probes_disarm(space);
 	if (registered)
 		mmu_notifier_unregister(&space->notifier, space->mm);
 	mlkd_space_put(space);		/* the table's */

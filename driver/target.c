@@ -14,7 +14,7 @@
 #include <linux/sched/task.h>
 
 #include "compat.h"
-#include "knobs.h"
+#include "sysctl.h"
 #include "target.h"
 
 /* pidfd_pid() is not exported. */

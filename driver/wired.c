@@ -34,7 +34,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
-#include "knobs.h"
+#include "sysctl.h"
 #include "lock.h"
 #include "range.h"
 #include "space.h"

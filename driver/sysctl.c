@@ -7,7 +7,7 @@
 #include <linux/sysctl.h>
 
 #include "compat.h"
-#include "knobs.h"
+#include "sysctl.h"
 #include "wired.h"
 
 unsigned long mlkd_max_wired;
@@ -81,7 +81,7 @@ static struct ctl_table table[] = {
 
 static struct ctl_table_header *header;
 
-int __init mlkd_knobs_init(void)
+int __init mlkd_sysctl_init(void)
 {
 	if (!mlkd_max_wired)
 		mlkd_max_wired = totalram_pages() / 4 * 3;
@@ -91,7 +91,7 @@ int __init mlkd_knobs_init(void)
 	return header ? 0 : -ENOMEM;
 }
 
-void mlkd_knobs_exit(void)
+void mlkd_sysctl_exit(void)
 {
 	unregister_sysctl_table(header);
 }

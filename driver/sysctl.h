@@ -2,8 +2,8 @@
 /*
  * What an administrator can set.
  */
-#ifndef _MEMLOCKD_KNOBS_H
-#define _MEMLOCKD_KNOBS_H
+#ifndef _MEMLOCKD_SYSCTL_H
+#define _MEMLOCKD_SYSCTL_H
 
 /**
  * DOC: vm.memlockd
@@ -25,7 +25,7 @@ extern unsigned long mlkd_max_wired;
 extern int mlkd_unprivileged_mlock;
 extern int mlkd_old_mlock;
 
-int mlkd_knobs_init(void);
-void mlkd_knobs_exit(void);
+int mlkd_sysctl_init(void);
+void mlkd_sysctl_exit(void);
 
-#endif /* _MEMLOCKD_KNOBS_H */
+#endif /* _MEMLOCKD_SYSCTL_H */

@@ -12,13 +12,13 @@
  *   told from its symbol, vm_stat_account(), which munmap comes through as well.
  *
  * The process's own mlock(2) and its kin are probed, too, as they would undo ours,
- * or ours them, and mremap(2) moves what is its own: see retain.c.
+ * or ours them, and mremap(2) moves what is its own: see target_calls.c.
  *
  * And a new thread or child, as that brings a scan for NUMA balancing back that was
  * put off.
  *
  * The probe only looks whether the process is one of ours, and queues a call, which
- * runs in that process on its way back to user space (call.c).  For threads that
+ * runs in that process on its way back to user space (task_call.c).  For threads that
  * never go there, a worker pins a moment later.
  *
  * A new mapping may have been merged with its neighbours.  Looking at all of that
@@ -38,12 +38,12 @@
 #include <linux/workqueue.h>
 #include <asm/syscall.h>
 
-#include "call.h"
+#include "task_call.h"
 #include "compat.h"
-#include "future.h"
+#include "probe.h"
 #include "lock.h"
 #include "populate.h"
-#include "retain.h"
+#include "target_calls.h"
 #include "space.h"
 
 /*
@@ -209,7 +209,7 @@ static void mapped(struct mm_struct *mm, unsigned long start, unsigned long end)
  * The soft-dirty bits of @space are being cleared, by current: before that returns
  * to user space, nothing is write-protected any more.
  */
-void mlkd_future_soft_dirty(struct mlkd_space *space)
+void mlkd_probe_soft_dirty(struct mlkd_space *space)
 {
 	if (READ_ONCE(space->future_mode.state) != MEMLOCKD_STATE_SUPERLOCKED)
 		return;
@@ -364,7 +364,7 @@ static void linger_work(struct work_struct *work)
 static DECLARE_DELAYED_WORK(linger, linger_work);
 
 /**
- * mlkd_future_arm - have the probes in place for @space
+ * mlkd_probes_arm - have the probes in place for @space
  * @space: its claim is held
  *
  * If this kernel has them not, @space does without: its new mappings are locked,
@@ -372,7 +372,7 @@ static DECLARE_DELAYED_WORK(linger, linger_work);
  *
  * Return: 0 or -ENOMEM.
  */
-int mlkd_future_arm(struct mlkd_space *space)
+int mlkd_probes_arm(struct mlkd_space *space)
 {
 	int err;
 
@@ -396,10 +396,10 @@ int mlkd_future_arm(struct mlkd_space *space)
 }
 
 /**
- * mlkd_future_disarm - @space does not need the probes any more
+ * mlkd_probes_disarm - @space does not need the probes any more
  * @space: its claim is held, or it has ended
  */
-void mlkd_future_disarm(struct mlkd_space *space)
+void mlkd_probes_disarm(struct mlkd_space *space)
 {
 	if (!space->armed)
 		return;
@@ -410,13 +410,13 @@ void mlkd_future_disarm(struct mlkd_space *space)
 	mutex_unlock(&arm_mutex);
 }
 
-int __init mlkd_future_init(void)
+int __init mlkd_probes_init(void)
 {
 	return mlkd_calls_init(run_call);
 }
 
 /* Nothing is locked any more. */
-void mlkd_future_exit(void)
+void mlkd_probes_exit(void)
 {
 	mod_delayed_work(system_percpu_wq, &linger, 0);
 	flush_delayed_work(&linger);

@@ -2,8 +2,8 @@
 /*
  * The locked process's own mlock(2), munlock(2) and mremap(2).
  */
-#ifndef _MEMLOCKD_RETAIN_H
-#define _MEMLOCKD_RETAIN_H
+#ifndef _MEMLOCKD_TARGET_CALLS_H
+#define _MEMLOCKD_TARGET_CALLS_H
 
 struct mlkd_space;
 
@@ -23,4 +23,4 @@ bool mlkd_retain(struct mlkd_space *space, enum mlkd_event event,
 void mlkd_retain_moved(struct mlkd_space *space, void *owner, unsigned long start,
 		       unsigned long len);
 
-#endif /* _MEMLOCKD_RETAIN_H */
+#endif /* _MEMLOCKD_TARGET_CALLS_H */

@@ -20,7 +20,7 @@
 #include "compat.h"
 #include "lock.h"
 #include "policy.h"
-#include "retain.h"
+#include "target_calls.h"
 #include "space.h"
 
 /* Takes the marks back that split() has set. */

@@ -2,12 +2,12 @@
 /*
  * Running something in a task, on its way back to user space.
  */
-#ifndef _MEMLOCKD_CALL_H
-#define _MEMLOCKD_CALL_H
+#ifndef _MEMLOCKD_TASK_CALL_H
+#define _MEMLOCKD_TASK_CALL_H
 
 #include <linux/task_work.h>
 
-#include "retain.h"
+#include "target_calls.h"
 
 struct mlkd_space;
 
@@ -43,4 +43,4 @@ struct mlkd_call *mlkd_call_get(void);
 void mlkd_call_put(struct mlkd_call *call);
 void mlkd_call_queue(struct mlkd_call *call);
 
-#endif /* _MEMLOCKD_CALL_H */
+#endif /* _MEMLOCKD_TASK_CALL_H */

@@ -17,7 +17,7 @@
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 
-#include "call.h"
+#include "task_call.h"
 #include "compat.h"
 #include "space.h"
 #include "worker.h"
