@@ -10,6 +10,7 @@
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 
+#include "client.h"
 #include "compat.h"
 #include "holder.h"
 #include "ioctl.h"
@@ -198,7 +199,7 @@ static int do_unlock(struct mlkd_client *client, union ioctl_args *args)
 	space = mlkd_space_claim(&target, false);
 	err = PTR_ERR_OR_ZERO(space);
 	if (!err) {
-		err = mlkd_holders_leave(space, client, current_uid(), force);
+		err = mlkd_client_leave(space, client, current_uid(), force);
 		mlkd_space_release(space);
 	}
 	mlkd_target_put(&target);

@@ -7,9 +7,9 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 
+#include "client.h"
 #include "probe.h"
 #include "heal.h"
-#include "holder.h"
 #include "ioctl.h"
 #include "sysctl.h"
 #include "pin.h"
@@ -45,12 +45,12 @@ static int __init memlockd_init(void)
 	err = mlkd_spaces_init();
 	if (err)
 		goto out_pins;
-	err = mlkd_holders_init();
+	err = mlkd_clients_init();
 	if (err)
 		goto out_spaces;
 	err = mlkd_heal_init();
 	if (err)
-		goto out_holders;
+		goto out_clients;
 	err = mlkd_probes_init();
 	if (err)
 		goto out_heal;
@@ -68,8 +68,8 @@ out_probes:
 	mlkd_probes_exit();
 out_heal:
 	mlkd_heal_exit();
-out_holders:
-	mlkd_holders_exit();
+out_clients:
+	mlkd_clients_exit();
 out_spaces:
 	mlkd_spaces_exit();
 out_pins:
@@ -83,7 +83,7 @@ static void __exit memlockd_exit(void)
 	mlkd_sysctl_exit();
 	mlkd_probes_exit();
 	mlkd_heal_exit();
-	mlkd_holders_exit();
+	mlkd_clients_exit();
 	mlkd_spaces_exit();
 	mlkd_pins_exit();
 }
