@@ -14,6 +14,7 @@
 #include "client.h"
 #include "compat.h"
 #include "holder.h"
+#include "life.h"
 #include "lock.h"
 #include "space.h"
 

@@ -117,7 +117,7 @@ void mlkd_heal_note(struct mlkd_space *space, unsigned long start,
 	else
 		heal->ranges[heal->nr++] = (typeof(heal->ranges[0])){ start, end };
 
-	if (!heal->queued && refcount_inc_not_zero(&space->ref)) {
+	if (!heal->queued && mlkd_space_tryget(space)) {
 		heal->queued = true;
 		queue_work(healer, &heal->work);
 	}

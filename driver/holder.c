@@ -74,7 +74,7 @@ struct mlkd_space *mlkd_holders_first_space(struct mlkd_client *client)
 							    in_client))) {
 		space = holder->space;
 		if (space)
-			refcount_inc(&space->ref);
+			mlkd_space_get(space);
 		else
 			detach(holder);		/* Somebody is about to free it. */
 	}

@@ -15,6 +15,7 @@
 #include "holder.h"
 #include "ioctl.h"
 #include "sysctl.h"
+#include "life.h"
 #include "lock.h"
 #include "populate.h"
 #include "range.h"

@@ -53,9 +53,39 @@
  */
 #define LINGER	(30 * HZ)
 
+static struct workqueue_struct *pinner;
 static DEFINE_MUTEX(arm_mutex);		/* nr_armed and nr_registered */
 static unsigned int nr_armed;
 static unsigned int nr_registered;	/* the first of the probes */
+
+/* New mappings that their own process could not pin on its way to user space. */
+static void pin_work(struct work_struct *work)
+{
+	struct mlkd_space *space = container_of(work, struct mlkd_space, pin_work);
+
+	clear_bit(MLKD_SPACE_PINNING, &space->flags);
+	if (mmget_not_zero(space->mm)) {
+		mlkd_populate_future(space, 0, 0);
+		if (test_and_clear_bit(MLKD_SPACE_SOFT_DIRTY, &space->flags))
+			mlkd_populate_writable(space);
+		mmput(space->mm);
+	}
+	mlkd_space_put(space);
+}
+
+/* Called from probes, under RCU. */
+static void pin_later(struct mlkd_space *space)
+{
+	if (test_and_set_bit(MLKD_SPACE_PINNING, &space->flags))
+		return;
+	if (mlkd_space_tryget(space))
+		queue_work(pinner, &space->pin_work);
+}
+
+void mlkd_probes_setup(struct mlkd_space *space)
+{
+	INIT_WORK(&space->pin_work, pin_work);
+}
 
 /* Which part of the address space is new. */
 static void new_range(struct mlkd_call *call, unsigned long *start, unsigned long *end)
@@ -171,7 +201,7 @@ static bool queue_call(struct mlkd_space *space, enum mlkd_event event,
 	call = mlkd_call_get();
 	if (!call)
 		return false;
-	if (!refcount_inc_not_zero(&space->ref)) {
+	if (!mlkd_space_tryget(space)) {
 		mlkd_call_put(call);
 		return true;		/* just unlocked */
 	}
@@ -202,7 +232,7 @@ static void mapped(struct mm_struct *mm, unsigned long start, unsigned long end)
 	    READ_ONCE(space->future_mode.state) == MEMLOCKD_STATE_UNLOCKED)
 		return;
 	if (!queue_call(space, MLKD_MAPPED, start, end))
-		mlkd_space_pin_later(space);
+		pin_later(space);
 }
 
 /*
@@ -215,7 +245,7 @@ void mlkd_probe_soft_dirty(struct mlkd_space *space)
 		return;
 	if (!queue_call(space, MLKD_SOFT_DIRTY, 0, 0)) {
 		set_bit(MLKD_SPACE_SOFT_DIRTY, &space->flags);
-		mlkd_space_pin_later(space);
+		pin_later(space);
 	}
 }
 
@@ -276,7 +306,7 @@ static int on_syscall(struct kprobe *kprobe, struct pt_regs *regs)
 		return 0;
 	/* The worker may be there before mremap() has moved anything; then SYNC is left. */
 	if (!queue_call(space, probe->event, 0, 0) && probe->event == MLKD_MREMAP)
-		mlkd_space_pin_later(space);
+		pin_later(space);
 	return 0;
 }
 NOKPROBE_SYMBOL(on_syscall);
@@ -412,7 +442,15 @@ void mlkd_probes_disarm(struct mlkd_space *space)
 
 int __init mlkd_probes_init(void)
 {
-	return mlkd_calls_init(run_call);
+	int err;
+
+	pinner = alloc_workqueue("memlockd_pin", WQ_UNBOUND, 0);
+	if (!pinner)
+		return -ENOMEM;
+	err = mlkd_calls_init(run_call);
+	if (err)
+		destroy_workqueue(pinner);
+	return err;
 }
 
 /* Nothing is locked any more. */
@@ -421,4 +459,5 @@ void mlkd_probes_exit(void)
 	mod_delayed_work(system_percpu_wq, &linger, 0);
 	flush_delayed_work(&linger);
 	mlkd_calls_exit();
+	destroy_workqueue(pinner);
 }

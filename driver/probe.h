@@ -11,6 +11,7 @@ struct mlkd_space;
 
 int mlkd_probes_init(void);
 void mlkd_probes_exit(void);
+void mlkd_probes_setup(struct mlkd_space *space);
 
 bool mlkd_future_wanted(struct mlkd_mode mode);
 int mlkd_probes_arm(struct mlkd_space *space);

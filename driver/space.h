@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A locked address space, and its life.
+ * A locked address space, and the table of all of them.
  */
 #ifndef _MEMLOCKD_SPACE_H
 #define _MEMLOCKD_SPACE_H
@@ -16,8 +16,6 @@
 #include "pin.h"
 #include "policy.h"
 #include "wired.h"
-
-struct mlkd_target;
 
 /**
  * struct mlkd_space - a locked address space
@@ -113,14 +111,29 @@ void mlkd_spaces_exit(void);
 unsigned int mlkd_spaces_count(void);
 void mlkd_spaces_settle(void);
 
-struct mlkd_space *mlkd_space_claim(struct mlkd_target *target, bool create);
-bool mlkd_space_claim_again(struct mlkd_space *space);
-void mlkd_space_release(struct mlkd_space *space);
+bool mlkd_space_enter(struct mlkd_space *space);
+bool mlkd_space_leave(struct mlkd_space *space);
+struct mlkd_space *mlkd_space_find_idle(struct mm_struct *mm, bool *claimed);
+bool mlkd_space_set_busy(struct mlkd_space *space);
+void mlkd_space_set_idle(struct mlkd_space *space);
+void mlkd_space_reap_later(struct mlkd_space *space);
 
 struct mlkd_space *mlkd_space_find(struct mm_struct *mm);
 struct mlkd_space *mlkd_space_find_rcu(struct mm_struct *mm);
 void mlkd_space_put(struct mlkd_space *space);
-void mlkd_space_pin_later(struct mlkd_space *space);
+
+/* The caller has a reference to @space already, or holds the lock of a list of them. */
+static inline void mlkd_space_get(struct mlkd_space *space)
+{
+	refcount_inc(&space->ref);
+}
+
+/* Takes a reference to @space, which the caller has found under RCU, unless it has none left. */
+static inline bool mlkd_space_tryget(struct mlkd_space *space)
+{
+	return refcount_inc_not_zero(&space->ref);
+}
+
 struct mlkd_mode mlkd_space_mode(struct mlkd_space *space);
 
 #endif /* _MEMLOCKD_SPACE_H */

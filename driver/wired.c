@@ -384,7 +384,7 @@ static struct mlkd_space *next_stale(unsigned int pass)
 		if ((READ_ONCE(wired->stale) || wired->nr_ranges ||
 		     READ_ONCE(mm->locked_vm) != wired->locked_vm ||
 		     READ_ONCE(mm->map_count) != wired->map_count) &&
-		    refcount_inc_not_zero(&space->ref))
+		    mlkd_space_tryget(space))
 			return space;
 	}
 	return NULL;
