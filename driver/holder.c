@@ -192,20 +192,6 @@ void mlkd_holders_put_back(struct mlkd_space *space, struct list_head *taken)
 	spin_unlock(&holders_lock);
 }
 
-/* What is asked for by both. */
-static struct mlkd_mode together(struct mlkd_mode a, struct mlkd_mode b)
-{
-	const u32 either = MEMLOCKD_CURRENT | MEMLOCKD_FUTURE | MEMLOCKD_HEAL;
-	struct mlkd_mode mode;
-
-	if (a.state == MEMLOCKD_STATE_UNLOCKED)
-		return b;
-	mode.state = max(a.state, b.state);
-	mode.flags = (a.flags | b.flags) & either;
-	mode.flags |= a.flags & b.flags & MEMLOCKD_MOVABLE;
-	return mode;
-}
-
 /* What the holders of @space ask for together with @mode. */
 struct mlkd_mode mlkd_holders_mode(struct mlkd_space *space,
 				   struct mlkd_mode mode)
@@ -214,7 +200,7 @@ struct mlkd_mode mlkd_holders_mode(struct mlkd_space *space,
 
 	spin_lock(&holders_lock);
 	list_for_each_entry(holder, &space->holders, in_space)
-		mode = together(mode, holder->mode);
+		mode = mlkd_mode_join(mode, holder->mode);
 	spin_unlock(&holders_lock);
 	mode.flags &= ~MLKD_HOLDER_FLAGS;
 	return mode;

@@ -21,16 +21,18 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "crew.h"
 #include "probe.h"
-#include "sysctl.h"
+#include "limit.h"
 #include "lock.h"
 #include "munlock.h"
-#include "populate.h"
 #include "range.h"
+#include "scan.h"
 #include "shared.h"
 #include "space.h"
+#include "stack.h"
 #include "target.h"
-#include "worker.h"
+#include "walk.h"
 
 /**
  * struct request - a request to lock
@@ -189,53 +191,13 @@ static int note_owners(struct mlkd_space *space, struct mlkd_mode mode, bool fut
 	return 0;
 }
 
-#ifdef CONFIG_NUMA_BALANCING
-/* Hinting faults: the next scan is put off for ever. */
-static void numa_scan_put_off(struct mlkd_space *space)
-{
-	WRITE_ONCE(space->mm->numa_next_scan, jiffies + LONG_MAX / 2);
-}
-
-static void numa_scan_stop(struct mlkd_space *space)
-{
-	if (!space->saved_numa_scan)
-		space->saved_numa_scan = READ_ONCE(space->mm->numa_next_scan) ?: 1;
-	numa_scan_put_off(space);
-}
-
-static void numa_scan_resume(struct mlkd_space *space)
-{
-	unsigned long saved = space->saved_numa_scan;
-
-	if (!saved)
-		return;
-	WRITE_ONCE(space->saved_numa_scan, 0);
-	smp_mb();	/* in mlkd_numa_scan_stop_again(), too */
-	WRITE_ONCE(space->mm->numa_next_scan, saved);
-}
-
-/* Called from a probe: the core kernel has brought the next scan back. */
-void mlkd_numa_scan_stop_again(struct mlkd_space *space)
-{
-	if (!READ_ONCE(space->saved_numa_scan))
-		return;
-	numa_scan_put_off(space);
-	smp_mb();	/* in numa_scan_resume(), too */
-	if (!READ_ONCE(space->saved_numa_scan))
-		WRITE_ONCE(space->mm->numa_next_scan, jiffies);
-}
-#else
-static void numa_scan_stop(struct mlkd_space *space) {}
-static void numa_scan_resume(struct mlkd_space *space) {}
-#endif
-
 /* The process is not SUPERLOCKED any more: KSM and NUMA balancing may have it. */
 static void back_to_scanners(struct mlkd_space *space)
 {
 	struct vm_area_struct *vma;
 	struct vma_iterator vmi;
 
-	numa_scan_resume(space);
+	mlkd_numa_scan_resume(space);
 	vma_iter_init(&vmi, space->mm, 0);
 	for_each_vma(vmi, vma)
 		if (mlkd_owners_was_mergeable(&space->owners, vma))
@@ -333,7 +295,7 @@ static int raise(struct mlkd_space *space, const struct request *request,
 	if (mode.flags & MEMLOCKD_CURRENT)
 		flag_current(mm, mode, scratch);
 	if (mode.state == MEMLOCKD_STATE_SUPERLOCKED)
-		numa_scan_stop(space);
+		mlkd_numa_scan_stop(space);
 out_unlock:
 	mmap_write_unlock(mm);
 out_free:
@@ -464,39 +426,6 @@ static int finish(struct mlkd_space *space, struct mlkd_mode mode)
 	return 0;
 }
 
-/* How far @vma, the main stack if it is one, is to be grown; 0 if not at all. */
-static unsigned long stack_floor(struct vm_area_struct *vma,
-				 struct task_struct *task, unsigned long base,
-				 u64 reserve)
-{
-	unsigned long limit, floor;
-
-	/* That of the worker, who grows it, is the latter. */
-	limit = min_t(unsigned long, task_rlimit(task, RLIMIT_STACK), _STK_LIM);
-	if (!vma || vma->vm_start > base || !(vma->vm_flags & VM_GROWSDOWN))
-		return 0;
-	floor = base - min_t(u64, reserve, base);
-	if (limit < vma->vm_end)
-		floor = max(floor, PAGE_ALIGN(vma->vm_end - limit));
-	floor &= PAGE_MASK;
-	return floor < vma->vm_start ? floor : 0;
-}
-
-struct stack_job {
-	struct work_struct work;
-	struct task_struct *task;
-	unsigned long floor;
-};
-
-/* By a worker, as it is current's RLIMIT_STACK that the core kernel looks at. */
-static void stack_work(struct work_struct *work)
-{
-	struct stack_job *job = container_of(work, struct stack_job, work);
-	u8 byte;
-
-	access_process_vm(job->task, job->floor, &byte, 1, FOLL_FORCE);
-}
-
 /*
  * Grows the main stack, which only an access can do: a fault there later would be
  * the first of its page.  It is not locked yet.  What cannot be had (another
@@ -518,17 +447,14 @@ static int grow_stack(struct mlkd_space *space, const struct request *request,
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
 	vma = find_vma(mm, mm->start_stack);
-	floor = stack_floor(vma, task, mm->start_stack,
+	floor = mlkd_stack_floor(vma, task, mm->start_stack,
 			    reserve ?: MEMLOCKD_STACK_RESERVE_DEFAULT);
 	if (floor)
 		err = check_limits(space, request,
 				   (vma->vm_start - floor) >> PAGE_SHIFT, limit);
 	mmap_read_unlock(mm);
-	if (floor && !err) {
-		struct stack_job job = { .task = task, .floor = floor };
-
-		mlkd_run_in_worker(&job.work, stack_work);
-	}
+	if (floor && !err)
+		mlkd_stack_grow(task, floor);
 	return err;
 }
 

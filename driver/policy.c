@@ -26,6 +26,20 @@
 #include "compat.h"
 #include "policy.h"
 
+/* What holds whatever @a and @b ask for: the stronger state, and the flags of either. */
+struct mlkd_mode mlkd_mode_join(struct mlkd_mode a, struct mlkd_mode b)
+{
+	const u32 either = MEMLOCKD_CURRENT | MEMLOCKD_FUTURE | MEMLOCKD_HEAL;
+	struct mlkd_mode mode;
+
+	if (a.state == MEMLOCKD_STATE_UNLOCKED)
+		return b;
+	mode.state = max(a.state, b.state);
+	mode.flags = (a.flags | b.flags) & either;
+	mode.flags |= a.flags & b.flags & MEMLOCKD_MOVABLE;
+	return mode;
+}
+
 /* Written to by its process, a page of it becomes that process's own. */
 bool mlkd_vma_private(struct vm_area_struct *vma)
 {

@@ -44,6 +44,7 @@
 #include "lock.h"
 #include "populate.h"
 #include "target_calls.h"
+#include "scan.h"
 #include "space.h"
 
 /*

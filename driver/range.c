@@ -18,15 +18,16 @@
 #include <linux/slab.h>
 
 #include "compat.h"
-#include "sysctl.h"
+#include "limit.h"
 #include "lock.h"
 #include "munlock.h"
-#include "populate.h"
+#include "crew.h"
 #include "range.h"
 #include "shared.h"
 #include "space.h"
 #include "target.h"
 #include "tree.h"
+#include "walk.h"
 
 /**
  * struct part - a range that is to be locked or unlocked

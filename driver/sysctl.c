@@ -8,11 +8,8 @@
 
 #include "compat.h"
 #include "sysctl.h"
+#include "target.h"
 #include "wired.h"
-
-unsigned long mlkd_max_wired;
-int mlkd_unprivileged_mlock;
-int mlkd_old_mlock;
 
 /* Not in sysfs: what they are now is to be seen, and set, in one place. */
 module_param_named(max_wired, mlkd_max_wired, ulong, 0);

@@ -21,10 +21,6 @@
  * wired_peak: pages; the most that it has been.  Read only.
  */
 
-extern unsigned long mlkd_max_wired;
-extern int mlkd_unprivileged_mlock;
-extern int mlkd_old_mlock;
-
 int mlkd_sysctl_init(void);
 void mlkd_sysctl_exit(void);
 

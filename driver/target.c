@@ -14,8 +14,11 @@
 #include <linux/sched/task.h>
 
 #include "compat.h"
-#include "sysctl.h"
 #include "target.h"
+
+/* vm.memlockd.unprivileged_mlock and old_mlock: see sysctl.h. */
+int mlkd_unprivileged_mlock;
+int mlkd_old_mlock;
 
 /* pidfd_pid() is not exported. */
 static struct pid *file_pid(struct file *file)

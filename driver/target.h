@@ -18,6 +18,9 @@ struct mlkd_target {
 	struct mm_struct *mm;
 };
 
+extern int mlkd_unprivileged_mlock;
+extern int mlkd_old_mlock;
+
 int mlkd_targets_init(void);
 
 int mlkd_target_get(struct mlkd_target *target, u32 type, s32 id);

@@ -34,8 +34,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
-#include "sysctl.h"
-#include "lock.h"
+#include "limit.h"
 #include "range.h"
 #include "space.h"
 #include "wired.h"
@@ -61,6 +60,9 @@ struct mlkd_wired_range {
 
 INTERVAL_TREE_DEFINE(struct mlkd_wired_range, rb, unsigned long, subtree_last,
 		     FIRST, LAST, static, range)
+
+/* vm.memlockd.max_wired: see sysctl.h. */
+unsigned long mlkd_max_wired;
 
 static DEFINE_MUTEX(wired_mutex);	/* all that follows */
 static DEFINE_HASHTABLE(files, 10);

@@ -42,6 +42,8 @@ struct mlkd_wired {
 	bool gone;
 };
 
+extern unsigned long mlkd_max_wired;
+
 void mlkd_wired_setup(struct mlkd_wired *wired);
 int mlkd_wired_reserve(struct mlkd_space *space, struct mlkd_mode mode, bool all,
 		       struct mlkd_limit *limit);
