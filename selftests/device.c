@@ -115,6 +115,35 @@ int status_pid(int fd, pid_t pid, struct memlockd_status *out)
 	return device_call(fd, MEMLOCKD_IOC_STATUS, out);
 }
 
+static int range_call(int fd, unsigned long cmd, pid_t pid, int state, unsigned long addr,
+		      unsigned long len, struct memlockd_range *out)
+{
+	struct memlockd_range own;
+
+	if (!out)
+		out = &own;
+	*out = (struct memlockd_range) {
+		.size = sizeof(*out),
+		.target = pid,
+		.state = state,
+		.addr = addr,
+		.len = len,
+	};
+	return device_call(fd, cmd, out);
+}
+
+int lock_range(int fd, pid_t pid, int state, unsigned long addr, unsigned long len,
+	       struct memlockd_range *out)
+{
+	return range_call(fd, MEMLOCKD_IOC_LOCK_RANGE, pid, state, addr, len, out);
+}
+
+int unlock_range(int fd, pid_t pid, unsigned long addr, unsigned long len)
+{
+	return range_call(fd, MEMLOCKD_IOC_UNLOCK_RANGE, pid, MEMLOCKD_STATE_UNLOCKED, addr, len,
+			  NULL);
+}
+
 int state_of(int fd, pid_t pid)
 {
 	struct memlockd_status status;

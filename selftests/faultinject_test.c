@@ -185,46 +185,39 @@ static int lock_by_both(struct inject *in)
 	return err ?: lock_super(in);
 }
 
-static int range_call(struct inject *in, unsigned long cmd, int state, long addr, long len)
+static int lock_a_range(struct inject *in, int state, long addr, long len)
 {
-	struct memlockd_range arg = {
-		.size = sizeof(arg),
-		.target = in->target.pid,
-		.state = state,
-		.addr = addr,
-		.len = len,
-	};
-
-	int err = device_call(in->fd, cmd, &arg);
+	struct memlockd_range out;
+	int err = lock_range(in->fd, in->target.pid, state, addr, len, &out);
 
 	/* Else it would mean a hole. */
-	return err == -ENOMEM && arg.out_limit != MEMLOCKD_LIMIT_MEMORY ? -EPROTO : err;
+	return err == -ENOMEM && out.out_limit != MEMLOCKD_LIMIT_MEMORY ? -EPROTO : err;
 }
 
-static int lock_range(struct inject *in)
+static int lock_private(struct inject *in)
 {
-	return range_call(in, MEMLOCKD_IOC_LOCK_RANGE, S, in->private, LEN);
+	return lock_a_range(in, S, in->private, LEN);
 }
 
 /* The middle of what another range has. */
 static int lock_part(struct inject *in)
 {
-	return range_call(in, MEMLOCKD_IOC_LOCK_RANGE, L, in->private + 4 * PAGE, LEN / 2);
+	return lock_a_range(in, L, in->private + 4 * PAGE, LEN / 2);
 }
 
 static int lock_range_of_shared(struct inject *in)
 {
-	return range_call(in, MEMLOCKD_IOC_LOCK_RANGE, L, in->shared, LEN);
+	return lock_a_range(in, L, in->shared, LEN);
 }
 
-static int unlock_range(struct inject *in)
+static int unlock_private(struct inject *in)
 {
-	return range_call(in, MEMLOCKD_IOC_UNLOCK_RANGE, 0, in->private, LEN);
+	return unlock_range(in->fd, in->target.pid, in->private, LEN);
 }
 
 static int lock_and_range(struct inject *in)
 {
-	return lock_range(in) ?: lock_super(in);
+	return lock_private(in) ?: lock_super(in);
 }
 
 /* What a lock does not know of: for SYNC. */
@@ -319,7 +312,7 @@ static const struct one {
 	{ "LOCK from all to what is there", lock_locked, lock_current, false },
 	{ "LOCK from what will be to all", lock_future, lock_locked, false },
 	{ "LOCK beside another's", lock_locked, lock_by_other, false },
-	{ "LOCK beside a range", lock_range, lock_super, false },
+	{ "LOCK beside a range", lock_private, lock_super, false },
 	{ "UNLOCK of locked", lock_locked, unlock, true },
 	{ "UNLOCK of superlocked", lock_super, unlock, true },
 	{ "UNLOCK of one of two", lock_by_both, unlock, true },
@@ -332,12 +325,12 @@ static const struct one {
 	{ "LIST", lock_super, call_list, false },
 	{ "INFO", NULL, call_info, false },
 	{ "open", NULL, call_open, false },
-	{ "LOCK_RANGE", NULL, lock_range, false },
+	{ "LOCK_RANGE", NULL, lock_private, false },
 	{ "LOCK_RANGE of shared memory", NULL, lock_range_of_shared, false },
-	{ "LOCK_RANGE of a part of a range", lock_range, lock_part, false },
-	{ "LOCK_RANGE beside a lock", lock_locked, lock_range, false },
-	{ "UNLOCK_RANGE", lock_range, unlock_range, true },
-	{ "UNLOCK_RANGE beside a lock", lock_and_range, unlock_range, true },
+	{ "LOCK_RANGE of a part of a range", lock_private, lock_part, false },
+	{ "LOCK_RANGE beside a lock", lock_locked, lock_private, false },
+	{ "UNLOCK_RANGE", lock_private, unlock_private, true },
+	{ "UNLOCK_RANGE beside a lock", lock_and_range, unlock_private, true },
 };
 
 /* ---- what must not change ---- */
@@ -389,7 +382,7 @@ static bool reset(struct inject *in)
 	int err = unlock_all(in->fd, in->target.pid);
 
 	if (!err || err == -ENOENT)
-		err = range_call(in, MEMLOCKD_IOC_UNLOCK_RANGE, 0, 0, 1L << 47);
+		err = unlock_range(in->fd, in->target.pid, 0, 1L << 47);
 	target_call(&in->target, do_advise, in->private, LEN, MADV_DONTNEED);
 	look(in, &now);
 	if ((!err || err == -ENOENT) && same(&now, &none))

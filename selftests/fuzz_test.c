@@ -368,12 +368,11 @@ static bool clients_done(void)
 /* Whatever was locked of it, can be unlocked. */
 static bool unlocks(int fd, pid_t pid)
 {
-	struct memlockd_range all = { .size = sizeof(all), .target = pid, .len = 1UL << 47 };
 	int err = unlock_all(fd, pid);
 
 	if (err && err != -ENOENT)
 		return false;
-	err = device_call(fd, MEMLOCKD_IOC_UNLOCK_RANGE, &all);
+	err = unlock_range(fd, pid, 0, 1UL << 47);
 	if (err && err != -ENOENT)
 		return false;
 	printf("# process %d: VmPin %lu, VmLck %lu, locked mappings %lu\n", pid,

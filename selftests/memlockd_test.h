@@ -44,6 +44,10 @@ int lock_pid(int fd, pid_t pid, int state, int flags, struct memlockd_lock *out)
 int unlock_pid(int fd, pid_t pid);
 int unlock_all(int fd, pid_t pid);	/* MEMLOCKD_UNLOCK_FORCE */
 int status_pid(int fd, pid_t pid, struct memlockd_status *out);
+/* LOCK_RANGE and UNLOCK_RANGE; @out may be NULL. */
+int lock_range(int fd, pid_t pid, int state, unsigned long addr, unsigned long len,
+	       struct memlockd_range *out);
+int unlock_range(int fd, pid_t pid, unsigned long addr, unsigned long len);
 
 /* Without waiting: -EBUSY or -EWOULDBLOCK while it is in use. */
 int module_unload(void);
@@ -146,6 +150,7 @@ long do_map_small(long len, long prot, long flags);	/* the same, in base pages *
 long do_map_huge(long len, long prot, long flags);	/* in huge pages; -EINVAL: none here */
 long do_unmap(long addr, long len, long c);
 long do_protect(long addr, long len, long prot);
+long do_move(long addr, long len, long to);		/* mremap(2) to there */
 long do_advise(long addr, long len, long advice);
 long do_read(long addr, long len, long step);		/* a byte every @step */
 long do_write(long addr, long len, long step);

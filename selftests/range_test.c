@@ -60,30 +60,8 @@ FIXTURE_TEARDOWN(range)
 	EXPECT_TRUE(counters_back(&self->start));
 }
 
+/* What LOCK_RANGE has said last. */
 static struct memlockd_range last;
-
-static int call(int fd, unsigned long cmd, pid_t pid, int state, unsigned long addr,
-		unsigned long len)
-{
-	last = (struct memlockd_range) {
-		.size = sizeof(last),
-		.target = pid,
-		.state = state,
-		.addr = addr,
-		.len = len,
-	};
-	return device_call(fd, cmd, &last);
-}
-
-static int lock_range(int fd, pid_t pid, int state, unsigned long addr, unsigned long len)
-{
-	return call(fd, MEMLOCKD_IOC_LOCK_RANGE, pid, state, addr, len);
-}
-
-static int unlock_range(int fd, pid_t pid, unsigned long addr, unsigned long len)
-{
-	return call(fd, MEMLOCKD_IOC_UNLOCK_RANGE, pid, MEMLOCKD_STATE_UNLOCKED, addr, len);
-}
 
 /* So much more is locked, pinned, and noted as ranges than at the beginning. */
 static void check(struct __test_metadata *_metadata, FIXTURE_DATA(range) *self,
@@ -120,7 +98,7 @@ TEST_F(range, whole_mapping)
 	struct memlockd_mapping *rows, *row;
 	long nr;
 
-	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN));
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN, NULL));
 	check(_metadata, self, LEN, LEN, LEN);
 	nr = mappings_pid(self->fd, pid, 256, &rows);
 	ASSERT_LT(0, nr);
@@ -144,7 +122,7 @@ TEST_F(range, part_of_a_mapping_is_pinned)
 	unsigned long part = self->addr + LEN / 4;
 	pid_t pid = self->target.pid;
 
-	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, part, LEN / 2));
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, part, LEN / 2, NULL));
 	check(_metadata, self, 0, LEN / 2, LEN / 2);
 	check_no_faults(_metadata, self, part, LEN / 2);
 	/* In pieces, from the middle. */
@@ -158,11 +136,11 @@ TEST_F(range, pages_that_it_has_a_byte_of_are_covered)
 {
 	pid_t pid = self->target.pid;
 
-	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr + PAGE - 1, 2));
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr + PAGE - 1, 2, NULL));
 	check(_metadata, self, 0, 2 * PAGE, 2 * PAGE);
 	ASSERT_EQ(0, unlock_range(self->fd, pid, self->addr + PAGE - 1, 2));
 	check(_metadata, self, 0, 0, 0);
-	EXPECT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, 0));
+	EXPECT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, 0, NULL));
 	check(_metadata, self, 0, 0, 0);
 }
 
@@ -172,7 +150,7 @@ TEST_F(range, what_the_process_has_split_itself_counts)
 	pid_t pid = self->target.pid;
 
 	ASSERT_EQ(0, target_call(&self->target, do_mlock, part, LEN / 2, 0));
-	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, part, LEN / 2));
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, part, LEN / 2, NULL));
 	check(_metadata, self, LEN / 2, LEN / 2, LEN / 2);
 	ASSERT_EQ(0, unlock_range(self->fd, pid, part, LEN / 2));
 	/* Its own lock stays its own. */
@@ -185,18 +163,18 @@ TEST_F(range, bad_ranges_change_nothing)
 {
 	pid_t pid = self->target.pid;
 
-	EXPECT_EQ(-EINVAL, lock_range(self->fd, pid, MEMLOCKD_STATE_UNLOCKED, self->addr, LEN));
-	EXPECT_EQ(-EINVAL, lock_range(self->fd, pid, 3, self->addr, LEN));
-	EXPECT_EQ(-EINVAL, lock_range(self->fd, pid, variant->state, ~0UL, 2));
-	EXPECT_EQ(-EINVAL, lock_range(self->fd, pid, variant->state, self->addr, ~0UL));
-	EXPECT_EQ(-EINVAL, lock_range(self->fd, pid, variant->state, ~0UL - PAGE, PAGE));
+	EXPECT_EQ(-EINVAL, lock_range(self->fd, pid, MEMLOCKD_STATE_UNLOCKED, self->addr, LEN, NULL));
+	EXPECT_EQ(-EINVAL, lock_range(self->fd, pid, 3, self->addr, LEN, NULL));
+	EXPECT_EQ(-EINVAL, lock_range(self->fd, pid, variant->state, ~0UL, 2, NULL));
+	EXPECT_EQ(-EINVAL, lock_range(self->fd, pid, variant->state, self->addr, ~0UL, NULL));
+	EXPECT_EQ(-EINVAL, lock_range(self->fd, pid, variant->state, ~0UL - PAGE, PAGE, NULL));
 	EXPECT_EQ(-ENOENT, unlock_range(self->fd, pid, self->addr, LEN));
 	check(_metadata, self, 0, 0, 0);
 	/* A hole behind it. */
 	ASSERT_EQ(0, target_call(&self->target, do_unmap, self->addr + LEN, LEN, 0));
-	EXPECT_EQ(-ENOMEM, lock_range(self->fd, pid, variant->state, self->addr, LEN + PAGE));
+	EXPECT_EQ(-ENOMEM, lock_range(self->fd, pid, variant->state, self->addr, LEN + PAGE, &last));
 	EXPECT_EQ(MEMLOCKD_LIMIT_NONE, last.out_limit);
-	EXPECT_EQ(-ENOMEM, lock_range(self->fd, pid, variant->state, self->addr + LEN, PAGE));
+	EXPECT_EQ(-ENOMEM, lock_range(self->fd, pid, variant->state, self->addr + LEN, PAGE, &last));
 	check(_metadata, self, 0, 0, 0);
 }
 
@@ -207,15 +185,15 @@ TEST_F(range, shared_memory_as_a_whole_only)
 
 	addr = target_call(&self->target, do_map_small, LEN, RW, MAP_SHARED);
 	ASSERT_LT(0, (long)addr);
-	EXPECT_EQ(-EOPNOTSUPP, lock_range(self->fd, pid, variant->state, addr, PAGE));
+	EXPECT_EQ(-EOPNOTSUPP, lock_range(self->fd, pid, variant->state, addr, PAGE, NULL));
 	check(_metadata, self, 0, 0, 0);
-	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, addr, LEN));
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, addr, LEN, NULL));
 	check(_metadata, self, LEN, 0, LEN);
 	ASSERT_EQ(0, unlock_range(self->fd, pid, addr, LEN));
 	check(_metadata, self, 0, 0, 0);
 	/* A part that the process has locked itself is a mapping of its own. */
 	ASSERT_EQ(0, target_call(&self->target, do_mlock, addr + PAGE, PAGE, 0));
-	EXPECT_EQ(0, lock_range(self->fd, pid, variant->state, addr + PAGE, PAGE));
+	EXPECT_EQ(0, lock_range(self->fd, pid, variant->state, addr + PAGE, PAGE, NULL));
 	check(_metadata, self, PAGE, 0, PAGE);
 	ASSERT_EQ(0, unlock_range(self->fd, pid, addr, LEN));
 	ASSERT_EQ(0, target_call(&self->target, do_munlock, addr, LEN, 0));
@@ -234,7 +212,7 @@ TEST_F(range, limit_is_exact)
 		limit.rlim_max = limit.rlim_cur + PAGE;
 		ASSERT_EQ(0, prlimit(pid, RLIMIT_MEMLOCK, &limit, NULL));
 		EXPECT_EQ(over ? -ENOMEM : 0,
-			  lock_range(self->fd, pid, variant->state, self->addr, LEN));
+			  lock_range(self->fd, pid, variant->state, self->addr, LEN, &last));
 		if (over) {
 			TH_LOG("needs %llu, has %llu", last.out_needed, last.out_allowed);
 			EXPECT_EQ(MEMLOCKD_LIMIT_RLIMIT_MEMLOCK, last.out_limit);
@@ -244,7 +222,7 @@ TEST_F(range, limit_is_exact)
 	}
 	check(_metadata, self, LEN, LEN, LEN);
 	/* Once more costs nothing more. */
-	EXPECT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN));
+	EXPECT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN, &last));
 	check(_metadata, self, LEN, LEN, LEN);
 }
 
@@ -262,18 +240,18 @@ TEST_F(range, limit_holds_for_the_sum_of_parts)
 	}
 	ASSERT_EQ(0, target_call(&self->target, do_drop_cap, CAP_IPC_LOCK, 0, 0));
 	ASSERT_EQ(0, prlimit(pid, RLIMIT_MEMLOCK, &limit, NULL));
-	EXPECT_EQ(0, lock_range(self->fd, pid, variant->state, addr[0], part));
-	EXPECT_EQ(0, lock_range(self->fd, pid, variant->state, addr[1], part));
-	EXPECT_EQ(-ENOMEM, lock_range(self->fd, pid, variant->state, addr[2], part));
+	EXPECT_EQ(0, lock_range(self->fd, pid, variant->state, addr[0], part, NULL));
+	EXPECT_EQ(0, lock_range(self->fd, pid, variant->state, addr[1], part, NULL));
+	EXPECT_EQ(-ENOMEM, lock_range(self->fd, pid, variant->state, addr[2], part, &last));
 	TH_LOG("needs %llu, has %llu", last.out_needed, last.out_allowed);
 	EXPECT_EQ(MEMLOCKD_LIMIT_RLIMIT_MEMLOCK, last.out_limit);
 	EXPECT_EQ(self->vmlck + 3 * part, last.out_needed);
 	check(_metadata, self, 0, 2 * part, 2 * part);
 	/* What is locked already is not counted twice. */
-	EXPECT_EQ(0, lock_range(self->fd, pid, variant->state, addr[0] + PAGE, part - PAGE));
-	EXPECT_EQ(-ENOMEM, lock_range(self->fd, pid, variant->state, addr[0], part + PAGE));
+	EXPECT_EQ(0, lock_range(self->fd, pid, variant->state, addr[0] + PAGE, part - PAGE, NULL));
+	EXPECT_EQ(-ENOMEM, lock_range(self->fd, pid, variant->state, addr[0], part + PAGE, NULL));
 	EXPECT_EQ(0, unlock_range(self->fd, pid, addr[1], PAGE));
-	EXPECT_EQ(0, lock_range(self->fd, pid, variant->state, addr[0], part + PAGE));
+	EXPECT_EQ(0, lock_range(self->fd, pid, variant->state, addr[0], part + PAGE, NULL));
 	check(_metadata, self, 0, 2 * part, 2 * part);
 }
 
@@ -283,7 +261,7 @@ TEST_F(range, range_and_whole_are_independent)
 	pid_t pid = self->target.pid;
 	unsigned long part = self->addr + LEN / 4, vmlck, vmpin;
 
-	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN));
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN, NULL));
 	ASSERT_EQ(0, lock_pid(self->fd, pid, S, CURRENT_FUTURE, NULL));
 	ASSERT_EQ(0, unlock_pid(self->fd, pid));
 	check(_metadata, self, LEN, LEN, LEN);
@@ -300,8 +278,8 @@ TEST_F(range, range_and_whole_are_independent)
 	ASSERT_EQ(0, lock_pid(self->fd, pid, S, CURRENT_FUTURE, NULL));
 	vmlck = status_bytes(pid, "VmLck");
 	vmpin = status_bytes(pid, "VmPin");
-	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, part, LEN / 2));
-	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN));
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, part, LEN / 2, NULL));
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN, NULL));
 	EXPECT_EQ(vmlck, status_bytes(pid, "VmLck"));
 	ASSERT_EQ(0, unlock_range(self->fd, pid, part, LEN / 2));
 	EXPECT_EQ(vmlck, status_bytes(pid, "VmLck"));
@@ -321,7 +299,7 @@ TEST_F(range, lock_of_the_future_does_not_keep_it)
 	ASSERT_EQ(0, target_call(&self->target, do_write, self->addr, LEN, PAGE));
 	ASSERT_EQ(0, lock_pid(self->fd, pid, L, MEMLOCKD_FUTURE, NULL));
 	check(_metadata, self, 0, 0, 0);
-	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN));
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN, NULL));
 	check(_metadata, self, LEN, LEN, LEN);
 	ASSERT_EQ(0, unlock_range(self->fd, pid, self->addr, LEN));
 	check(_metadata, self, 0, 0, 0);
@@ -338,9 +316,9 @@ TEST_F(range, given_to_the_whole_it_is_forgotten)
 	/* Something that is locked all the time. */
 	other = target_call(&self->target, do_map_small, LEN, RW, MAP_SHARED);
 	ASSERT_LT(0, other);
-	ASSERT_EQ(0, lock_range(self->fd, pid, L, other, LEN));
+	ASSERT_EQ(0, lock_range(self->fd, pid, L, other, LEN, NULL));
 
-	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN));
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN, NULL));
 	ASSERT_EQ(0, lock_pid(self->fd, pid, L, CURRENT_FUTURE, NULL));
 	ASSERT_EQ(0, unlock_range(self->fd, pid, self->addr, LEN));
 	ASSERT_EQ(0, unlock_pid(self->fd, pid));
@@ -348,7 +326,7 @@ TEST_F(range, given_to_the_whole_it_is_forgotten)
 
 	/* A lock of its own is its own. */
 	ASSERT_EQ(0, target_call(&self->target, do_mlock, self->addr, LEN, 0));
-	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN));
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN, NULL));
 	ASSERT_EQ(0, unlock_range(self->fd, pid, self->addr, LEN));
 	check(_metadata, self, 2 * LEN, 0, LEN);
 	ASSERT_EQ(0, target_call(&self->target, do_munlock, self->addr, LEN, 0));
@@ -364,7 +342,7 @@ TEST_F(range, what_a_stack_has_grown_by_goes_with_it)
 
 	ASSERT_TRUE(vma_find(pid, "[stack]", "rw", &stack));
 	len = stack.end - stack.start;
-	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, stack.start, len));
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, stack.start, len, NULL));
 	target_call(&self->target, do_descend, len + 64 * PAGE, 0, 0);
 	ASSERT_TRUE(vma_find(pid, "[stack]", "rw", &grown));
 	TH_LOG("stack %lu kB, then %lu kB", len / KIB, (grown.end - grown.start) / KIB);
@@ -377,7 +355,7 @@ TEST_F(range, ends_where_it_is_unmapped)
 {
 	pid_t pid = self->target.pid;
 
-	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN));
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN, NULL));
 	ASSERT_EQ(0, target_call(&self->target, do_unmap, self->addr, LEN / 2, 0));
 	check(_metadata, self, LEN / 2, LEN / 2, LEN / 2);
 	ASSERT_EQ(0, target_call(&self->target, do_unmap, self->addr + LEN / 2, LEN / 2, 0));
@@ -391,7 +369,7 @@ TEST_F(range, ends_with_exec_and_is_not_inherited)
 	struct memlockd_status status;
 	long child;
 
-	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN));
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN, NULL));
 	child = target_call(&self->target, do_fork, 0, 0, 0);
 	ASSERT_LT(0, child);
 	ASSERT_EQ(0, status_pid(self->fd, child, &status));
@@ -411,7 +389,7 @@ TEST_F(range, unlocked_part_by_part_leaves_nothing)
 {
 	pid_t pid = self->target.pid;
 
-	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN));
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, self->addr, LEN, NULL));
 	check(_metadata, self, LEN, LEN, LEN);
 	ASSERT_EQ(0, unlock_range(self->fd, pid, self->addr + PAGE, PAGE));
 	ASSERT_EQ(0, unlock_range(self->fd, pid, self->addr, LEN));

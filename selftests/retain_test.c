@@ -192,13 +192,6 @@ TEST_F(retain, mlock_of_a_part_that_fails_changes_nothing)
 	check_own(_metadata, self, 0);
 }
 
-static long do_move(long addr, long len, long to)
-{
-	void *p = mremap((void *)addr, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)to);
-
-	return p == MAP_FAILED ? -errno : (long)p;
-}
-
 TEST_F(retain, what_mremap_moves_keeps_its_owner)
 {
 	/* With a guard between the two, or the kernel would merge them. */

@@ -432,13 +432,12 @@ static bool has_ended(struct target *target)
 /* Everything goes, whoever holds it. */
 static void check_unlocked(struct __test_metadata *_metadata, int fd, pid_t pid)
 {
-	struct memlockd_range range = { .size = sizeof(range), .target = pid, .len = 1UL << 47 };
 	struct memlockd_status status;
 	int err;
 
 	err = unlock_all(fd, pid);
 	EXPECT_TRUE(!err || err == -ENOENT || err == -ESRCH) TH_LOG("%s", strerror(-err));
-	err = device_call(fd, MEMLOCKD_IOC_UNLOCK_RANGE, &range);
+	err = unlock_range(fd, pid, 0, 1UL << 47);
 	EXPECT_TRUE(!err || err == -ENOENT || err == -ESRCH) TH_LOG("%s", strerror(-err));
 	if (status_pid(fd, pid, &status) == -ESRCH)
 		return;

@@ -241,6 +241,13 @@ long do_protect(long addr, long len, long prot)
 	return mprotect((void *)addr, len, prot) ? -errno : 0;
 }
 
+long do_move(long addr, long len, long to)
+{
+	void *at = mremap((void *)addr, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)to);
+
+	return at == MAP_FAILED ? -errno : (long)at;
+}
+
 long do_advise(long addr, long len, long advice)
 {
 	return madvise((void *)addr, len, advice) ? -errno : 0;

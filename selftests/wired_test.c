@@ -425,16 +425,6 @@ TEST_F(wired, second_holder_counts_nothing)
 	close(other);
 }
 
-static int range_call(int fd, unsigned long cmd, pid_t pid, int state, unsigned long addr,
-		      unsigned long len)
-{
-	struct memlockd_range arg = {
-		.size = sizeof(arg), .target = pid, .state = state, .addr = addr, .len = len,
-	};
-
-	return device_call(fd, cmd, &arg);
-}
-
 /* A part that is locked by itself counts, and once when the whole is locked as well. */
 TEST_F(wired, range_counts_once)
 {
@@ -447,23 +437,20 @@ TEST_F(wired, range_counts_once)
 	ASSERT_EQ(0, lock_target(0));
 	whole = wired();
 	ASSERT_EQ(0, unlock_target(0));
-	ASSERT_EQ(0, range_call(self->fd, MEMLOCKD_IOC_LOCK_RANGE, pid, variant->state, addr,
-				LEN / 2));
+	ASSERT_EQ(0, lock_range(self->fd, pid, variant->state, addr, LEN / 2, NULL));
 	EXPECT_EQ(self->start.wired + PAGES / 2, wired());
 	ASSERT_EQ(0, lock_target(0));
 	expect_change(whole, 0);
 	ASSERT_EQ(0, unlock_target(0));
 	EXPECT_EQ(self->start.wired + PAGES / 2, wired());
-	ASSERT_EQ(0, range_call(self->fd, MEMLOCKD_IOC_UNLOCK_RANGE, pid, 0, addr, LEN / 2));
+	ASSERT_EQ(0, unlock_range(self->fd, pid, addr, LEN / 2));
 	EXPECT_EQ(self->start.wired, wired());
 	/* The limit is the same. */
 	ASSERT_TRUE(write_number(MAX_WIRED, self->start.wired + PAGES / 2 - 1));
-	EXPECT_EQ(-ENOMEM, range_call(self->fd, MEMLOCKD_IOC_LOCK_RANGE, pid, variant->state,
-				      addr, LEN / 2));
+	EXPECT_EQ(-ENOMEM, lock_range(self->fd, pid, variant->state, addr, LEN / 2, NULL));
 	ASSERT_TRUE(write_number(MAX_WIRED, self->start.wired + PAGES / 2));
-	EXPECT_EQ(0, range_call(self->fd, MEMLOCKD_IOC_LOCK_RANGE, pid, variant->state, addr,
-				LEN / 2));
-	EXPECT_EQ(0, range_call(self->fd, MEMLOCKD_IOC_UNLOCK_RANGE, pid, 0, addr, LEN / 2));
+	EXPECT_EQ(0, lock_range(self->fd, pid, variant->state, addr, LEN / 2, NULL));
+	EXPECT_EQ(0, unlock_range(self->fd, pid, addr, LEN / 2));
 	EXPECT_EQ(self->start.wired, wired());
 }
 
@@ -478,12 +465,10 @@ TEST_F(wired, room_that_has_become_free_is_found)
 	ASSERT_LT(0, target_call(&self->t[0], do_map_memfd, LEN, MAP_SHARED, 0));
 	ASSERT_EQ(0, lock_target(0));
 	ASSERT_TRUE(write_number(MAX_WIRED, wired()));
-	EXPECT_EQ(-ENOMEM, range_call(self->fd, MEMLOCKD_IOC_LOCK_RANGE, pid, variant->state,
-				      addr, LEN));
+	EXPECT_EQ(-ENOMEM, lock_range(self->fd, pid, variant->state, addr, LEN, NULL));
 	ASSERT_EQ(0, target_call(&self->t[0], do_truncate, 0, 0, 0));
-	EXPECT_EQ(0, range_call(self->fd, MEMLOCKD_IOC_LOCK_RANGE, pid, variant->state, addr,
-				LEN));
-	EXPECT_EQ(0, range_call(self->fd, MEMLOCKD_IOC_UNLOCK_RANGE, pid, 0, addr, LEN));
+	EXPECT_EQ(0, lock_range(self->fd, pid, variant->state, addr, LEN, NULL));
+	EXPECT_EQ(0, unlock_range(self->fd, pid, addr, LEN));
 	ASSERT_EQ(0, unlock_target(0));
 	EXPECT_EQ(self->start.wired, wired());
 }

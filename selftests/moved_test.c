@@ -1,0 +1,615 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a lock is of goes where the locked process moves its memory with mremap(2),
+ * and ends where the process unmaps it; so an unlock finds all of it again.
+ */
+#include <sched.h>
+#include <signal.h>
+
+#include "kselftest_harness.h"
+#include "memlockd_test.h"
+
+#define RW	(PROT_READ | PROT_WRITE)
+#define L	MEMLOCKD_STATE_LOCKED
+#define S	MEMLOCKD_STATE_SUPERLOCKED
+#define LEN	(64 * PAGE)
+#define LARGE	(64 * MIB)
+#define PARTS	3
+#define TRIES	20
+
+/*
+ * The target has three mappings in a row which differ, so that they are never
+ * merged, in the midst of a reserve that nothing else is mapped in.
+ */
+FIXTURE(moved)
+{
+	struct counters start;
+	struct target target;
+	pid_t pid;
+	unsigned long addr;		/* the first of them */
+	unsigned long to;		/* room for all of them */
+	unsigned long vmlck, vmpin;
+	int fd;
+};
+
+FIXTURE_VARIANT(moved)
+{
+	int state;
+};
+
+FIXTURE_VARIANT_ADD(moved, locked) {
+	.state = L,
+};
+
+FIXTURE_VARIANT_ADD(moved, superlocked) {
+	.state = S,
+};
+
+FIXTURE_SETUP(moved)
+{
+	long room;
+	int i;
+
+	self->fd = device_open();
+	ASSERT_LE(0, self->fd);
+	counters_start(&self->start);
+	target_start(&self->target);
+	self->pid = self->target.pid;
+	room = target_call(&self->target, do_map_small, 16 * LEN, PROT_NONE,
+			   MAP_PRIVATE | MAP_NORESERVE);
+	ASSERT_LT(0, room);
+	self->addr = room + LEN;
+	self->to = room + 8 * LEN;
+	for (i = 0; i < PARTS; i++)
+		ASSERT_EQ(0, target_call(&self->target, do_protect, self->addr + i * LEN, LEN,
+					 i & 1 ? PROT_READ : RW));
+	self->vmlck = status_bytes(self->pid, "VmLck");
+	self->vmpin = status_bytes(self->pid, "VmPin");
+}
+
+FIXTURE_TEARDOWN(moved)
+{
+	target_stop(&self->target);
+	EXPECT_TRUE(counters_back(&self->start));
+}
+
+/* So much more is locked, pinned, and noted as ranges than at the beginning. */
+static void check(struct __test_metadata *_metadata, FIXTURE_DATA(moved) *self,
+		  unsigned long locked, unsigned long pinned, unsigned long ranges)
+{
+	struct memlockd_status status;
+
+	ASSERT_EQ(0, status_pid(self->fd, self->pid, &status));
+	TH_LOG("VmLck +%ld kB, VmPin +%ld kB, ranges %llu kB",
+	       (long)(status_bytes(self->pid, "VmLck") - self->vmlck) / (long)KIB,
+	       (long)(status_bytes(self->pid, "VmPin") - self->vmpin) / (long)KIB,
+	       status.out_ranges / KIB);
+	EXPECT_EQ(self->vmlck + locked, status_bytes(self->pid, "VmLck"));
+	EXPECT_EQ(self->vmlck + locked, vmas_locked(self->pid));
+	EXPECT_EQ(self->vmpin + pinned, status_bytes(self->pid, "VmPin"));
+	EXPECT_EQ(ranges, status.out_ranges);
+}
+
+static void check_nothing_left(struct __test_metadata *_metadata, FIXTURE_DATA(moved) *self)
+{
+	check(_metadata, self, 0, 0, 0);
+	drain_batches();
+	EXPECT_EQ(0, stuck_pages(self->pid, self->addr - LEN, self->addr + 15 * LEN));
+}
+
+/* It is in memory, and writing to it takes no fault, even where it was to be paged out. */
+static void check_no_faults(struct __test_metadata *_metadata, FIXTURE_DATA(moved) *self,
+			    unsigned long addr, unsigned long len)
+{
+	target_call(&self->target, do_advise, addr, len, MADV_PAGEOUT);
+	ASSERT_EQ(0, target_call(&self->target, do_write, addr, len, PAGE));
+	TH_LOG("%ld minor and %ld major faults in %lu pages", self->target.minflt,
+	       self->target.majflt, len / PAGE);
+	EXPECT_EQ(0, self->target.minflt);
+	EXPECT_EQ(0, self->target.majflt);
+}
+
+static long do_resize(long addr, long len, long new_len)
+{
+	void *at = mremap((void *)addr, len, new_len, 0);
+
+	return at == MAP_FAILED ? -errno : (long)at;
+}
+
+static long do_move_dontunmap(long addr, long len, long to)
+{
+	void *at = mremap((void *)addr, len, len,
+			  MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, (void *)to);
+
+	return at == MAP_FAILED ? -errno : (long)at;
+}
+
+/* How many bytes of [@start, @end) are in mappings with that flag. */
+static unsigned long flagged(pid_t pid, const char *flag, unsigned long start, unsigned long end)
+{
+	unsigned long sum = 0;
+	struct vma *vmas;
+	long i, nr = vmas_read(pid, &vmas);
+
+	for (i = 0; i < nr; i++) {
+		unsigned long from = vmas[i].start > start ? vmas[i].start : start;
+		unsigned long to = vmas[i].end < end ? vmas[i].end : end;
+
+		if (from < to && vma_has(&vmas[i], flag))
+			sum += to - from;
+	}
+	free(vmas);
+	return sum;
+}
+
+/* ---- ranges ---- */
+
+TEST_F(moved, range_goes_with_its_mapping)
+{
+	struct memlockd_mapping *rows, *row;
+	long nr;
+
+	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, self->addr, LEN, NULL));
+	check(_metadata, self, LEN, LEN, LEN);
+	ASSERT_EQ(self->to, target_call(&self->target, do_move, self->addr, LEN, self->to));
+	check(_metadata, self, LEN, LEN, LEN);
+	nr = mappings_pid(self->fd, self->pid, 256, &rows);
+	ASSERT_LT(0, nr);
+	row = row_at(rows, nr, self->to);
+	ASSERT_NE(NULL, row);
+	row_print(row);
+	EXPECT_EQ(variant->state, row->state);
+	free(rows);
+	check_no_faults(_metadata, self, self->to, LEN);
+
+	EXPECT_EQ(-ENOENT, unlock_range(self->fd, self->pid, self->addr, LEN));
+	EXPECT_EQ(0, unlock_range(self->fd, self->pid, self->to, LEN));
+	check_nothing_left(_metadata, self);
+	EXPECT_EQ(-ENOENT, unlock_range(self->fd, self->pid, self->to, LEN));
+}
+
+TEST_F(moved, range_goes_there_and_back)
+{
+	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, self->addr, LEN, NULL));
+	ASSERT_EQ(self->to, target_call(&self->target, do_move, self->addr, LEN, self->to));
+	ASSERT_EQ(self->addr, target_call(&self->target, do_move, self->to, LEN, self->addr));
+	check(_metadata, self, LEN, LEN, LEN);
+	EXPECT_EQ(-ENOENT, unlock_range(self->fd, self->pid, self->to, LEN));
+	EXPECT_EQ(0, unlock_range(self->fd, self->pid, self->addr, LEN));
+	check_nothing_left(_metadata, self);
+}
+
+/* A part of what is locked goes, the rest stays. */
+TEST_F(moved, part_that_goes_takes_its_part_of_a_range)
+{
+	unsigned long part = self->addr + LEN / 4;
+
+	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, self->addr, LEN, NULL));
+	ASSERT_EQ(self->to, target_call(&self->target, do_move, part, LEN / 2, self->to));
+	check(_metadata, self, LEN, LEN, LEN);
+	check_no_faults(_metadata, self, self->to, LEN / 2);
+	EXPECT_EQ(-ENOENT, unlock_range(self->fd, self->pid, part, LEN / 2));
+	EXPECT_EQ(0, unlock_range(self->fd, self->pid, self->to, LEN / 2));
+	check(_metadata, self, LEN / 2, LEN / 2, LEN / 2);
+	EXPECT_EQ(0, unlock_range(self->fd, self->pid, self->addr, LEN));
+	check_nothing_left(_metadata, self);
+}
+
+/* It is not VM_LOCKED: only the pins tell, and they are somewhere else afterwards. */
+TEST_F(moved, range_of_a_part_goes_with_its_mapping)
+{
+	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, self->addr + LEN / 4,
+				LEN / 2, NULL));
+	check(_metadata, self, 0, LEN / 2, LEN / 2);
+	ASSERT_EQ(self->to, target_call(&self->target, do_move, self->addr, LEN, self->to));
+	check(_metadata, self, 0, LEN / 2, LEN / 2);
+	check_no_faults(_metadata, self, self->to + LEN / 4, LEN / 2);
+	EXPECT_EQ(-ENOENT, unlock_range(self->fd, self->pid, self->to, LEN / 4));
+	EXPECT_EQ(0, unlock_range(self->fd, self->pid, self->to + LEN / 4, LEN / 2));
+	check_nothing_left(_metadata, self);
+}
+
+TEST_F(moved, range_ends_where_something_is_moved_over_it)
+{
+	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, self->addr, LEN, NULL));
+	ASSERT_EQ(self->addr, target_call(&self->target, do_move, self->addr + 2 * LEN, LEN,
+					  self->addr));
+	check_nothing_left(_metadata, self);
+	EXPECT_EQ(-ENOENT, unlock_range(self->fd, self->pid, self->addr, LEN));
+}
+
+/* One mapping becomes larger, and VM_LOCKED is of all of it: so must the unlock be. */
+TEST_F(moved, range_that_grows_in_place_leaves_nothing)
+{
+	unsigned long last = self->addr + 2 * LEN;
+
+	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, last, LEN, NULL));
+	ASSERT_EQ(0, target_call(&self->target, do_unmap, last + LEN, LEN, 0));
+	ASSERT_EQ(last, target_call(&self->target, do_resize, last, LEN, 2 * LEN));
+	TH_LOG("VmLck %lu kB after it has grown", status_bytes(self->pid, "VmLck") / KIB);
+	EXPECT_EQ(vmas_locked(self->pid), status_bytes(self->pid, "VmLck"));
+	EXPECT_EQ(LEN, flagged(self->pid, "lo", last, last + LEN));
+	check_no_faults(_metadata, self, last, LEN);
+	EXPECT_EQ(0, unlock_range(self->fd, self->pid, last, 2 * LEN));
+	check_nothing_left(_metadata, self);
+}
+
+TEST_F(moved, range_that_shrinks_leaves_nothing)
+{
+	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, self->addr, LEN, NULL));
+	ASSERT_EQ(self->addr, target_call(&self->target, do_resize, self->addr, LEN, LEN / 2));
+	check(_metadata, self, LEN / 2, LEN / 2, LEN / 2);
+	EXPECT_EQ(0, unlock_range(self->fd, self->pid, self->addr, LEN / 2));
+	check_nothing_left(_metadata, self);
+}
+
+/* The pages go, and the old place is an empty mapping that nobody has locked. */
+TEST_F(moved, range_goes_and_leaves_an_empty_mapping_behind)
+{
+	int err;
+
+	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, self->addr, LEN, NULL));
+	ASSERT_EQ(self->to, target_call(&self->target, do_move_dontunmap, self->addr, LEN,
+					self->to));
+	EXPECT_EQ(LEN, flagged(self->pid, "lo", self->to, self->to + LEN));
+	EXPECT_EQ(vmas_locked(self->pid), status_bytes(self->pid, "VmLck"));
+	check_no_faults(_metadata, self, self->to, LEN);
+	EXPECT_EQ(0, unlock_range(self->fd, self->pid, self->to, LEN));
+	/* Whether the old place still belongs to the range is not the matter here. */
+	err = unlock_range(self->fd, self->pid, self->addr, LEN);
+	EXPECT_TRUE(!err || err == -ENOENT);
+	check_nothing_left(_metadata, self);
+}
+
+/* The lock of the whole comes and goes, and leaves the range at its new place. */
+TEST_F(moved, range_under_a_lock_of_the_whole)
+{
+	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, self->addr, LEN, NULL));
+	ASSERT_EQ(0, lock_pid(self->fd, self->pid, S, CURRENT_FUTURE, NULL));
+	ASSERT_EQ(self->to, target_call(&self->target, do_move, self->addr, LEN, self->to));
+	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
+	check(_metadata, self, LEN, LEN, LEN);
+	EXPECT_EQ(0, unlock_range(self->fd, self->pid, self->to, LEN));
+	check_nothing_left(_metadata, self);
+}
+
+/* What retain_test has of the lock of the whole, where nothing but a range is locked. */
+TEST_F(moved, munlock_does_not_undo_a_range)
+{
+	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, self->addr, LEN, NULL));
+	ASSERT_EQ(0, target_call(&self->target, do_munlock, self->addr, LEN, 0));
+	check(_metadata, self, LEN, LEN, LEN);
+	ASSERT_EQ(0, target_call(&self->target, do_munlock, self->addr, LEN / 2, 0));
+	check(_metadata, self, LEN, LEN, LEN);
+	ASSERT_EQ(0, target_call(&self->target, do_mlockall, 0, 0, 0));
+	check(_metadata, self, LEN, LEN, LEN);
+	EXPECT_EQ(0, unlock_range(self->fd, self->pid, self->addr, LEN));
+	check_nothing_left(_metadata, self);
+}
+
+TEST_F(moved, own_mlock_survives_the_unlock_of_a_range)
+{
+	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, self->addr, LEN, NULL));
+	ASSERT_EQ(0, target_call(&self->target, do_mlock, self->addr, LEN, 0));
+	check(_metadata, self, LEN, LEN, LEN);
+	EXPECT_EQ(0, unlock_range(self->fd, self->pid, self->addr, LEN));
+	check(_metadata, self, LEN, 0, 0);
+	ASSERT_EQ(0, target_call(&self->target, do_munlock, self->addr, LEN, 0));
+	check_nothing_left(_metadata, self);
+}
+
+TEST_F(moved, own_mlock_of_a_part_survives_the_unlock_of_a_range)
+{
+	unsigned long part = self->addr + LEN / 4;
+
+	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, self->addr, LEN, NULL));
+	ASSERT_EQ(0, target_call(&self->target, do_mlock, part, LEN / 2, 0));
+	check(_metadata, self, LEN, LEN, LEN);
+	EXPECT_EQ(0, unlock_range(self->fd, self->pid, self->addr, LEN));
+	check(_metadata, self, LEN / 2, 0, 0);
+	EXPECT_EQ(LEN / 2, flagged(self->pid, "lo", part, part + LEN / 2));
+	ASSERT_EQ(0, target_call(&self->target, do_munlock, self->addr, LEN, 0));
+	check_nothing_left(_metadata, self);
+}
+
+static long do_lock_large(long fd, long pid, long addr)
+{
+	return lock_range(fd, pid, S, addr, LARGE, NULL);
+}
+
+/*
+ * A LOCK_RANGE that is undone puts back what was locked before it, but not what the
+ * target has unmapped meanwhile.
+ */
+TEST_F(moved, what_is_unmapped_while_a_range_is_locked_does_not_come_back)
+{
+	struct memlockd_status status;
+	unsigned long addr, rss;
+	struct target client;
+	int tries, waits;
+
+	for (tries = 0; tries < TRIES; tries++) {
+		addr = target_call(&self->target, do_map_small, LARGE, RW, MAP_PRIVATE);
+		ASSERT_LT(0, (long)addr);
+		/* So that it differs from what the rest of the range gets. */
+		ASSERT_EQ(0, lock_range(self->fd, self->pid, L, addr, LEN, NULL));
+		target_start_with(&client, self->fd);
+		rss = status_bytes(self->pid, "VmRSS");
+		target_post(&client, do_lock_large, self->fd, self->pid, addr);
+		for (waits = 0; waits < 100000 &&
+		     status_bytes(self->pid, "VmRSS") < rss + LARGE / 16; waits++)
+			sched_yield();
+		ASSERT_EQ(0, target_call(&self->target, do_unmap, addr, LEN, 0));
+		target_stop(&client);
+		ASSERT_EQ(0, status_pid(self->fd, self->pid, &status));
+		if (status.out_ranges != LARGE - LEN)
+			break;
+		/* The whole of it had been locked before we killed its client. */
+		ASSERT_EQ(0, target_call(&self->target, do_unmap, addr, LARGE, 0));
+	}
+	TH_LOG("ranges %llu kB after a kill, at try %d", status.out_ranges / KIB, tries);
+	ASSERT_GT(TRIES, tries);
+	check_nothing_left(_metadata, self);
+	/* What is mapped there now is nobody's. */
+	ASSERT_EQ(addr, target_call(&self->target, do_map, LEN, RW, MAP_PRIVATE));
+	check_nothing_left(_metadata, self);
+	EXPECT_EQ(-ENOENT, unlock_range(self->fd, self->pid, addr, LEN));
+}
+
+/* ---- the lock of the whole ---- */
+
+static void lock_whole(struct __test_metadata *_metadata, FIXTURE_DATA(moved) *self,
+		       const FIXTURE_VARIANT(moved) *variant)
+{
+	ASSERT_EQ(0, lock_pid(self->fd, self->pid, variant->state, CURRENT_FUTURE, NULL));
+}
+
+static void make_mergeable(struct __test_metadata *_metadata, FIXTURE_DATA(moved) *self)
+{
+	int err = target_call(&self->target, do_advise, self->addr, LEN, MADV_MERGEABLE);
+
+	if (err)
+		SKIP(return, "this kernel merges no pages");
+	ASSERT_EQ(LEN, flagged(self->pid, "mg", self->addr, self->addr + LEN));
+}
+
+static void check_mergeable(struct __test_metadata *_metadata, FIXTURE_DATA(moved) *self,
+			    unsigned long addr, unsigned long len)
+{
+	TH_LOG("%lu kB may be merged", flagged(self->pid, "mg", 0, -1) / KIB);
+	EXPECT_EQ(len, flagged(self->pid, "mg", addr, addr + len));
+	EXPECT_EQ(len, flagged(self->pid, "mg", 0, -1));
+}
+
+TEST_F(moved, mergeable_goes_with_its_mapping)
+{
+	make_mergeable(_metadata, self);
+	lock_whole(_metadata, self, variant);
+	ASSERT_EQ(self->to, target_call(&self->target, do_move, self->addr, LEN, self->to));
+	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
+	check_mergeable(_metadata, self, self->to, LEN);
+	check_nothing_left(_metadata, self);
+}
+
+TEST_F(moved, mergeable_of_a_part_goes_with_that_part)
+{
+	make_mergeable(_metadata, self);
+	lock_whole(_metadata, self, variant);
+	ASSERT_EQ(self->to, target_call(&self->target, do_move, self->addr + LEN / 4, LEN / 2,
+					self->to));
+	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
+	EXPECT_EQ(LEN / 2, flagged(self->pid, "mg", self->to, self->to + LEN / 2));
+	EXPECT_EQ(LEN / 2, flagged(self->pid, "mg", self->addr, self->addr + LEN));
+	EXPECT_EQ(LEN, flagged(self->pid, "mg", 0, -1));
+	check_nothing_left(_metadata, self);
+}
+
+TEST_F(moved, mergeable_ends_where_something_is_moved_over_it)
+{
+	make_mergeable(_metadata, self);
+	lock_whole(_metadata, self, variant);
+	ASSERT_EQ(self->addr, target_call(&self->target, do_move, self->addr + 2 * LEN, LEN,
+					  self->addr));
+	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
+	EXPECT_EQ(0, flagged(self->pid, "mg", 0, -1));
+	check_nothing_left(_metadata, self);
+}
+
+/* One mremap(2) of several mappings: since Linux 6.17. */
+static void move_all(struct __test_metadata *_metadata, FIXTURE_DATA(moved) *self)
+{
+	long at = target_call(&self->target, do_move, self->addr, PARTS * LEN, self->to);
+
+	if (at == -EFAULT)
+		SKIP(return, "this kernel moves one mapping at a time");
+	ASSERT_EQ(self->to, at);
+}
+
+static int moves_several(FIXTURE_DATA(moved) *self)
+{
+	return target_call(&self->target, do_move, self->addr, PARTS * LEN, self->to) > 0 &&
+	       target_call(&self->target, do_move, self->to, PARTS * LEN, self->addr) > 0;
+}
+
+TEST_F(moved, mergeable_goes_with_several_mappings)
+{
+	make_mergeable(_metadata, self);
+	lock_whole(_metadata, self, variant);
+	move_all(_metadata, self);
+	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
+	check_mergeable(_metadata, self, self->to, LEN);
+	check_nothing_left(_metadata, self);
+}
+
+/* Every combination of mappings that the process has locked itself, before or meanwhile. */
+TEST_F(moved, several_mappings_keep_their_owners)
+{
+	unsigned long from = self->addr, to = self->to, swap, own;
+	int mask, i, meanwhile;
+
+	if (!moves_several(self))
+		SKIP(return, "this kernel moves one mapping at a time");
+	for (mask = 0; mask < 1 << PARTS; mask++) {
+		for (meanwhile = 0; meanwhile < 2; meanwhile++) {
+			own = 0;
+			if (meanwhile)
+				lock_whole(_metadata, self, variant);
+			for (i = 0; i < PARTS; i++) {
+				if (!(mask & 1 << i))
+					continue;
+				own += LEN;
+				ASSERT_EQ(0, target_call(&self->target, do_mlock, from + i * LEN,
+							 LEN, 0));
+			}
+			if (!meanwhile)
+				lock_whole(_metadata, self, variant);
+			ASSERT_EQ(to, target_call(&self->target, do_move, from, PARTS * LEN, to));
+			ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
+			TH_LOG("own mlock %s the lock of mappings %c%c%c:",
+			       meanwhile ? "during" : "before", mask & 1 ? 'x' : '-',
+			       mask & 2 ? 'x' : '-', mask & 4 ? 'x' : '-');
+			check(_metadata, self, own, 0, 0);
+			for (i = 0; i < PARTS; i++)
+				EXPECT_EQ(mask & 1 << i ? LEN : 0,
+					  flagged(self->pid, "lo", to + i * LEN,
+						  to + (i + 1) * LEN));
+			ASSERT_EQ(0, target_call(&self->target, do_mlockall, 0, 0, 0));
+			swap = from;
+			from = to;
+			to = swap;
+		}
+	}
+	check_nothing_left(_metadata, self);
+}
+
+TEST_F(moved, range_of_several_mappings_goes_with_them)
+{
+	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, self->addr + LEN, 2 * LEN,
+				NULL));
+	check(_metadata, self, 2 * LEN, 2 * LEN, 2 * LEN);
+	move_all(_metadata, self);
+	check(_metadata, self, 2 * LEN, 2 * LEN, 2 * LEN);
+	EXPECT_EQ(-ENOENT, unlock_range(self->fd, self->pid, self->to, LEN));
+	EXPECT_EQ(0, unlock_range(self->fd, self->pid, self->to, PARTS * LEN));
+	check_nothing_left(_metadata, self);
+}
+
+TEST_F(moved, own_mlock_grows_as_the_kernel_has_it)
+{
+	unsigned long last = self->addr + 2 * LEN;
+
+	ASSERT_EQ(0, target_call(&self->target, do_mlock, last, LEN, 0));
+	lock_whole(_metadata, self, variant);
+	ASSERT_EQ(0, target_call(&self->target, do_unmap, last + LEN, LEN, 0));
+	ASSERT_EQ(last, target_call(&self->target, do_resize, last, LEN, 2 * LEN));
+	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
+	check(_metadata, self, 2 * LEN, 0, 0);
+	ASSERT_EQ(0, target_call(&self->target, do_munlock, last, 2 * LEN, 0));
+	check_nothing_left(_metadata, self);
+}
+
+TEST_F(moved, what_only_we_lock_grows_and_leaves_nothing)
+{
+	unsigned long last = self->addr + 2 * LEN;
+
+	lock_whole(_metadata, self, variant);
+	ASSERT_EQ(0, target_call(&self->target, do_unmap, last + LEN, LEN, 0));
+	ASSERT_EQ(last, target_call(&self->target, do_resize, last, LEN, 2 * LEN));
+	check_no_faults(_metadata, self, last, 2 * LEN);
+	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
+	check_nothing_left(_metadata, self);
+}
+
+TEST_F(moved, own_mlock_goes_and_leaves_an_empty_mapping_behind)
+{
+	ASSERT_EQ(0, target_call(&self->target, do_mlock, self->addr, LEN, 0));
+	lock_whole(_metadata, self, variant);
+	ASSERT_EQ(self->to, target_call(&self->target, do_move_dontunmap, self->addr, LEN,
+					self->to));
+	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
+	check(_metadata, self, LEN, 0, 0);
+	EXPECT_EQ(LEN, flagged(self->pid, "lo", self->to, self->to + LEN));
+	ASSERT_EQ(0, target_call(&self->target, do_munlock, self->to, LEN, 0));
+	check_nothing_left(_metadata, self);
+}
+
+TEST_F(moved, what_only_we_lock_goes_and_leaves_an_empty_mapping_behind)
+{
+	lock_whole(_metadata, self, variant);
+	ASSERT_EQ(self->to, target_call(&self->target, do_move_dontunmap, self->addr, LEN,
+					self->to));
+	check_no_faults(_metadata, self, self->to, LEN);
+	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
+	check_nothing_left(_metadata, self);
+}
+
+/* ---- what the process locks on fault ---- */
+
+/* New memory is locked by the process itself, and none of it is present before it is used. */
+static void check_future_on_fault(struct __test_metadata *_metadata, FIXTURE_DATA(moved) *self)
+{
+	long addr = target_call(&self->target, do_map, LEN, RW, MAP_SHARED);
+
+	ASSERT_LT(0, addr);
+	TH_LOG("%lu kB of %lu kB present", present_bytes(self->pid, addr, addr + LEN) / KIB,
+	       LEN / KIB);
+	EXPECT_EQ(LEN, flagged(self->pid, "lo", addr, addr + LEN));
+	EXPECT_EQ(0, present_bytes(self->pid, addr, addr + LEN));
+	ASSERT_EQ(0, target_call(&self->target, do_unmap, addr, LEN, 0));
+}
+
+TEST_F(moved, own_future_on_fault_survives_our_lock)
+{
+	ASSERT_EQ(0, target_call(&self->target, do_mlockall, MCL_FUTURE | MCL_ONFAULT, 0, 0));
+	check_future_on_fault(_metadata, self);
+	lock_whole(_metadata, self, variant);
+	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
+	check_future_on_fault(_metadata, self);
+	ASSERT_EQ(0, target_call(&self->target, do_mlockall, 0, 0, 0));
+	check_nothing_left(_metadata, self);
+}
+
+TEST_F(moved, own_future_on_fault_meanwhile_survives_our_lock)
+{
+	lock_whole(_metadata, self, variant);
+	ASSERT_EQ(0, target_call(&self->target, do_mlockall, MCL_FUTURE | MCL_ONFAULT, 0, 0));
+	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
+	check_future_on_fault(_metadata, self);
+	ASSERT_EQ(0, target_call(&self->target, do_mlockall, 0, 0, 0));
+	check_nothing_left(_metadata, self);
+}
+
+/* A mapping that is still locked on fault grows by pages that are not present. */
+static void check_grows_on_fault(struct __test_metadata *_metadata, FIXTURE_DATA(moved) *self)
+{
+	unsigned long last = self->addr + 2 * LEN;
+
+	ASSERT_EQ(0, target_call(&self->target, do_unmap, last + LEN, LEN, 0));
+	ASSERT_EQ(last, target_call(&self->target, do_resize, last, LEN, 2 * LEN));
+	TH_LOG("%lu kB of %lu kB present", present_bytes(self->pid, last + LEN, last + 2 * LEN) /
+	       KIB, LEN / KIB);
+	EXPECT_EQ(0, present_bytes(self->pid, last + LEN, last + 2 * LEN));
+	check(_metadata, self, 2 * LEN, 0, 0);
+	ASSERT_EQ(0, target_call(&self->target, do_munlock, last, 2 * LEN, 0));
+	check_nothing_left(_metadata, self);
+}
+
+TEST_F(moved, own_lock_on_fault_survives_our_lock)
+{
+	ASSERT_EQ(0, target_call(&self->target, do_mlock, self->addr + 2 * LEN, LEN,
+				 MLOCK_ONFAULT));
+	lock_whole(_metadata, self, variant);
+	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
+	check_grows_on_fault(_metadata, self);
+}
+
+TEST_F(moved, own_lock_on_fault_meanwhile_survives_our_lock)
+{
+	lock_whole(_metadata, self, variant);
+	ASSERT_EQ(0, target_call(&self->target, do_mlock, self->addr + 2 * LEN, LEN,
+				 MLOCK_ONFAULT));
+	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
+	check_grows_on_fault(_metadata, self);
+}
+
+TEST_HARNESS_MAIN
