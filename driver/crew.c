@@ -42,7 +42,6 @@ struct member {
  * @task: the process
  * @caller: who asked for it, and waits
  * @memcg: the caller's memory cgroup, which pays for our bookkeeping
- * @mode: what is promised
  * @lock: protects @next
  * @next: the first address that nobody has taken
  * @last: the last address
@@ -55,7 +54,6 @@ struct mlkd_crew {
 	struct task_struct *task;
 	struct task_struct *caller;
 	struct mem_cgroup *memcg;
-	struct mlkd_mode mode;
 	struct mutex lock;		/* @next */
 	unsigned long next;
 	unsigned long last;
@@ -92,7 +90,9 @@ static bool take_share(struct mlkd_crew *crew, struct mlkd_walk *walk)
 	mutex_lock(&crew->lock);
 	mmap_read_lock(mm);
 	vma = find_vma(mm, crew->next);
-	while (vma && !(mlkd_populate_never_waits(vma) && mlkd_want(vma, crew->mode).present))
+	while (vma && !(mlkd_populate_never_waits(vma) && vma_is_accessible(vma) &&
+			mlkd_attr_any(&crew->space->attrs, vma->vm_start, vma->vm_end,
+				      MLKD_OURS)))
 		vma = find_vma(mm, vma->vm_end);
 	found = vma && max(crew->next, vma->vm_start) <= crew->last;
 	if (found) {
@@ -159,7 +159,6 @@ static void work_along(struct mlkd_crew *crew, bool first)
 		.space = crew->space,
 		.task = crew->task,
 		.caller = crew->caller,
-		.mode = crew->mode,
 		.crew = crew,
 		.fresh = first ? count_fresh : NULL,
 	};
@@ -198,7 +197,6 @@ static int populate_by_crew(const struct mlkd_walk *walk)
 		.task = walk->task,
 		.caller = walk->caller,
 		.memcg = get_mem_cgroup_from_mm(current->mm),
-		.mode = walk->mode,
 		.next = walk->start,
 		.last = walk->end - 1,
 	};
@@ -223,10 +221,9 @@ static int populate_by_crew(const struct mlkd_walk *walk)
 }
 
 /**
- * mlkd_populate - make an address space present and pinned as @mode promises
+ * mlkd_populate - make an address space present and pinned as its attributes ask for
  * @space: the space; its claim is held
  * @task: the process
- * @mode: what is promised
  * @start: first address
  * @end: address behind the last; 0 for all there is
  *
@@ -236,7 +233,7 @@ static int populate_by_crew(const struct mlkd_walk *walk)
  * Return: 0, -ENOMEM, -EINTR or -ESRCH; then part of it is present and pinned.
  */
 int mlkd_populate(struct mlkd_space *space, struct task_struct *task,
-		  struct mlkd_mode mode, unsigned long start, unsigned long end)
+		  unsigned long start, unsigned long end)
 {
 	struct mlkd_walk walk = {
 		.space = space,
@@ -244,7 +241,6 @@ int mlkd_populate(struct mlkd_space *space, struct task_struct *task,
 		.end = end,
 		.task = task,
 		.caller = current,
-		.mode = mode,
 	};
 	int err;
 

@@ -5,12 +5,10 @@
 #ifndef _MEMLOCKD_CREW_H
 #define _MEMLOCKD_CREW_H
 
-#include "policy.h"
-
 struct mlkd_space;
 struct task_struct;
 
 int mlkd_populate(struct mlkd_space *space, struct task_struct *task,
-		  struct mlkd_mode mode, unsigned long start, unsigned long end);
+		  unsigned long start, unsigned long end);
 
 #endif /* _MEMLOCKD_CREW_H */

@@ -47,7 +47,7 @@ static void heal_range(struct mlkd_space *space, unsigned long addr,
 		for (step = 0; step < HEAL_STEP && addr < end; step++) {
 			struct vm_area_struct *vma = find_vma(mm, addr);
 
-			if (!vma || !space->heal.on) {
+			if (!vma || !(mlkd_space_in_force(space).flags & MEMLOCKD_HEAL)) {
 				addr = end;
 				break;
 			}

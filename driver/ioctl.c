@@ -18,7 +18,6 @@
 #include "limit.h"
 #include "lock.h"
 #include "populate.h"
-#include "range.h"
 #include "report.h"
 #include "space.h"
 #include "target.h"
@@ -226,14 +225,14 @@ static int do_sync(struct mlkd_client *client, union ioctl_args *args)
 	if (err)
 		goto out;
 	err = -ENOENT;
-	if (space->mode.state == MEMLOCKD_STATE_UNLOCKED)
+	if (space->promised.state == MEMLOCKD_STATE_UNLOCKED)
 		goto out_space;
 
 	err = 0;
 	locked = READ_ONCE(space->mm->locked_vm);
 	pinned = atomic_long_read(&space->pins.nr_pages);
-	if (space->mode.flags & MEMLOCKD_CURRENT)
-		err = mlkd_lock(space, target.task, space->mode,
+	if (space->promised.flags & MEMLOCKD_CURRENT)
+		err = mlkd_lock(space, target.task, space->promised,
 				mlkd_holders_bypass(space), space->stack_reserve,
 				&limit);
 	else
@@ -251,6 +250,23 @@ out_space:
 out:
 	mlkd_target_put(&target);
 	return err;
+}
+
+/* Bytes of the address space that ranges cover. */
+static u64 range_bytes(struct mlkd_space *space)
+{
+	unsigned long start = 0, end = ULONG_MAX;
+	u64 bytes = 0;
+	u32 attr;
+
+	while (mlkd_attr_next(&space->attrs, &start, &end, &attr)) {
+		if (attr & MLKD_BY_RANGE)
+			bytes += end - start;
+		start = end;
+		end = ULONG_MAX;
+		cond_resched();
+	}
+	return bytes;
 }
 
 static int do_status(struct mlkd_client *client, union ioctl_args *args)
@@ -276,7 +292,7 @@ static int do_status(struct mlkd_client *client, union ioctl_args *args)
 	space = mlkd_space_find(target.mm);
 	if (!space)
 		goto out;
-	mode = mlkd_space_mode(space);
+	mode = mlkd_space_promised(space);
 	/* Else its first lock is on its way. */
 	if (mode.state != MEMLOCKD_STATE_UNLOCKED) {
 		status->out_state = mode.state;
@@ -286,7 +302,7 @@ static int do_status(struct mlkd_client *client, union ioctl_args *args)
 	status->out_pinned = bytes(atomic_long_read(&space->pins.nr_pages));
 	status->out_bookkeeping = mlkd_pins_bytes(&space->pins);
 	status->out_healed = atomic_long_read(&space->heal.healed);
-	status->out_ranges = mlkd_ranges_bytes(space);
+	status->out_ranges = range_bytes(space);
 	mlkd_space_put(space);
 out:
 	mlkd_target_put(&target);
@@ -445,9 +461,9 @@ static int do_range(struct memlockd_range *range, bool lock)
 	space = mlkd_space_claim(&target, lock);
 	err = PTR_ERR_OR_ZERO(space);
 	if (!err) {
-		err = lock ? mlkd_range_lock(space, target.task, range->state, start,
+		err = lock ? mlkd_lock_range(space, target.task, range->state, start,
 					     end, &limit) :
-			     mlkd_range_unlock(space, start, end);
+			     mlkd_unlock_range(space, start, end);
 		mlkd_space_release(space);
 	}
 	if (err == -ENOMEM && (!lock || IS_ERR(space)))

@@ -12,7 +12,6 @@
 #include "life.h"
 #include "munlock.h"
 #include "probe.h"
-#include "range.h"
 #include "space.h"
 #include "target.h"
 
@@ -67,7 +66,7 @@ static void notifier_end(struct mmu_notifier *notifier,
 {
 	struct mlkd_space *space = container_of(notifier, struct mlkd_space, notifier);
 
-	if (range->event == MMU_NOTIFY_PROTECTION_PAGE && READ_ONCE(space->heal.on))
+	if (range->event == MMU_NOTIFY_PROTECTION_PAGE && (mlkd_space_in_force(space).flags & MEMLOCKD_HEAL))
 		mlkd_heal_note(space, range->start, range->end);
 
 	if (range->event == MMU_NOTIFY_SOFT_DIRTY)
@@ -78,8 +77,8 @@ static void notifier_end(struct mmu_notifier *notifier,
 		return;
 	WRITE_ONCE(space->wired.stale, true);
 	mlkd_pins_drop(&space->pins, range->start, range->end, false);
-	mlkd_owners_unmap(&space->owners, range->start, range->end);
-	mlkd_ranges_unmap(space, range->start, range->end);
+	if (!mlkd_space_moving(space))
+		mlkd_attr_forget(&space->attrs, range->start, range->end, GFP_NOWAIT);
 }
 
 static const struct mmu_notifier_ops notifier_ops = {
@@ -98,7 +97,6 @@ static struct mlkd_space *alloc_space(struct mm_struct *mm)
 	space->notifier.ops = &notifier_ops;
 	space->mm = mm;
 	mmgrab(mm);
-	space->request = MLKD_FIRST_REQUEST - 1;
 	space->busy = true;
 	refcount_set(&space->ref, 2);
 	init_waitqueue_head(&space->wait);
@@ -107,9 +105,9 @@ static struct mlkd_space *alloc_space(struct mm_struct *mm)
 	spin_lock_init(&space->lock);
 	INIT_LIST_HEAD(&space->holders);
 	mlkd_wired_setup(&space->wired);
-	mlkd_owners_setup(&space->owners);
-	mt_init(&space->ranges);
-	mt_init(&space->range_flags);
+	mlkd_attrs_setup(&space->attrs);
+	raw_spin_lock_init(&space->moves_lock);
+	INIT_LIST_HEAD(&space->moves);
 	mlkd_pins_setup(&space->pins, mm);
 	mlkd_heal_setup(&space->heal);
 	return space;
@@ -222,8 +220,8 @@ void mlkd_space_release(struct mlkd_space *space)
 {
 	struct mm_struct *mm = space->mm;
 
-	if (space->mode.state == MEMLOCKD_STATE_UNLOCKED &&
-	    mlkd_ranges_empty(space)) {
+	if (space->promised.state == MEMLOCKD_STATE_UNLOCKED &&
+	    !mlkd_attr_any(&space->attrs, 0, ULONG_MAX, MLKD_BY_RANGE)) {
 		end_space(space, true);
 	} else {
 		mlkd_space_set_idle(space);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Raising, lowering and undoing locks.
+ * Requests to lock and to unlock.
  */
 #ifndef _MEMLOCKD_LOCK_H
 #define _MEMLOCKD_LOCK_H
@@ -16,6 +16,10 @@ int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 	      struct mlkd_limit *limit);
 int mlkd_lower(struct mlkd_space *space, struct mlkd_mode mode);
 void mlkd_unlock(struct mlkd_space *space);
-int mlkd_note_locked(struct mlkd_space *space);
+
+int mlkd_lock_range(struct mlkd_space *space, struct task_struct *task, u32 state,
+		    unsigned long start, unsigned long end,
+		    struct mlkd_limit *limit);
+int mlkd_unlock_range(struct mlkd_space *space, unsigned long start, unsigned long end);
 
 #endif /* _MEMLOCKD_LOCK_H */

@@ -202,6 +202,14 @@ struct mlkd_want mlkd_want(struct vm_area_struct *vma, struct mlkd_mode mode)
 	return want;
 }
 
+/* Does @mode pin what is mapped later? */
+bool mlkd_mode_pins_future(struct mlkd_mode mode)
+{
+	return mode.state != MEMLOCKD_STATE_UNLOCKED &&
+	       (mode.flags & MEMLOCKD_FUTURE) &&
+	       !(mode.flags & MEMLOCKD_MOVABLE);
+}
+
 /* May @vma be VM_LOCKED? */
 bool mlkd_vma_lockable(struct vm_area_struct *vma)
 {

@@ -239,26 +239,26 @@ static int make_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 
 	/* What is to be pinned: once more from here. */
 	*next = want.pinned ? start : start + (ret << PAGE_SHIFT);
-	if (walk->locked && walk->mode.state == MEMLOCKD_STATE_SUPERLOCKED &&
+	if (walk->locked && walk->state == MEMLOCKD_STATE_SUPERLOCKED &&
 	    mlkd_vma_writeback(vma))
 		mlkd_shared_make_writable(vma, start, *next, walk->pages);
 	return 0;
 }
 
-/* A step that gives @vma what @want says. */
+/* A step that gives @vma what @want says, which is so up to @limit. */
 static int give(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		struct mlkd_want want, unsigned long start, unsigned long end,
-		unsigned long *next)
+		unsigned long limit, unsigned long *next)
 {
-	unsigned long file_end = mlkd_vma_file_end(vma), limit;
+	unsigned long file_end = mlkd_vma_file_end(vma);
 	bool armed = userfaultfd_armed(vma);
 	long nr;
 
 	if (!want.present || start >= file_end) {
-		*next = vma->vm_end;
+		*next = limit;
 		return 0;
 	}
-	limit = min3(vma->vm_end - 1, file_end - 1, walk->end - 1) + 1;
+	limit = min3(limit - 1, file_end - 1, walk->end - 1) + 1;
 	end = min(end, limit);
 
 	if (want.fault) {
@@ -293,19 +293,40 @@ static int give(struct mlkd_walk *walk, struct vm_area_struct *vma,
 
 	/* It is its monitor that makes it present, and we do not wait for that. */
 	if (armed) {
-		*next = want.pinned ? start + PAGE_SIZE : vma->vm_end;
+		*next = want.pinned ? start + PAGE_SIZE : limit;
 		return 0;
 	}
 
 	return make_present(walk, vma, want, start, end, next);
 }
 
-/* Gives a part of a mapping what walk->mode asks for. */
-int mlkd_populate_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
-			 unsigned long start, unsigned long end,
-			 unsigned long *next)
+/*
+ * What the part of @vma that begins at @start is to have; *@end is made smaller, to
+ * where the part ends, and *@limit likewise.
+ */
+static struct mlkd_want look_up(struct mlkd_walk *walk, struct vm_area_struct *vma,
+				unsigned long start, unsigned long *end,
+				unsigned long *limit)
 {
-	return give(walk, vma, mlkd_want(vma, walk->mode), start, end, next);
+	struct mlkd_space *space = walk->space;
+	u32 attr;
+
+	*limit = vma->vm_end;
+	attr = mlkd_attr_get(&space->attrs, start, limit);
+	*end = min(*end, *limit);
+	walk->state = mlkd_attr_mode(attr, mlkd_space_in_force(space)).state;
+	return mlkd_space_want(space, vma, attr);
+}
+
+/* Gives a part of a mapping what it is to have. */
+int mlkd_populate_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
+		       unsigned long start, unsigned long end,
+		       unsigned long *next)
+{
+	unsigned long limit;
+	struct mlkd_want want = look_up(walk, vma, start, &end, &limit);
+
+	return give(walk, vma, want, start, end, limit, next);
 }
 
 /*
@@ -317,28 +338,24 @@ static int future_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		       unsigned long *next)
 {
 	struct mlkd_space *space = walk->space;
-	unsigned long gap, gap_end;
+	unsigned long gap, gap_end, limit;
 	struct mlkd_want want;
 
-	walk->mode = space->future_mode;
-	want = mlkd_want(vma, walk->mode);
-	/* Older than a lock with FUTURE alone: not for us. */
-	if (want.locked && !(vma->vm_flags & VM_LOCKED))
-		want.pinned = false;
+	want = look_up(walk, vma, start, &end, &limit);
 	if (!want.pinned || fatal_signal_pending(current)) {
-		*next = vma->vm_end;
+		*next = limit;
 		return 0;
 	}
 	/* mprotect() gives write permission back, but not to its page tables. */
 	if (is_vm_hugetlb_page(vma) || walk->room < MLKD_CHUNK_PAGES)
-		return give(walk, vma, want, start, end, next);
+		return give(walk, vma, want, start, end, limit, next);
 
 	gap = mlkd_pins_next_gap(&space->pins, start, end, &gap_end);
 	if (gap >= end) {
 		*next = end;
 		return 0;
 	}
-	return give(walk, vma, want, gap, gap_end, next);
+	return give(walk, vma, want, gap, gap_end, limit, next);
 }
 
 /**
@@ -347,8 +364,8 @@ static int future_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
  * @start: first address
  * @end: address behind the last; 0 for all there is
  *
- * Works by @space->future_mode, looked at with mmap_lock held, so that it leaves
- * nothing behind an unlock.  Whatever it cannot pin has what LOCKED promises.
+ * Works by @space->in_force and the attributes, looked at with mmap_lock held, so that
+ * it leaves nothing behind an unlock.  Whatever it cannot pin has what LOCKED promises.
  */
 void mlkd_populate_future(struct mlkd_space *space, unsigned long start,
 			  unsigned long end)
@@ -380,7 +397,7 @@ static int writable_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	*next = vma->vm_end;
 	if ((vma->vm_flags & (VM_WRITE | VM_LOCKED)) != (VM_WRITE | VM_LOCKED) ||
 	    userfaultfd_armed(vma) || start >= file_end ||
-	    walk->space->future_mode.state != MEMLOCKD_STATE_SUPERLOCKED)
+	    mlkd_space_in_force(walk->space).state != MEMLOCKD_STATE_SUPERLOCKED)
 		return 0;
 	end = min(end, file_end);
 	*next = end;

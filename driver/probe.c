@@ -41,7 +41,6 @@
 #include "task_call.h"
 #include "compat.h"
 #include "probe.h"
-#include "lock.h"
 #include "populate.h"
 #include "target_calls.h"
 #include "scan.h"
@@ -91,19 +90,17 @@ void mlkd_probes_setup(struct mlkd_space *space)
 /* Which part of the address space is new. */
 static void new_range(struct mlkd_call *call, unsigned long *start, unsigned long *end)
 {
-	struct pt_regs *regs = task_pt_regs(current);
 	struct mlkd_pins *pins = &call->space->pins;
-	unsigned long args[6], ret;
-	int nr = syscall_get_nr(current, regs);
+	unsigned long *args = call->args;
+	unsigned long ret;
 
 	*start = call->start;
 	*end = call->end;
 	if (mlkd_compat_syscall())
 		return;		/* other numbers: all of the mapping */
 
-	syscall_get_arguments(current, regs, args);
-	ret = syscall_get_return_value(current, regs);
-	switch (nr) {
+	ret = syscall_get_return_value(current, task_pt_regs(current));
+	switch (call->nr) {
 	case __NR_mmap:
 		*start = ret;
 		/* A huge page may be more than was asked for. */
@@ -142,14 +139,27 @@ static void do_again(struct pt_regs *regs)
 #endif
 }
 
+/* current has called mremap(2). */
+static void run_mremap(struct mlkd_call *call)
+{
+	struct pt_regs *regs = task_pt_regs(current);
+	struct mlkd_space *space = call->space;
+	unsigned long start = syscall_get_return_value(current, regs);
+	bool failed = syscall_get_error(current, regs);
+
+	mlkd_target_moved(space, call->args, start, failed);
+	if (!failed)
+		mlkd_populate_future(space, start, start + PAGE_ALIGN(call->args[2]));
+}
+
 /* In current, which has made a system call, and is done with it. */
 static void run_call(struct mlkd_call *call)
 {
 	struct pt_regs *regs = task_pt_regs(current);
 	struct mlkd_space *space = call->space;
-	unsigned long args[6], start, end;
+	unsigned long start, end;
 
-	if (call->event == MLKD_SOFT_DIRTY) {
+	if (call->event == MLKD_CALL_SOFT_DIRTY) {
 		if (mmget_not_zero(space->mm)) {
 			mlkd_populate_writable(space);
 			mmput(space->mm);
@@ -158,31 +168,26 @@ static void run_call(struct mlkd_call *call)
 	}
 	/* It may have left that address space by execve() or exit(). */
 	if (current->mm != space->mm)
-		return;
+		goto out;
 
 	switch (call->event) {
-	case MLKD_MAPPED:
+	case MLKD_CALL_MMAP:
 		new_range(call, &start, &end);
 		if (start < end || !end)
 			mlkd_populate_future(space, start, end);
 		break;
-	case MLKD_MREMAP:
-		if (syscall_get_error(current, regs))
-			break;
-		syscall_get_arguments(current, regs, args);
-		start = syscall_get_return_value(current, regs);
-		end = start + PAGE_ALIGN(args[2]);
-		mlkd_retain_moved(space, call->owner, start, end - start);
-		if (READ_ONCE(space->future_mode.state) != MEMLOCKD_STATE_UNLOCKED)
-			mlkd_populate_future(space, start, end);
+	case MLKD_CALL_MREMAP:
+		run_mremap(call);
 		break;
 	default:
-		syscall_get_arguments(current, regs, args);
-		if (mlkd_retain(space, call->event, args[0], args[1],
-				syscall_get_error(current, regs)))
+		if (mlkd_target_called(space, call->event, call->args, call->locked_vm,
+				       syscall_get_error(current, regs)))
 			do_again(regs);
 		break;
 	}
+out:
+	if (call->event == MLKD_CALL_MREMAP)
+		mlkd_space_move_end(space, &call->move);
 }
 
 /* Is there a way back to user space for current, with user registers? */
@@ -194,7 +199,7 @@ static bool returns_to_user(void)
 static bool queue_call(struct mlkd_space *space, enum mlkd_event event,
 		       unsigned long start, unsigned long end)
 {
-	unsigned long args[6];
+	struct pt_regs *regs = task_pt_regs(current);
 	struct mlkd_call *call;
 
 	if (!returns_to_user())
@@ -208,11 +213,12 @@ static bool queue_call(struct mlkd_space *space, enum mlkd_event event,
 	}
 	call->space = space;
 	call->event = event;
-	if (event == MLKD_MREMAP) {
-		syscall_get_arguments(current, task_pt_regs(current), args);
-		call->owner = mlkd_owners_peek(&space->owners,
-					       untagged_addr(args[0]));
-	}
+	/* A signal handler may be in these registers when the call is done. */
+	call->nr = syscall_get_nr(current, regs);
+	syscall_get_arguments(current, regs, call->args);
+	call->locked_vm = READ_ONCE(space->mm->locked_vm);
+	if (event == MLKD_CALL_MREMAP)
+		mlkd_space_move_begin(space, &call->move);
 	call->start = start;
 	call->end = end;
 	mlkd_call_queue(call);
@@ -230,9 +236,9 @@ static void mapped(struct mm_struct *mm, unsigned long start, unsigned long end)
 	if (space)
 		WRITE_ONCE(space->wired.stale, true);
 	if (!space || !READ_ONCE(space->armed) ||
-	    READ_ONCE(space->future_mode.state) == MEMLOCKD_STATE_UNLOCKED)
+	    !mlkd_mode_pins_future(mlkd_space_in_force(space)))
 		return;
-	if (!queue_call(space, MLKD_MAPPED, start, end))
+	if (!queue_call(space, MLKD_CALL_MMAP, start, end))
 		pin_later(space);
 }
 
@@ -242,9 +248,9 @@ static void mapped(struct mm_struct *mm, unsigned long start, unsigned long end)
  */
 void mlkd_probe_soft_dirty(struct mlkd_space *space)
 {
-	if (READ_ONCE(space->future_mode.state) != MEMLOCKD_STATE_SUPERLOCKED)
+	if (mlkd_space_in_force(space).state != MEMLOCKD_STATE_SUPERLOCKED)
 		return;
-	if (!queue_call(space, MLKD_SOFT_DIRTY, 0, 0)) {
+	if (!queue_call(space, MLKD_CALL_SOFT_DIRTY, 0, 0)) {
 		set_bit(MLKD_SPACE_SOFT_DIRTY, &space->flags);
 		pin_later(space);
 	}
@@ -306,7 +312,7 @@ static int on_syscall(struct kprobe *kprobe, struct pt_regs *regs)
 	if (!space || !READ_ONCE(space->armed))
 		return 0;
 	/* The worker may be there before mremap() has moved anything; then SYNC is left. */
-	if (!queue_call(space, probe->event, 0, 0) && probe->event == MLKD_MREMAP)
+	if (!queue_call(space, probe->event, 0, 0) && probe->event == MLKD_CALL_MREMAP)
 		pin_later(space);
 	return 0;
 }
@@ -321,39 +327,31 @@ NOKPROBE_SYMBOL(on_perf_event_mmap);
 	}
 
 static struct probe probes[] = {
-	PROBE("perf_event_mmap", on_perf_event_mmap, MLKD_MAPPED),
+	PROBE("perf_event_mmap", on_perf_event_mmap, MLKD_CALL_MMAP),
 #ifndef CONFIG_X86_64
-	PROBE("vm_stat_account", on_vm_stat_account, MLKD_MAPPED),
+	PROBE("vm_stat_account", on_vm_stat_account, MLKD_CALL_MMAP),
 #endif
 #ifdef CONFIG_NUMA_BALANCING
 	PROBE("wake_up_new_task", on_wake_up_new_task, 0),
 #endif
 	/* The wrappers: what is behind them has no symbol. */
 #ifdef CONFIG_X86_64
-	PROBE("__x64_sys_mlock", on_syscall, MLKD_MLOCK),
-	PROBE("__x64_sys_mlock2", on_syscall, MLKD_MLOCK),
-	PROBE("__x64_sys_munlock", on_syscall, MLKD_MUNLOCK),
-	PROBE("__x64_sys_mlockall", on_syscall, MLKD_MLOCKALL),
-	PROBE("__x64_sys_munlockall", on_syscall, MLKD_MUNLOCKALL),
-	PROBE("__x64_sys_mremap", on_syscall, MLKD_MREMAP),
+	PROBE("__x64_sys_mlock", on_syscall, MLKD_CALL_MLOCK),
+	PROBE("__x64_sys_mlock2", on_syscall, MLKD_CALL_MLOCK),
+	PROBE("__x64_sys_munlock", on_syscall, MLKD_CALL_MUNLOCK),
+	PROBE("__x64_sys_mlockall", on_syscall, MLKD_CALL_MLOCKALL),
+	PROBE("__x64_sys_munlockall", on_syscall, MLKD_CALL_MUNLOCKALL),
+	PROBE("__x64_sys_mremap", on_syscall, MLKD_CALL_MREMAP),
 #endif
 #ifdef CONFIG_IA32_EMULATION
-	PROBE("__ia32_sys_mlock", on_syscall, MLKD_MLOCK),
-	PROBE("__ia32_sys_mlock2", on_syscall, MLKD_MLOCK),
-	PROBE("__ia32_sys_munlock", on_syscall, MLKD_MUNLOCK),
-	PROBE("__ia32_sys_mlockall", on_syscall, MLKD_MLOCKALL),
-	PROBE("__ia32_sys_munlockall", on_syscall, MLKD_MUNLOCKALL),
-	PROBE("__ia32_sys_mremap", on_syscall, MLKD_MREMAP),
+	PROBE("__ia32_sys_mlock", on_syscall, MLKD_CALL_MLOCK),
+	PROBE("__ia32_sys_mlock2", on_syscall, MLKD_CALL_MLOCK),
+	PROBE("__ia32_sys_munlock", on_syscall, MLKD_CALL_MUNLOCK),
+	PROBE("__ia32_sys_mlockall", on_syscall, MLKD_CALL_MLOCKALL),
+	PROBE("__ia32_sys_munlockall", on_syscall, MLKD_CALL_MUNLOCKALL),
+	PROBE("__ia32_sys_mremap", on_syscall, MLKD_CALL_MREMAP),
 #endif
 };
-
-/* Does @mode pin what is mapped later? */
-bool mlkd_future_wanted(struct mlkd_mode mode)
-{
-	return mode.state != MEMLOCKD_STATE_UNLOCKED &&
-	       (mode.flags & MEMLOCKD_FUTURE) &&
-	       !(mode.flags & MEMLOCKD_MOVABLE);
-}
 
 static void reset(struct kprobe *kprobe)
 {

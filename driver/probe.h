@@ -5,15 +5,12 @@
 #ifndef _MEMLOCKD_PROBE_H
 #define _MEMLOCKD_PROBE_H
 
-#include "policy.h"
-
 struct mlkd_space;
 
 int mlkd_probes_init(void);
 void mlkd_probes_exit(void);
 void mlkd_probes_setup(struct mlkd_space *space);
 
-bool mlkd_future_wanted(struct mlkd_mode mode);
 int mlkd_probes_arm(struct mlkd_space *space);
 void mlkd_probes_disarm(struct mlkd_space *space);
 void mlkd_probe_soft_dirty(struct mlkd_space *space);

@@ -43,14 +43,97 @@ unsigned int mlkd_spaces_count(void)
 	return READ_ONCE(nr_spaces);
 }
 
-struct mlkd_mode mlkd_space_mode(struct mlkd_space *space)
+struct mlkd_mode mlkd_space_promised(struct mlkd_space *space)
 {
 	struct mlkd_mode mode;
 
 	spin_lock(&space->lock);
-	mode = space->mode;
+	mode = space->promised;
 	spin_unlock(&space->lock);
 	return mode;
+}
+
+/**
+ * mlkd_space_mode_of - what is asked for of all of a mapping
+ * @space: the space; mmap_lock is held
+ * @vma: the mapping
+ * @whole: what the locks of the whole address space ask for
+ *
+ * Return: of its parts' modes, the one with the least state.
+ */
+struct mlkd_mode mlkd_space_mode_of(struct mlkd_space *space, struct vm_area_struct *vma,
+				    struct mlkd_mode whole)
+{
+	unsigned long addr = vma->vm_start, end = vma->vm_end;
+	u32 attr = mlkd_attr_get(&space->attrs, addr, &end);
+	struct mlkd_mode mode = mlkd_attr_mode(attr, whole), least = mode;
+
+	while (end < vma->vm_end && least.state != MEMLOCKD_STATE_UNLOCKED) {
+		addr = end;
+		end = vma->vm_end;
+		attr = mlkd_attr_get(&space->attrs, addr, &end);
+		mode = mlkd_attr_mode(attr, whole);
+		if (mode.state < least.state)
+			least = mode;
+	}
+	return least;
+}
+
+/**
+ * mlkd_space_want - what a part of a mapping is to have now
+ * @space: the space; mmap_lock is held
+ * @vma: the mapping
+ * @attr: the attribute of the part
+ *
+ * A mapping that is to be VM_LOCKED and is not is left alone: it is older than a lock
+ * of the future alone, or the process has taken it from us.  Where a range covers a
+ * part of a mapping, nothing but pins can hold that.
+ */
+struct mlkd_want mlkd_space_want(struct mlkd_space *space, struct vm_area_struct *vma,
+				 u32 attr)
+{
+	struct mlkd_want want;
+
+	want = mlkd_want(vma, mlkd_attr_mode(attr, mlkd_space_in_force(space)));
+	if (want.locked && !(vma->vm_flags & VM_LOCKED) && !(attr & MLKD_BY_RANGE))
+		want = (struct mlkd_want){};
+	return want;
+}
+
+/* Called from a probe: current is about to move memory. */
+void mlkd_space_move_begin(struct mlkd_space *space, struct mlkd_move *move)
+{
+	unsigned long flags;
+
+	move->task = current;
+	raw_spin_lock_irqsave(&space->moves_lock, flags);
+	list_add(&move->node, &space->moves);
+	raw_spin_unlock_irqrestore(&space->moves_lock, flags);
+}
+
+void mlkd_space_move_end(struct mlkd_space *space, struct mlkd_move *move)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&space->moves_lock, flags);
+	list_del(&move->node);
+	raw_spin_unlock_irqrestore(&space->moves_lock, flags);
+}
+
+/* Is current between the two? */
+bool mlkd_space_moving(struct mlkd_space *space)
+{
+	struct mlkd_move *move;
+	bool moving = false;
+	unsigned long flags;
+
+	if (list_empty_careful(&space->moves))
+		return false;
+	raw_spin_lock_irqsave(&space->moves_lock, flags);
+	list_for_each_entry(move, &space->moves, node)
+		moving |= move->task == current;
+	raw_spin_unlock_irqrestore(&space->moves_lock, flags);
+	return moving;
 }
 
 static struct mlkd_space *lookup(struct mm_struct *mm)
@@ -69,9 +152,7 @@ void mlkd_space_put(struct mlkd_space *space)
 	if (!refcount_dec_and_test(&space->ref))
 		return;
 	mlkd_pins_destroy(&space->pins);
-	mlkd_owners_clear(&space->owners);
-	mtree_destroy(&space->ranges);
-	mtree_destroy(&space->range_flags);
+	mlkd_attrs_destroy(&space->attrs);
 	mmdrop(space->mm);
 	kfree_rcu(space, rcu);
 	module_put(THIS_MODULE);

@@ -7,9 +7,8 @@
 
 #include <linux/task_work.h>
 
+#include "space.h"
 #include "target_calls.h"
-
-struct mlkd_space;
 
 /**
  * struct mlkd_call - a system call that concerns a lock
@@ -18,7 +17,10 @@ struct mlkd_space;
  * @next: in the list of free ones
  * @space: the space, with a reference
  * @event: what has happened
- * @owner: of what it is about to move
+ * @nr: number of the system call that current was in
+ * @args: its arguments
+ * @locked_vm: of the address space then, in pages
+ * @move: in the list of its space, if @event is MLKD_CALL_MREMAP
  * @start: of the mapping, as it was merged; 0 if unknown
  * @end: likewise; 0 for all there is
  */
@@ -31,7 +33,10 @@ struct mlkd_call {
 	struct mlkd_call *next;
 	struct mlkd_space *space;
 	enum mlkd_event event;
-	void *owner;
+	int nr;
+	unsigned long args[6];
+	unsigned long locked_vm;
+	struct mlkd_move move;
 	unsigned long start;
 	unsigned long end;
 };

@@ -7,8 +7,6 @@
 
 #include <linux/mm_types.h>
 
-#include "policy.h"
-
 struct mlkd_crew;
 struct mlkd_space;
 
@@ -23,8 +21,7 @@ struct mlkd_space;
  * @task: the process; the walk stops when that ends, or @caller is killed.
  *	NULL for a walk that goes on, whatever happens
  * @caller: who asked for the walk, which a worker may do
- * @mode: what the walk works towards
- * @request: for a walk that undoes: the request to undo
+ * @state: &enum memlockd_state that the part at hand is to have
  * @locked: mmap_lock is held for reading
  * @pages: room for @room page pointers
  * @room: MLKD_CHUNK_PAGES; may be less where only what is to be pinned is walked
@@ -40,8 +37,7 @@ struct mlkd_walk {
 	unsigned long end;
 	struct task_struct *task;
 	struct task_struct *caller;
-	struct mlkd_mode mode;
-	unsigned long request;
+	u32 state;
 	int locked;
 	struct page **pages;
 	unsigned long room;
