@@ -215,6 +215,7 @@ static int do_sync(struct mlkd_client *client, union ioctl_args *args)
 	struct mlkd_target target;
 	struct mlkd_space *space;
 	unsigned long locked, pinned;
+	bool bypass;
 	int err;
 
 	if (sync->flags)
@@ -234,10 +235,11 @@ static int do_sync(struct mlkd_client *client, union ioctl_args *args)
 	err = 0;
 	locked = READ_ONCE(space->mm->locked_vm);
 	pinned = atomic_long_read(&space->pins.nr_pages);
+	/* A bypass goes on for a caller who could ask for it, and for nobody else. */
+	bypass = mlkd_holders_bypass(space) && capable(CAP_IPC_LOCK);
 	if (space->mode.flags & MEMLOCKD_CURRENT)
-		err = mlkd_lock(space, target.task, space->mode,
-				mlkd_holders_bypass(space), space->stack_reserve,
-				&limit);
+		err = mlkd_lock(space, target.task, space->mode, bypass,
+				space->stack_reserve, &limit);
 	else
 		mlkd_populate_future(space, 0, 0);
 	if (err)

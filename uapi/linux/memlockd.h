@@ -171,7 +171,8 @@ enum memlockd_target_type {
  * @MEMLOCKD_BYPASS: the target's RLIMIT_MEMLOCK is not applied to this call; needs
  *	CAP_IPC_LOCK in the initial user namespace.  With MEMLOCKD_FUTURE the limit
  *	must allow what is locked then all the same (MEMLOCKD_LIMIT_FUTURE): raise
- *	it with prlimit(2) first.
+ *	it with prlimit(2) first.  A MEMLOCKD_IOC_SYNC of such a lock is not held to
+ *	the limit either, if its caller has CAP_IPC_LOCK as well.
  */
 enum memlockd_lock_flags {
 	MEMLOCKD_CURRENT = 1 << 0,
