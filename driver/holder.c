@@ -264,6 +264,19 @@ void mlkd_holders_status(struct mlkd_space *space,
 	spin_unlock(&holders_lock);
 }
 
+/* Is it a process of the caller's user? */
+static bool of_user(struct pid *pid)
+{
+	struct task_struct *task;
+	bool ret;
+
+	rcu_read_lock();
+	task = pid_task(pid, PIDTYPE_TGID);
+	ret = task && uid_eq(task_uid(task), current_uid());
+	rcu_read_unlock();
+	return ret;
+}
+
 /**
  * mlkd_holders_next - report the next holder
  * @id: number to begin at; set to that of @row
@@ -273,7 +286,7 @@ void mlkd_holders_status(struct mlkd_space *space,
  */
 bool mlkd_holders_next(unsigned long *id, struct memlockd_holder *row)
 {
-	bool all_users = capable(CAP_IPC_LOCK);
+	bool all_users = capable(CAP_IPC_LOCK) || capable(CAP_SYS_PTRACE);
 	bool all_pids = task_active_pid_ns(current) == &init_pid_ns;
 	struct mlkd_holder *holder;
 	bool found = false;
@@ -284,7 +297,8 @@ bool mlkd_holders_next(unsigned long *id, struct memlockd_holder *row)
 
 		/* One without a process has its memory shared by another. */
 		if (!holder->space || (!target && !all_pids) ||
-		    (!all_users && !uid_eq(holder->uid, current_uid())))
+		    (!all_users && !uid_eq(holder->uid, current_uid()) &&
+		     !of_user(holder->target)))
 			continue;
 		*row = (struct memlockd_holder) {
 			.id = holder->id,
