@@ -212,6 +212,15 @@ const char *memory_cgroup(const char *path);
 /* What an administrator can set of the driver, and what it counts. */
 #define KNOB(name)	"/proc/sys/vm/memlockd/" name
 
+/* A random number below @below; the seed is not 0. */
+static inline unsigned int draw(uint64_t *seed, unsigned int below)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return (*seed >> 32) % below;
+}
+
 /* Set the soft RLIMIT_MEMLOCK of a process. */
 void set_limit(pid_t pid, unsigned long bytes);
 

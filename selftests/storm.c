@@ -100,14 +100,6 @@ uint64_t seed_of(unsigned int who)
 }
 
 /* xorshift64 */
-unsigned int draw(uint64_t *seed, unsigned int below)
-{
-	*seed ^= *seed << 13;
-	*seed ^= *seed >> 7;
-	*seed ^= *seed << 17;
-	return (*seed >> 32) % below;
-}
-
 long board_setup(const char *seed_name, const char *seconds_name, long max)
 {
 	const char *seed = getenv(seed_name), *seconds = getenv(seconds_name);
