@@ -30,9 +30,6 @@
 #endif
 #define DONTNEED_LOCKED		24
 
-#define RW	(PROT_READ | PROT_WRITE)
-#define L	MEMLOCKD_STATE_LOCKED
-#define S	MEMLOCKD_STATE_SUPERLOCKED
 #define LEN	(64 * PAGE)
 #define IN_FILE	5			/* each byte of the files */
 #define THREADS	4

@@ -3,15 +3,11 @@
  * What a lock is of goes where the locked process moves its memory with mremap(2),
  * and ends where the process unmaps it; so an unlock finds all of it again.
  */
-#include <sched.h>
 #include <signal.h>
 
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
 
-#define RW	(PROT_READ | PROT_WRITE)
-#define L	MEMLOCKD_STATE_LOCKED
-#define S	MEMLOCKD_STATE_SUPERLOCKED
 #define LEN	(64 * PAGE)
 #define LARGE	(64 * MIB)
 #define PARTS	3
@@ -109,7 +105,7 @@ static void check_no_faults(struct __test_metadata *_metadata, FIXTURE_DATA(move
 	EXPECT_EQ(0, self->target.majflt);
 }
 
-static long do_resize(long addr, long len, long new_len)
+static long do_resize_in_place(long addr, long len, long new_len)
 {
 	void *at = mremap((void *)addr, len, new_len, 0);
 
@@ -225,7 +221,7 @@ TEST_F(moved, range_that_grows_in_place_leaves_nothing)
 
 	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, last, LEN, NULL));
 	ASSERT_EQ(0, target_call(&self->target, do_unmap, last + LEN, LEN, 0));
-	ASSERT_EQ(last, target_call(&self->target, do_resize, last, LEN, 2 * LEN));
+	ASSERT_EQ(last, target_call(&self->target, do_resize_in_place, last, LEN, 2 * LEN));
 	TH_LOG("VmLck %lu kB after it has grown", status_bytes(self->pid, "VmLck") / KIB);
 	EXPECT_EQ(vmas_locked(self->pid), status_bytes(self->pid, "VmLck"));
 	EXPECT_EQ(LEN, flagged(self->pid, "lo", last, last + LEN));
@@ -237,7 +233,7 @@ TEST_F(moved, range_that_grows_in_place_leaves_nothing)
 TEST_F(moved, range_that_shrinks_leaves_nothing)
 {
 	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, self->addr, LEN, NULL));
-	ASSERT_EQ(self->addr, target_call(&self->target, do_resize, self->addr, LEN, LEN / 2));
+	ASSERT_EQ(self->addr, target_call(&self->target, do_resize_in_place, self->addr, LEN, LEN / 2));
 	check(_metadata, self, LEN / 2, LEN / 2, LEN / 2);
 	EXPECT_EQ(0, unlock_range(self->fd, self->pid, self->addr, LEN / 2));
 	check_nothing_left(_metadata, self);
@@ -312,14 +308,6 @@ TEST_F(moved, own_mlock_of_a_part_survives_the_unlock_of_a_range)
 	check_nothing_left(_metadata, self);
 }
 
-static long do_map_at(long addr, long len, long prot)
-{
-	void *at = mmap((void *)addr, len, prot,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-
-	return at == MAP_FAILED ? -errno : (long)at;
-}
-
 static long do_lock_large(long fd, long pid, long addr)
 {
 	return lock_range(fd, pid, S, addr, LARGE, NULL);
@@ -334,7 +322,7 @@ TEST_F(moved, what_is_unmapped_while_a_range_is_locked_does_not_come_back)
 	struct memlockd_status status;
 	unsigned long addr, rss;
 	struct target client;
-	int tries, waits;
+	int tries;
 
 	for (tries = 0; tries < TRIES; tries++) {
 		addr = target_call(&self->target, do_map_small, LARGE, RW, MAP_PRIVATE);
@@ -344,9 +332,7 @@ TEST_F(moved, what_is_unmapped_while_a_range_is_locked_does_not_come_back)
 		target_start_with(&client, self->fd);
 		rss = status_bytes(self->pid, "VmRSS");
 		target_post(&client, do_lock_large, self->fd, self->pid, addr);
-		for (waits = 0; waits < 100000 &&
-		     status_bytes(self->pid, "VmRSS") < rss + LARGE / 16; waits++)
-			sched_yield();
+		wait_rss(self->pid, rss + LARGE / 16);
 		ASSERT_EQ(0, target_call(&self->target, do_unmap, addr, LEN, 0));
 		target_stop(&client);
 		ASSERT_EQ(0, status_pid(self->fd, self->pid, &status));
@@ -510,7 +496,7 @@ TEST_F(moved, own_mlock_grows_as_the_kernel_has_it)
 	ASSERT_EQ(0, target_call(&self->target, do_mlock, last, LEN, 0));
 	lock_whole(_metadata, self, variant);
 	ASSERT_EQ(0, target_call(&self->target, do_unmap, last + LEN, LEN, 0));
-	ASSERT_EQ(last, target_call(&self->target, do_resize, last, LEN, 2 * LEN));
+	ASSERT_EQ(last, target_call(&self->target, do_resize_in_place, last, LEN, 2 * LEN));
 	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
 	check(_metadata, self, 2 * LEN, 0, 0);
 	ASSERT_EQ(0, target_call(&self->target, do_munlock, last, 2 * LEN, 0));
@@ -523,7 +509,7 @@ TEST_F(moved, what_only_we_lock_grows_and_leaves_nothing)
 
 	lock_whole(_metadata, self, variant);
 	ASSERT_EQ(0, target_call(&self->target, do_unmap, last + LEN, LEN, 0));
-	ASSERT_EQ(last, target_call(&self->target, do_resize, last, LEN, 2 * LEN));
+	ASSERT_EQ(last, target_call(&self->target, do_resize_in_place, last, LEN, 2 * LEN));
 	check_no_faults(_metadata, self, last, 2 * LEN);
 	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
 	check_nothing_left(_metadata, self);
@@ -594,7 +580,7 @@ static void check_grows_on_fault(struct __test_metadata *_metadata, FIXTURE_DATA
 	unsigned long last = self->addr + 2 * LEN;
 
 	ASSERT_EQ(0, target_call(&self->target, do_unmap, last + LEN, LEN, 0));
-	ASSERT_EQ(last, target_call(&self->target, do_resize, last, LEN, 2 * LEN));
+	ASSERT_EQ(last, target_call(&self->target, do_resize_in_place, last, LEN, 2 * LEN));
 	TH_LOG("%lu kB of %lu kB present", present_bytes(self->pid, last + LEN, last + 2 * LEN) /
 	       KIB, LEN / KIB);
 	EXPECT_EQ(0, present_bytes(self->pid, last + LEN, last + 2 * LEN));

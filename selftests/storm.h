@@ -8,10 +8,6 @@
 
 #include "memlockd_test.h"
 
-#define RW		(PROT_READ | PROT_WRITE)
-#define L		MEMLOCKD_STATE_LOCKED
-#define S		MEMLOCKD_STATE_SUPERLOCKED
-
 #define PIDS		4		/* at most so many processes are locked */
 #define ERRNOS		134
 #define FAULTS		8

@@ -7,7 +7,6 @@
 
 #include "memlockd_test.h"
 
-#define RW		(PROT_READ | PROT_WRITE)
 #define CHILDREN	3		/* that each target has in the fork storm */
 
 #define VM(name)	"/proc/sys/vm/" name

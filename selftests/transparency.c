@@ -23,7 +23,6 @@
 #define PR_GET_MEMORY_MERGE	68
 #endif
 
-#define RW	(PROT_READ | PROT_WRITE)
 #define LINE	64			/* whatever is written fills lines of the cache */
 
 struct worlds *worlds;

@@ -14,9 +14,6 @@
 #include "kselftest_harness.h"
 #include "transparency.h"
 
-#define L	MEMLOCKD_STATE_LOCKED
-#define S	MEMLOCKD_STATE_SUPERLOCKED
-
 #define STEPS	250
 #define LAST	6			/* steps that are printed with a difference */
 
