@@ -478,7 +478,7 @@ struct worker {
 	long stale;
 };
 
-/* An allocator's: what it gives back and gets again is taken to be zero, whatever the call said. */
+/* As an allocator does: what it gets again is taken to be zero, whatever the call said. */
 static void *give_back_and_get_again(void *arg)
 {
 	struct worker *worker = arg;

@@ -233,7 +233,8 @@ TEST_F(moved, range_that_grows_in_place_leaves_nothing)
 TEST_F(moved, range_that_shrinks_leaves_nothing)
 {
 	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, self->addr, LEN, NULL));
-	ASSERT_EQ(self->addr, target_call(&self->target, do_resize_in_place, self->addr, LEN, LEN / 2));
+	ASSERT_EQ(self->addr, target_call(&self->target, do_resize_in_place, self->addr, LEN,
+					  LEN / 2));
 	check(_metadata, self, LEN / 2, LEN / 2, LEN / 2);
 	EXPECT_EQ(0, unlock_range(self->fd, self->pid, self->addr, LEN / 2));
 	check_nothing_left(_metadata, self);

@@ -255,47 +255,47 @@ static long call(const struct step *step, uint64_t *second)
 	unsigned long addr = step->addr, len = step->len;
 
 	switch (step->what) {
-	case MAP:
+	case CALL_MAP:
 		return map(step);
-	case UNMAP:
+	case CALL_UNMAP:
 		return result_of(syscall(SYS_munmap, addr, len));
-	case PROTECT:
+	case CALL_PROTECT:
 		return result_of(syscall(SYS_mprotect, addr, len, step->arg));
-	case MOVE:
+	case CALL_MOVE:
 		return result_of(syscall(SYS_mremap, addr, len, step->arg, step->flags, step->to));
-	case ADVISE:
+	case CALL_ADVISE:
 		return result_of(syscall(SYS_madvise, addr, len, step->arg));
-	case FREE:
+	case CALL_FREE:
 		return free_lazily(step);
-	case SYNC:
+	case CALL_SYNC:
 		return result_of(syscall(SYS_msync, addr, len, step->flags));
-	case MLOCK:
+	case CALL_MLOCK:
 		return result_of(syscall(SYS_mlock2, addr, len, step->flags));
-	case MUNLOCK:
+	case CALL_MUNLOCK:
 		return result_of(syscall(SYS_munlock, addr, len));
-	case MLOCKALL:
+	case CALL_MLOCKALL:
 		return result_of(step->flags ? syscall(SYS_mlockall, step->flags) :
 					       syscall(SYS_munlockall));
-	case SET_BRK:
+	case CALL_SET_BRK:
 		return syscall(SYS_brk, heap + len);
-	case REMAP_PAGES:
+	case CALL_REMAP_PAGES:
 		return result_of(syscall(SYS_remap_file_pages, addr, len, 0, step->to / PAGE, 0));
-	case SHMAT:
+	case CALL_SHMAT:
 		return attach(step);
-	case SHMDT:
+	case CALL_SHMDT:
 		return result_of(shmdt((void *)addr));
-	case MERGE:
+	case CALL_MERGE:
 		*second = result_of(prctl(PR_GET_MEMORY_MERGE, 0, 0, 0, 0));
 		return result_of(prctl(PR_SET_MEMORY_MERGE, step->arg, 0, 0, 0));
-	case WRITE:
+	case CALL_WRITE:
 		return fill(step->arg ? heap + addr % (HEAP_PAGES * PAGE) : addr, len, step->to);
-	case TRUNCATE:
+	case CALL_TRUNCATE:
 		return result_of(ftruncate(files[step->arg], len));
-	case READ_FILE:
+	case CALL_READ_FILE:
 		return result_of(pread(files[PRIVATE_DISK], (void *)addr, len, step->to));
-	case FORK:
+	case CALL_FORK:
 		return fork_and_look(step, second);
-	case ANYWHERE:
+	case CALL_ANYWHERE:
 		return map_anywhere(step, second);
 	default:
 		return -ENOSYS;

@@ -42,7 +42,7 @@
  */
 static bool result_may_differ(const struct step *step)
 {
-	return step->what == ADVISE && step->arg == MADV_COLLAPSE;
+	return step->what == CALL_ADVISE && step->arg == MADV_COLLAPSE;
 }
 
 /* How many mappings there are between the two. */
@@ -70,7 +70,7 @@ static bool cut_differently(const struct step *step, pid_t one, pid_t other)
 {
 	unsigned long end = step->addr + step->len;
 
-	return (step->what == MOVE || step->what == REMAP_PAGES) &&
+	return (step->what == CALL_MOVE || step->what == CALL_REMAP_PAGES) &&
 	       (pieces(one, step->addr, end) > 1) != (pieces(other, step->addr, end) > 1);
 }
 
@@ -102,15 +102,16 @@ static const struct {
 	const char *name;
 	unsigned int weight;
 } whats[WHATS] = {
-	[MAP] = { "mmap", 10 }, [UNMAP] = { "munmap", 2 }, [PROTECT] = { "mprotect", 8 },
-	[MOVE] = { "mremap", 10 }, [ADVISE] = { "madvise", 36 },
-	[FREE] = { "madvise FREE", 3 }, [SYNC] = { "msync", 3 }, [MLOCK] = { "mlock2", 3 },
-	[MUNLOCK] = { "munlock", 3 }, [MLOCKALL] = { "mlockall", 1 }, [SET_BRK] = { "brk", 3 },
-	[REMAP_PAGES] = { "remap_file_pages", 1 }, [SHMAT] = { "shmat", 1 },
-	[SHMDT] = { "shmdt", 1 }, [MERGE] = { "prctl SET_MEMORY_MERGE", 1 },
-	[WRITE] = { "write to memory", 12 }, [TRUNCATE] = { "ftruncate", 1 },
-	[READ_FILE] = { "read into memory", 2 }, [FORK] = { "fork", 2 },
-	[ANYWHERE] = { "mmap anywhere", 2 },
+	[CALL_MAP] = { "mmap", 10 }, [CALL_UNMAP] = { "munmap", 2 },
+	[CALL_PROTECT] = { "mprotect", 8 }, [CALL_MOVE] = { "mremap", 10 },
+	[CALL_ADVISE] = { "madvise", 36 }, [CALL_FREE] = { "madvise FREE", 3 },
+	[CALL_SYNC] = { "msync", 3 }, [CALL_MLOCK] = { "mlock2", 3 },
+	[CALL_MUNLOCK] = { "munlock", 3 }, [CALL_MLOCKALL] = { "mlockall", 1 },
+	[CALL_SET_BRK] = { "brk", 3 }, [CALL_REMAP_PAGES] = { "remap_file_pages", 1 },
+	[CALL_SHMAT] = { "shmat", 1 }, [CALL_SHMDT] = { "shmdt", 1 },
+	[CALL_MERGE] = { "prctl SET_MEMORY_MERGE", 1 }, [CALL_WRITE] = { "write to memory", 12 },
+	[CALL_TRUNCATE] = { "ftruncate", 1 }, [CALL_READ_FILE] = { "read into memory", 2 },
+	[CALL_FORK] = { "fork", 2 }, [CALL_ANYWHERE] = { "mmap anywhere", 2 },
 };
 
 static enum what draw_what(uint64_t *seed)
@@ -226,69 +227,69 @@ static void draw_step(uint64_t *seed, struct step *step)
 	*step = (struct step){ .what = draw_what(seed) };
 	step->addr = draw_pages(seed, AREA_PAGES, &step->len);
 	switch (step->what) {
-	case MAP:
+	case CALL_MAP:
 		step->arg = draw(seed, 2) ? ANONYMOUS : draw(seed, SOURCES);
 		step->to = draw(seed, FILE_PAGES) * PAGE | prots[draw(seed, ARRAY_SIZE(prots))];
 		step->flags = extras[draw(seed, ARRAY_SIZE(extras))];
 		step->flags |= draw(seed, 8) ? MAP_FIXED : MAP_FIXED_NOREPLACE;
 		break;
-	case PROTECT:
+	case CALL_PROTECT:
 		step->arg = prots[draw(seed, ARRAY_SIZE(prots))];
 		break;
-	case MOVE:
+	case CALL_MOVE:
 		draw_move(seed, step);
 		break;
-	case ADVISE:
+	case CALL_ADVISE:
 		step->arg = advices[draw(seed, ARRAY_SIZE(advices))].value;
 		break;
-	case SYNC:
+	case CALL_SYNC:
 		step->flags = syncs[draw(seed, ARRAY_SIZE(syncs))];
 		break;
-	case MLOCK:
+	case CALL_MLOCK:
 		step->flags = draw(seed, 3) ? 0 : 1 + draw(seed, 2);
 		break;
-	case MLOCKALL:
+	case CALL_MLOCKALL:
 		step->flags = alls[draw(seed, ARRAY_SIZE(alls))];
 		break;
-	case SET_BRK:
+	case CALL_SET_BRK:
 		step->len = draw(seed, HEAP_PAGES + 1) * PAGE - draw(seed, 2) * 8;
 		if ((long)step->len < 0)
 			step->len = 0;
 		break;
-	case REMAP_PAGES:
-	case READ_FILE:
+	case CALL_REMAP_PAGES:
+	case CALL_READ_FILE:
 		step->to = draw(seed, FILE_PAGES) * PAGE;
 		break;
-	case SHMAT:
+	case CALL_SHMAT:
 		step->flags = draw(seed, 4) ? SHM_REMAP : 0;
 		break;
-	case MERGE:
+	case CALL_MERGE:
 		step->arg = draw(seed, 3);
 		break;
-	case WRITE:
+	case CALL_WRITE:
 		step->arg = !draw(seed, 6);	/* to the heap */
 		step->addr += draw(seed, 3) ? 0 : draw(seed, PAGE / 64) * 64;
 		step->len = draw(seed, 3) ? step->len : 64;
 		step->to = draw(seed, ~0U);
 		break;
-	case TRUNCATE:
+	case CALL_TRUNCATE:
 		step->arg = SHARED_DISK + draw(seed, 2);
 		step->len = draw(seed, FILE_PAGES + 1) * PAGE - draw(seed, 2) * 100;
 		if ((long)step->len < 0)
 			step->len = 0;
 		break;
-	case FORK:
+	case CALL_FORK:
 		step->len = step->len > 4 * PAGE ? 4 * PAGE : step->len;
 		break;
-	case ANYWHERE:
+	case CALL_ANYWHERE:
 		step->to = draw(seed, 16) * PAGE;
 		break;
 	default:
 		break;
 	}
 	/* Elsewhere it might hit what nobody compares. */
-	if ((step->what == ADVISE || step->what == SYNC || step->what == MLOCK ||
-	     step->what == PROTECT || step->what == MOVE) && !draw(seed, 8))
+	if ((step->what == CALL_ADVISE || step->what == CALL_SYNC || step->what == CALL_MLOCK ||
+	     step->what == CALL_PROTECT || step->what == CALL_MOVE) && !draw(seed, 8))
 		spoil(seed, step);
 }
 
@@ -317,7 +318,7 @@ static void print_step(unsigned int nr, const struct step *step)
 			snprintf(result[i], sizeof(result[i]), "%#lx", ret);
 	}
 	printf("# %u: %s %s of page %ld, %#lx bytes; to %#lx, argument %ld, flags %#lx: %s; %s\n",
-	       nr, whats[step->what].name, step->what == ADVISE ? advice_name(step->arg) : "",
+	       nr, whats[step->what].name, step->what == CALL_ADVISE ? advice_name(step->arg) : "",
 	       (long)(step->addr - AREA) / (long)PAGE, step->len, step->to, step->arg,
 	       step->flags, result[0], result[1]);
 }
@@ -481,7 +482,7 @@ static bool run(struct __test_metadata *_metadata, FIXTURE_DATA(transparency) *s
 		for (i = nr > LAST ? nr - LAST : 0; i < nr - 1; i++)
 			printf("# %u: %s %s of page %ld, %#lx bytes\n", i,
 			       whats[steps[i].what].name,
-			       steps[i].what == ADVISE ? advice_name(steps[i].arg) : "",
+			       steps[i].what == CALL_ADVISE ? advice_name(steps[i].arg) : "",
 			       (long)(steps[i].addr - AREA) / (long)PAGE, steps[i].len);
 		print_step(nr - 1, step);
 	}
