@@ -9,9 +9,6 @@
 #define CYCLES	100
 #define LEN	(64 * PAGE)
 
-#define L	MEMLOCKD_STATE_LOCKED
-#define S	MEMLOCKD_STATE_SUPERLOCKED
-
 /* The three states to be locked in. */
 static const struct mode {
 	const char *name;
@@ -286,13 +283,6 @@ TEST_F(own, mlock_from_before_survives_our_unlock)
 	EXPECT_EQ(0, status_bytes(pid, "VmLck"));
 }
 
-static long do_grow(long addr, long len, long new_len)
-{
-	void *at = mremap((void *)addr, len, new_len, MREMAP_MAYMOVE);
-
-	return at == MAP_FAILED ? -errno : (long)at;
-}
-
 TEST_F(own, lock_on_fault_from_before_survives_our_unlock)
 {
 	pid_t pid = self->target.pid;
@@ -306,7 +296,7 @@ TEST_F(own, lock_on_fault_from_before_survives_our_unlock)
 	ASSERT_EQ(0, unlock_pid(self->fd, pid));
 	EXPECT_EQ(LEN, status_bytes(pid, "VmLck"));
 	/* What grows it is still locked only when it is touched. */
-	addr = target_call(&self->target, do_grow, self->addr, LEN, 2 * LEN);
+	addr = target_call(&self->target, do_resize, self->addr, LEN, 2 * LEN);
 	ASSERT_LT(0, addr);
 	EXPECT_EQ(2 * LEN, status_bytes(pid, "VmLck"));
 	EXPECT_EQ(LEN, present_bytes(pid, addr, addr + 2 * LEN));

@@ -1,29 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A 32-bit client: superlocks itself and hands all that it got to abi_test. It is
- * free of the C library, so that a 64-bit machine's compiler can build it.
+ * A 32-bit client: superlocks itself and hands all that it got to abi_test.
  */
-#include <asm/unistd_32.h>
-
 #include "compat32.h"
+#include "syscall32.h"
 
 #define O_RDWR	2
 
 static struct compat32 result;
-
-static int call3(int nr, long a, long b, long c)
-{
-	int ret;
-
-	asm volatile("int $0x80" : "=a" (ret) : "a" (nr), "b" (a), "c" (b), "d" (c) : "memory");
-	return ret;
-}
-
-static void leave(int status)
-{
-	for (;;)
-		call3(__NR_exit, status, 0, 0);
-}
 
 void _start(void)
 {

@@ -11,9 +11,6 @@
 #include "kselftest_harness.h"
 #include "probe.h"
 
-#define L	MEMLOCKD_STATE_LOCKED
-#define S	MEMLOCKD_STATE_SUPERLOCKED
-
 FIXTURE(debug)
 {
 	struct counters start;

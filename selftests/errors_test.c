@@ -15,7 +15,6 @@
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
 
-#define NOBODY		65534
 #define NO_SUCH_CMD	_IO(MEMLOCKD_IOC_MAGIC, 0x7f)
 
 FIXTURE(errors)

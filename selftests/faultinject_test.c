@@ -16,8 +16,6 @@
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
 
-#define L		MEMLOCKD_STATE_LOCKED
-#define S		MEMLOCKD_STATE_SUPERLOCKED
 #define ALL_FLAGS	(CURRENT_FUTURE | MEMLOCKD_HEAL | MEMLOCKD_OWNED | MEMLOCKD_BYPASS)
 #define DEBUGFS		"/sys/kernel/debug/"
 #define LEN		(32 * PAGE)

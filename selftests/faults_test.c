@@ -51,23 +51,23 @@ static const struct {
 	const char *name;
 	bool written;
 } rows[ROWS] = {
-	[HEAP] = { "heap", true },
-	[THP_HEAP] = { "thp-heap", true },
-	[LIBRARY] = { "library-text", false },
-	[FILE_RO] = { "private-file-ro", false },
-	[FILE_RW] = { "private-file-rw", true },
-	[TMPFS] = { "tmpfs", true },
-	[SHARED_ANON] = { "shared-anon", true },
-	[MEMFD] = { "memfd", true },
-	[HUGETLB] = { "hugetlb", true },
-	[SHARED_RO] = { "shared-file-ro", false },
-	[SHARED_RW] = { "shared-file-rw", true },
-	[STACK] = { "stack", true },
-	[THREAD_STACK] = { "thread-stack", true },
-	[NEW_MMAP] = { "new-mmap", true },
-	[NEW_BRK] = { "new-brk", true },
-	[NEW_MREMAP] = { "new-mremap", true },
-	[NEW_MPROTECT] = { "new-mprotect", true },
+	[ROW_HEAP] = { "heap", true },
+	[ROW_THP_HEAP] = { "thp-heap", true },
+	[ROW_LIBRARY] = { "library-text", false },
+	[ROW_FILE_RO] = { "private-file-ro", false },
+	[ROW_FILE_RW] = { "private-file-rw", true },
+	[ROW_TMPFS] = { "tmpfs", true },
+	[ROW_SHARED_ANON] = { "shared-anon", true },
+	[ROW_MEMFD] = { "memfd", true },
+	[ROW_HUGETLB] = { "hugetlb", true },
+	[ROW_SHARED_RO] = { "shared-file-ro", false },
+	[ROW_SHARED_RW] = { "shared-file-rw", true },
+	[ROW_STACK] = { "stack", true },
+	[ROW_THREAD_STACK] = { "thread-stack", true },
+	[ROW_NEW_MMAP] = { "new-mmap", true },
+	[ROW_NEW_BRK] = { "new-brk", true },
+	[ROW_NEW_MREMAP] = { "new-mremap", true },
+	[ROW_NEW_MPROTECT] = { "new-mprotect", true },
 };
 
 static struct options {
@@ -105,15 +105,15 @@ static long do_touch(long lock, long again, long c)
 	struct memory nothing = {};
 	unsigned int i;
 
-	memcpy(cells, board->cells[lock], sizeof(cells));
+	memcpy(cells, sheet->cells[lock], sizeof(cells));
 	/* The code and the stack that counting takes are not to be counted. */
 	count_touch(&nothing, false, &own_path);
 	do {
 		for (i = 0; i < ROWS; i++)
 			count_touch(&own[i], rows[i].written, &cells[i]);
-		memcpy(board->cells[lock], cells, sizeof(cells));
-		__atomic_add_fetch(&board->rounds[lock], 1, __ATOMIC_SEQ_CST);
-	} while (again && !__atomic_load_n(&board->stop, __ATOMIC_SEQ_CST));
+		memcpy(sheet->cells[lock], cells, sizeof(cells));
+		__atomic_add_fetch(&sheet->rounds[lock], 1, __ATOMIC_SEQ_CST);
+	} while (again && !__atomic_load_n(&sheet->stop, __ATOMIC_SEQ_CST));
 	return 0;
 }
 
@@ -276,34 +276,34 @@ static struct memory find_thread_stack(void)
 /* All that is there before the lock, and all of it touched. */
 static long do_setup(long lock, long special, long c)
 {
-	struct memory *heap = &own[HEAP];
+	struct memory *heap = &own[ROW_HEAP];
 	struct cell ignored;
 	unsigned int i;
 
 	*heap = map_anon(4 * LEN, RW, MAP_PRIVATE);
 	madvise((void *)heap->addr, heap->len, MADV_NOHUGEPAGE);
-	own[THP_HEAP] = map_huge(special);
-	own[LIBRARY] = map_library();
-	own[FILE_RO] = map_file("/var/tmp", PROT_READ, MAP_PRIVATE);
-	own[FILE_RW] = map_file("/var/tmp", RW, MAP_PRIVATE);
-	own[TMPFS] = map_file("/dev/shm", RW, MAP_SHARED);
-	own[SHARED_ANON] = map_anon(LEN, RW, MAP_SHARED);
-	own[MEMFD] = map_memfd();
-	own[HUGETLB] = map_anon(2 * MIB, RW, MAP_PRIVATE | MAP_HUGETLB);
-	own[SHARED_RO] = map_file("/var/tmp", PROT_READ, MAP_SHARED);
-	own[SHARED_RW] = map_file("/var/tmp", RW, MAP_SHARED);
-	own[STACK] = find_stack();
-	own[THREAD_STACK] = find_thread_stack();
+	own[ROW_THP_HEAP] = map_huge(special);
+	own[ROW_LIBRARY] = map_library();
+	own[ROW_FILE_RO] = map_file("/var/tmp", PROT_READ, MAP_PRIVATE);
+	own[ROW_FILE_RW] = map_file("/var/tmp", RW, MAP_PRIVATE);
+	own[ROW_TMPFS] = map_file("/dev/shm", RW, MAP_SHARED);
+	own[ROW_SHARED_ANON] = map_anon(LEN, RW, MAP_SHARED);
+	own[ROW_MEMFD] = map_memfd();
+	own[ROW_HUGETLB] = map_anon(2 * MIB, RW, MAP_PRIVATE | MAP_HUGETLB);
+	own[ROW_SHARED_RO] = map_file("/var/tmp", PROT_READ, MAP_SHARED);
+	own[ROW_SHARED_RW] = map_file("/var/tmp", RW, MAP_SHARED);
+	own[ROW_STACK] = find_stack();
+	own[ROW_THREAD_STACK] = find_thread_stack();
 	for (i = 0; i < FIRST_NEW; i++)
 		count_touch(&own[i], rows[i].written, &ignored);
 	fence();
-	own[NEW_MREMAP] = map_anon(LEN / 2, RW, MAP_PRIVATE);
+	own[ROW_NEW_MREMAP] = map_anon(LEN / 2, RW, MAP_PRIVATE);
 	fence();
-	own[NEW_MPROTECT] = map_anon(LEN, PROT_NONE, MAP_PRIVATE);
+	own[ROW_NEW_MPROTECT] = map_anon(LEN, PROT_NONE, MAP_PRIVATE);
 	fence();
 
 	if (special == COLLAPSIBLE)
-		madvise((void *)own[THP_HEAP].addr, own[THP_HEAP].len, MADV_HUGEPAGE);
+		madvise((void *)own[ROW_THP_HEAP].addr, own[ROW_THP_HEAP].len, MADV_HUGEPAGE);
 	if (special == MERGEABLE) {
 		/* Not like those of the others: what cannot be merged is in the way of its like. */
 		memset((void *)heap->addr, 0x70 + lock, heap->len);
@@ -315,21 +315,21 @@ static long do_setup(long lock, long special, long c)
 /* All that appears after the lock, and none of it touched. */
 static long do_setup_new(long lock, long b, long c)
 {
-	struct memory *grown = &own[NEW_MREMAP], *opened = &own[NEW_MPROTECT];
+	struct memory *grown = &own[ROW_NEW_MREMAP], *opened = &own[ROW_NEW_MPROTECT];
 	void *addr;
 
-	own[NEW_MMAP] = map_anon(LEN, RW, MAP_PRIVATE);
+	own[ROW_NEW_MMAP] = map_anon(LEN, RW, MAP_PRIVATE);
 	fence();
 	addr = sbrk(LEN + PAGE);
 	if (addr != (void *)-1)
-		own[NEW_BRK] = (struct memory){ ((unsigned long)addr + PAGE - 1) & -PAGE, LEN };
+		own[ROW_NEW_BRK] = (struct memory){ ((unsigned long)addr + PAGE - 1) & -PAGE, LEN };
 	addr = mremap((void *)grown->addr, grown->len, 3 * grown->len, MREMAP_MAYMOVE);
 	*grown = addr == MAP_FAILED ? (struct memory){} :
 		 (struct memory){ (unsigned long)addr, 3 * grown->len };
 	fence();
 	if (mprotect((void *)opened->addr, opened->len, RW))
 		*opened = (struct memory){};
-	memcpy(board->memory[lock], own, sizeof(own));
+	memcpy(sheet->memory[lock], own, sizeof(own));
 	return 0;
 }
 
@@ -381,7 +381,7 @@ static long pages_written(void)
 
 static const char *run_once(struct scene *scene, const struct stressor *stressor)
 {
-	unsigned int nr_settings = board->nr_settings;
+	unsigned int nr_settings = sheet->nr_settings;
 	const char *why_not;
 	long written, ret;
 	int i;
@@ -390,7 +390,7 @@ static const char *run_once(struct scene *scene, const struct stressor *stressor
 		stressor->prepare(scene);
 	set_scene(scene, stressor);
 	written = pages_written();
-	board->stop = false;
+	sheet->stop = false;
 	if (stressor->meanwhile) {
 		for_each_lock(scene, i) {
 			/* What makes the stress goes first. */
@@ -400,7 +400,7 @@ static const char *run_once(struct scene *scene, const struct stressor *stressor
 		wait_for_round(scene);
 	}
 	why_not = stressor->run(scene);
-	__atomic_store_n(&board->stop, true, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&sheet->stop, true, __ATOMIC_SEQ_CST);
 	for_each_lock(scene, i) {
 		if (!stressor->meanwhile)
 			target_call(&scene->t[i], do_touch, i, false, 0);
@@ -413,14 +413,14 @@ static const char *run_once(struct scene *scene, const struct stressor *stressor
 	return why_not;
 }
 
-/* Run it; afterwards the faults are on the board. */
+/* Run it; afterwards the faults are on the sheet. */
 static const char *run(struct scene *scene, const struct stressor *stressor)
 {
 	const char *why_not;
 	bool enough;
 
-	memset(board->cells, 0, sizeof(board->cells));
-	memset(board->rounds, 0, sizeof(board->rounds));
+	memset(sheet->cells, 0, sizeof(sheet->cells));
+	memset(sheet->rounds, 0, sizeof(sheet->rounds));
 	scene->tries = 0;
 	scene->moved = 0;
 	scene->wrote_back = false;
@@ -442,17 +442,17 @@ static long sum(struct cell cell)
 static const char *fault_of(const struct scene *scene, const struct stressor *stressor,
 			    enum row row)
 {
-	long faults = sum(board->cells[SUPERLOCKED][row]);
+	long faults = sum(sheet->cells[SUPERLOCKED][row]);
 	unsigned long excused = stressor->excused;
 
 	if (scene->wrote_back)
-		excused |= ROW(SHARED_RW);
+		excused |= ROW(ROW_SHARED_RW);
 	if (!faults)
 		return NULL;
 	if (!(excused & ROW(row)))
 		return "there must be none";
 	/* Who touches more often faults more often: then there is nothing to compare. */
-	if (!stressor->meanwhile && faults > sum(board->cells[MLOCKALL][row]))
+	if (!stressor->meanwhile && faults > sum(sheet->cells[MLOCKALL][row]))
 		return "more than with mlockall(2)";
 	return NULL;
 }
@@ -468,10 +468,10 @@ static int check(const struct scene *scene, const struct stressor *stressor)
 		if (!fault)
 			continue;
 		ksft_print_msg("superlocked %s: %ld/%ld faults, mlockall %ld/%ld: %s\n",
-			       rows[i].name, board->cells[SUPERLOCKED][i].minor,
-			       board->cells[SUPERLOCKED][i].major,
-			       board->cells[MLOCKALL][i].minor,
-			       board->cells[MLOCKALL][i].major, fault);
+			       rows[i].name, sheet->cells[SUPERLOCKED][i].minor,
+			       sheet->cells[SUPERLOCKED][i].major,
+			       sheet->cells[MLOCKALL][i].minor,
+			       sheet->cells[MLOCKALL][i].major, fault);
 		broken++;
 	}
 	if (stressor->control && !old_faults(NONE)) {
@@ -492,14 +492,14 @@ static void print_table(const struct scene *scene, const struct stressor *stress
 	for (j = 0; j < ROWS; j++) {
 		printf("\n%-16s", rows[j].name);
 		for_each_lock(scene, i) {
-			snprintf(text, sizeof(text), "%ld/%ld", board->cells[i][j].minor,
-				 board->cells[i][j].major);
-			printf(" %14s", board->memory[i][j].len ? text : "-");
+			snprintf(text, sizeof(text), "%ld/%ld", sheet->cells[i][j].minor,
+				 sheet->cells[i][j].major);
+			printf(" %14s", sheet->memory[i][j].len ? text : "-");
 		}
 	}
 	printf("\n%-16s", "(rounds)");
 	for_each_lock(scene, i)
-		printf(" %14lu", board->rounds[i]);
+		printf(" %14lu", sheet->rounds[i]);
 	printf("\n");
 }
 
@@ -512,14 +512,14 @@ static void write_json(FILE *json, const struct scene *scene, const struct stres
 	uname(&system);
 	for_each_lock(scene, i) {
 		for (j = 0; j < ROWS; j++) {
-			if (!board->memory[i][j].len)
+			if (!sheet->memory[i][j].len)
 				continue;
 			fprintf(json, "%s\n{\"kernel\": \"%s\", \"mapping\": \"%s\", ", comma,
 				system.release, rows[j].name);
 			fprintf(json, "\"stressor\": \"%s\", \"lock\": \"%s\", ", stressor->name,
 				locks[i].name);
-			fprintf(json, "\"minor\": %ld, \"major\": %ld}", board->cells[i][j].minor,
-				board->cells[i][j].major);
+			fprintf(json, "\"minor\": %ld, \"major\": %ld}", sheet->cells[i][j].minor,
+				sheet->cells[i][j].major);
 			comma = ",";
 		}
 	}
@@ -628,8 +628,8 @@ int main(int argc, char **argv)
 
 	parse(argc, argv);
 	need_device();
-	board = mmap(NULL, sizeof(*board), RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (board == MAP_FAILED)
+	sheet = mmap(NULL, sizeof(*sheet), RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (sheet == MAP_FAILED)
 		ksft_exit_fail_perror("mmap");
 	/* Whatever becomes of the test, somebody has to write the settings back. */
 	pid = fork_child();

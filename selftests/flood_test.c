@@ -12,10 +12,6 @@
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
 
-#define RW		(PROT_READ | PROT_WRITE)
-#define L		MEMLOCKD_STATE_LOCKED
-#define S		MEMLOCKD_STATE_SUPERLOCKED
-
 #define MAX_MAP_COUNT	"/proc/sys/vm/max_map_count"
 #define CGROUP		"/sys/fs/cgroup/memlockd-flood"
 
@@ -91,23 +87,6 @@ static long do_map_nothing(long nr, long b, long c)
 	return addr;
 }
 
-/* One page of a memfd @times over, side by side. */
-static long do_map_same(long times, long b, long c)
-{
-	char *addr = mmap(NULL, times * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int fd = memfd_create("memlockd", 0);
-	long i;
-
-	if (addr == MAP_FAILED || ftruncate(fd, PAGE))
-		return -errno;
-	for (i = 0; i < times; i++) {
-		if (mmap(addr + i * PAGE, PAGE, RW, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
-			return -errno;
-	}
-	close(fd);
-	return (long)addr;
-}
-
 /* Lock for good, again, and be killed at it. */
 static void check_flood(struct __test_metadata *_metadata, struct memlockd_lock *lock, int fd,
 			struct target *client, pid_t pid, int state, int flags)
@@ -157,7 +136,7 @@ TEST_F(flood, page_mapped_a_hundred_thousand_times)
 	ASSERT_EQ(0, lock_pid(self->fd, self->pid, variant->state, variant->flags, NULL));
 	wired = read_number(KNOB("wired"));
 	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
-	addr = target_call(&self->target, do_map_same, mappings, 0, 0);
+	addr = target_call(&self->target, do_map_same, mappings, mappings, 0);
 	if (addr < 0)
 		SKIP(return, "cannot map so much: %s", strerror(-addr));
 	check_flood(_metadata, &lock, self->fd, &self->client, self->pid, variant->state,

@@ -14,10 +14,6 @@
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
 
-#define RW	(PROT_READ | PROT_WRITE)
-#define L	MEMLOCKD_STATE_LOCKED
-#define S	MEMLOCKD_STATE_SUPERLOCKED
-#define NOBODY	65534
 #define LEN	(64 * PAGE)
 #define NR_MAPS	8000
 #define LARGE	(160 * MIB)
@@ -299,13 +295,6 @@ TEST_F(future, heap_is_pinned_when_brk_returns)
 	check_growth(_metadata, self, variant->state, 0, 0);
 }
 
-static long do_remap(long addr, long len, long new_len)
-{
-	void *at = mremap((void *)addr, len, new_len, MREMAP_MAYMOVE);
-
-	return at == MAP_FAILED ? -errno : (long)at;
-}
-
 /* With nothing in the way, or with something. */
 static long do_map_with_room(long len, long room, long c)
 {
@@ -326,7 +315,7 @@ TEST_F(future, what_mremap_adds_in_place_is_pinned)
 	addr = target_call(&self->target, do_map_with_room, LEN, LEN, 0);
 	ASSERT_LT(0, addr);
 	lock_it(_metadata, self, variant->state);
-	ASSERT_EQ(addr, target_call(&self->target, do_remap, addr, LEN, 2 * LEN));
+	ASSERT_EQ(addr, target_call(&self->target, do_resize, addr, LEN, 2 * LEN));
 	check_private(_metadata, self, variant->state, addr, 2 * LEN, LEN);
 }
 
@@ -337,7 +326,7 @@ TEST_F(future, what_mremap_moves_stays_pinned)
 	addr = target_call(&self->target, do_map_with_room, LEN, 0, 0);
 	ASSERT_LT(0, addr);
 	lock_it(_metadata, self, variant->state);
-	moved = target_call(&self->target, do_remap, addr, LEN, 2 * LEN);
+	moved = target_call(&self->target, do_resize, addr, LEN, 2 * LEN);
 	ASSERT_LT(0, moved);
 	ASSERT_NE(addr, moved);
 	check_private(_metadata, self, variant->state, moved, 2 * LEN, LEN);
@@ -350,7 +339,7 @@ TEST_F(future, what_mremap_shrinks_is_unpinned)
 	addr = target_call(&self->target, do_map, 2 * LEN, RW, MAP_PRIVATE);
 	ASSERT_LT(0, addr);
 	lock_it(_metadata, self, variant->state);
-	ASSERT_EQ(addr, target_call(&self->target, do_remap, addr, 2 * LEN, LEN));
+	ASSERT_EQ(addr, target_call(&self->target, do_resize, addr, 2 * LEN, LEN));
 	check_private(_metadata, self, variant->state, addr, LEN, -(long)LEN);
 }
 
@@ -584,7 +573,7 @@ TEST_F(future, call_over_the_limit_changes_nothing)
 	EXPECT_EQ(-EAGAIN, target_call(&self->target, do_map_file, LEN + PAGE, PROT_READ,
 				       MAP_PRIVATE));
 	EXPECT_EQ(-ENOMEM, target_call(&self->target, do_brk, 2 * LEN, 0, 0));
-	EXPECT_GT(0, target_call(&self->target, do_remap, addr, LEN, 3 * LEN));
+	EXPECT_GT(0, target_call(&self->target, do_resize, addr, LEN, 3 * LEN));
 	EXPECT_EQ(-EAGAIN, target_call(&self->target, do_shmat, LEN + PAGE, 0, 0));
 
 	check_growth(_metadata, self, variant->state, 0, 0);
@@ -663,7 +652,7 @@ static void *map_loop(void *arg)
 	for (i = 0; i < (long)arg; i++) {
 		addr = do_map(4 * PAGE, RW, MAP_PRIVATE);
 		do_protect(addr, 2 * PAGE, PROT_READ);
-		do_remap(addr, 2 * PAGE, 4 * PAGE);
+		do_resize(addr, 2 * PAGE, 4 * PAGE);
 		do_unmap(addr, 4 * PAGE, 0);
 	}
 	return NULL;
@@ -712,7 +701,7 @@ static void *remap_once(void *arg)
 
 	__atomic_fetch_add(&waiting, 1, __ATOMIC_SEQ_CST);
 	pthread_barrier_wait(&gate);
-	return (void *)(addr < 0 ? addr : do_remap(addr, 4 * PAGE, 8 * PAGE));
+	return (void *)(addr < 0 ? addr : do_resize(addr, 4 * PAGE, 8 * PAGE));
 }
 
 /*

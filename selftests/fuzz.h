@@ -59,15 +59,6 @@ struct fuzz_call {
 	unsigned char arg[FUZZ_ARG];
 };
 
-/* xorshift64: 0 to @below - 1 */
-static inline unsigned int draw(uint64_t *seed, unsigned int below)
-{
-	*seed ^= *seed << 13;
-	*seed ^= *seed >> 7;
-	*seed ^= *seed << 17;
-	return (*seed >> 32) % below;
-}
-
 /* Makes @fuzzer->mem. */
 void fuzzer_setup(struct fuzzer *fuzzer);
 

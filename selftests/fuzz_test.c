@@ -40,7 +40,7 @@ struct fault {
 };
 
 /* What all processes share. */
-static struct board {
+static struct tally {
 	uint64_t seed;
 	long deadline;			/* of usecs(); 0: until each has made CALLS */
 	long calls[FUZZ_CLIENTS];
@@ -52,7 +52,7 @@ static struct board {
 	long killed;
 	int nr_faults;
 	struct fault faults[FAULTS];
-} *board;
+} *tally;
 
 static long usecs(void)
 {
@@ -69,7 +69,7 @@ static void nap(unsigned int usec)
 
 static bool stopped(void)
 {
-	return __atomic_load_n(&board->stop, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&tally->stop, __ATOMIC_SEQ_CST);
 }
 
 /* ---- the targets ---- */
@@ -195,17 +195,17 @@ static long do_short_life(long seed_arg, long b, long c)
 
 static void fault(const char *what, const struct fuzz_call *call)
 {
-	int nr = __atomic_fetch_add(&board->nr_faults, 1, __ATOMIC_RELAXED);
+	int nr = __atomic_fetch_add(&tally->nr_faults, 1, __ATOMIC_RELAXED);
 
 	if (nr < FAULTS)
-		board->faults[nr] = (struct fault){ what, *call };
+		tally->faults[nr] = (struct fault){ what, *call };
 }
 
 static bool goes_on(int client)
 {
-	if (board->deadline)
-		return usecs() < board->deadline;
-	return __atomic_load_n(&board->calls[client], __ATOMIC_SEQ_CST) < CALLS;
+	if (tally->deadline)
+		return usecs() < tally->deadline;
+	return __atomic_load_n(&tally->calls[client], __ATOMIC_SEQ_CST) < CALLS;
 }
 
 static void *client_main(void *arg)
@@ -218,14 +218,14 @@ static void *client_main(void *arg)
 		/* Nothing it asks for takes any time, and the others would not get to it. */
 		if (!fuzzer->privileged)
 			nap(1000);
-		wrong = fuzz(fuzzer, board->pids, &call);
+		wrong = fuzz(fuzzer, tally->pids, &call);
 		if (wrong)
 			fault(wrong, &call);
 		if (call.err > -ERRNOS)
-			__atomic_fetch_add(&board->counts[call.index][-call.err], 1,
+			__atomic_fetch_add(&tally->counts[call.index][-call.err], 1,
 					   __ATOMIC_RELAXED);
-		__atomic_fetch_add(&board->compat, call.compat, __ATOMIC_RELAXED);
-		__atomic_fetch_add(&board->calls[fuzzer->client], 1, __ATOMIC_SEQ_CST);
+		__atomic_fetch_add(&tally->compat, call.compat, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&tally->calls[fuzzer->client], 1, __ATOMIC_SEQ_CST);
 	}
 	return NULL;
 }
@@ -283,13 +283,13 @@ FIXTURE_SETUP(fuzz)
 	counters_start(&self->start);
 	self->info.size = sizeof(self->info);
 	ASSERT_EQ(0, device_call(self->fd, MEMLOCKD_IOC_INFO, &self->info));
-	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+	tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		     -1, 0);
-	ASSERT_NE(MAP_FAILED, board);
-	board->seed = env ? strtoul(env, NULL, 0) : (unsigned long)time(NULL) % 1000000;
+	ASSERT_NE(MAP_FAILED, tally);
+	tally->seed = env ? strtoul(env, NULL, 0) : (unsigned long)time(NULL) % 1000000;
 	for (i = 0; i < FUZZ_TARGETS; i++) {
 		target_start(&self->targets[i]);
-		board->pids[i] = self->targets[i].pid;
+		tally->pids[i] = self->targets[i].pid;
 	}
 }
 
@@ -303,7 +303,7 @@ FIXTURE_TEARDOWN(fuzz)
 		target_stop(&self->clients[i]);
 	for (i = 0; i < FUZZ_TARGETS; i++)
 		target_stop(&self->targets[i]);
-	munmap(board, sizeof(*board));
+	munmap(tally, sizeof(*tally));
 	EXPECT_TRUE(counters_back(&self->start));
 	ASSERT_EQ(0, device_call(self->fd, MEMLOCKD_IOC_INFO, &info));
 	EXPECT_EQ(self->info.out_locked_processes, info.out_locked_processes);
@@ -320,24 +320,24 @@ static void print_counts(void)
 	for (i = 0; i <= FUZZ_CMDS; i++) {
 		printf("# %s:", fuzz_name(i));
 		for (err = 0; err < ERRNOS; err++) {
-			if (board->counts[i][err])
-				printf(" %ld %s", board->counts[i][err],
+			if (tally->counts[i][err])
+				printf(" %ld %s", tally->counts[i][err],
 				       err ? strerrorname_np(err) : "good");
 		}
 		printf("\n");
 	}
 	printf("# %ld of a 32-bit caller, %ld short-lived targets, %ld clients killed\n",
-	       board->compat, board->lives, board->killed);
-	for (i = 0; i < board->nr_faults && i < FAULTS; i++) {
-		printf("# wrong: %s\n", board->faults[i].what);
-		fuzz_print(&board->faults[i].call);
+	       tally->compat, tally->lives, tally->killed);
+	for (i = 0; i < tally->nr_faults && i < FAULTS; i++) {
+		printf("# wrong: %s\n", tally->faults[i].what);
+		fuzz_print(&tally->faults[i].call);
 	}
 }
 
 static void client_start(struct target *clients, int which, int fd)
 {
 	/* No two have the same numbers, restarted ones neither. */
-	long seed = board->seed * 1000 + (board->killed * FUZZ_CLIENTS + which) * FUZZ_THREADS;
+	long seed = tally->seed * 1000 + (tally->killed * FUZZ_CLIENTS + which) * FUZZ_THREADS;
 
 	target_start_with(&clients[which], fd);
 	target_post(&clients[which], do_client, fd, seed, which);
@@ -348,9 +348,9 @@ static void live(struct target *target, uint64_t *seed)
 {
 	target_stop(target);
 	target_start(target);
-	__atomic_store_n(&board->pids[FUZZ_TARGETS - 1], target->pid, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&tally->pids[FUZZ_TARGETS - 1], target->pid, __ATOMIC_SEQ_CST);
 	target_post(target, do_short_life, draw(seed, 1u << 31), 0, 0);
-	board->lives++;
+	tally->lives++;
 	nap(draw(seed, 100000));
 }
 
@@ -385,13 +385,13 @@ TEST_F_TIMEOUT(fuzz, any_call_does_what_is_documented, TIMEOUT)
 {
 	const char *env = getenv("MEMLOCKD_FUZZ_SECONDS");
 	long begin = usecs(), seconds = env ? atol(env) : 0, ret;
-	uint64_t seed = board->seed * 0x9e3779b97f4a7c15ULL | 1;
+	uint64_t seed = tally->seed * 0x9e3779b97f4a7c15ULL | 1;
 	struct target *last = &self->targets[FUZZ_TARGETS - 1];
 	int i;
 
 	if (seconds > 0)
-		board->deadline = begin + (seconds < MAX_SECONDS ? seconds : MAX_SECONDS) * 1000000;
-	TH_LOG("MEMLOCKD_FUZZ_SEED=%llu", (unsigned long long)board->seed);
+		tally->deadline = begin + (seconds < MAX_SECONDS ? seconds : MAX_SECONDS) * 1000000;
+	TH_LOG("MEMLOCKD_FUZZ_SEED=%llu", (unsigned long long)tally->seed);
 	for (i = 0; i < FUZZ_TARGETS - 1; i++)
 		target_post(&self->targets[i], do_churn, draw(&seed, 1u << 31), 0, 0);
 	for (i = 0; i < FUZZ_CLIENTS; i++)
@@ -402,17 +402,17 @@ TEST_F_TIMEOUT(fuzz, any_call_does_what_is_documented, TIMEOUT)
 		if (draw(&seed, 8))
 			continue;
 		ASSERT_EQ(SIGKILL, target_stop(&self->clients[0]));
-		board->killed++;
+		tally->killed++;
 		client_start(self->clients, 0, self->fd);
 	}
 	for (i = 0; i < FUZZ_CLIENTS; i++) {
 		ASSERT_TRUE(target_result(&self->clients[i], &ret));
 		EXPECT_EQ(0, ret);
 	}
-	__atomic_store_n(&board->stop, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&tally->stop, 1, __ATOMIC_SEQ_CST);
 	TH_LOG("%ld ms", (usecs() - begin) / 1000);
 	print_counts();
-	EXPECT_EQ(0, board->nr_faults);
+	EXPECT_EQ(0, tally->nr_faults);
 	for (i = 0; i < FUZZ_TARGETS - 1; i++) {
 		ASSERT_TRUE(target_result(&self->targets[i], &ret));
 		EXPECT_EQ(0, ret);

@@ -13,8 +13,6 @@
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
 
-#define S	MEMLOCKD_STATE_SUPERLOCKED
-#define RW	(PROT_READ | PROT_WRITE)
 #define LEN	(256 * PAGE)
 #define ROUNDS	5
 

@@ -14,15 +14,11 @@
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
 
-#define NOBODY	65534
-#define RW	(PROT_READ | PROT_WRITE)
 #define LEN	(64 * PAGE)
 
 /* Untouched memory that takes a while to lock. */
 #define LARGE	(96 * MIB)
 
-#define L	MEMLOCKD_STATE_LOCKED
-#define S	MEMLOCKD_STATE_SUPERLOCKED
 #define U	MEMLOCKD_STATE_UNLOCKED
 #define OWNED	MEMLOCKD_OWNED
 
@@ -204,23 +200,6 @@ TEST_F(holder, owned_lock_stays_until_the_last_close)
 	target_stop(&self->client);
 	EXPECT_TRUE(comes_to(self->other, self->pid, U));
 	check_unlocked(_metadata, self->other, self->pid);
-}
-
-static int send_fd(int sock, int fd)
-{
-	char byte = 0, control[CMSG_SPACE(sizeof(int))] = {};
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	return sendmsg(sock, &msg, 0) == 1 ? 0 : -errno;
 }
 
 /* In a message that nobody has read it is still open. */
@@ -704,19 +683,6 @@ TEST_F(holder, failed_relock_leaves_the_row)
 }
 
 /* ---- in the middle of it ---- */
-
-/* Until the target's memory has grown by @bytes: nothing tells of that. */
-static bool wait_rss(pid_t pid, unsigned long bytes)
-{
-	int tries;
-
-	for (tries = 0; tries < 100000; tries++) {
-		if (status_bytes(pid, "VmRSS") >= bytes)
-			return true;
-		sched_yield();
-	}
-	return false;
-}
 
 TEST_F(holder, close_during_the_lock_of_another)
 {

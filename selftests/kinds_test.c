@@ -44,8 +44,6 @@ struct promise {
 };
 
 #define U	MEMLOCKD_STATE_UNLOCKED
-#define L	MEMLOCKD_STATE_LOCKED
-#define S	MEMLOCKD_STATE_SUPERLOCKED
 #define R(name)	MEMLOCKD_REASON_##name
 
 static const struct promise private_writable[MODES] = {
@@ -370,8 +368,6 @@ FIXTURE_VARIANT(kind)
 	/* Writes may fault, as the file system wants to know of them. */
 	bool writes_fault;
 };
-
-#define RW	(PROT_READ | PROT_WRITE)
 
 FIXTURE_VARIANT_ADD(kind, anonymous) {
 	.map = do_map_small, .flags = MAP_PRIVATE, .prot = RW, .touch = WRITE,

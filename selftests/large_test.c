@@ -10,9 +10,6 @@
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
 
-#define RW		(PROT_READ | PROT_WRITE)
-#define L		MEMLOCKD_STATE_LOCKED
-#define S		MEMLOCKD_STATE_SUPERLOCKED
 #define TIB		(1UL << 40)
 #define NR_MAPPINGS	10000
 #define NR_TIMES	1000
@@ -173,25 +170,6 @@ TEST_F(large, ten_thousand_mappings_are_locked_and_told)
 	free(vmas);
 }
 
-/* One page of a memfd @times over, side by side; the second half of them private. */
-static long do_map_many(long times, long b, long c)
-{
-	char *addr = mmap(NULL, times * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int fd = memfd_create("memlockd", 0);
-	long i;
-
-	if (addr == MAP_FAILED || ftruncate(fd, PAGE))
-		return -errno;
-	for (i = 0; i < times; i++) {
-		if (mmap(addr + i * PAGE, PAGE, RW,
-			 (i < times / 2 ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED, fd,
-			 0) == MAP_FAILED)
-			return -errno;
-	}
-	close(fd);
-	return (long)addr;
-}
-
 TEST_F(large, one_page_mapped_many_times)
 {
 	pid_t pid = self->target.pid;
@@ -203,7 +181,7 @@ TEST_F(large, one_page_mapped_many_times)
 	ASSERT_EQ(0, lock_pid(self->fd, pid, variant->state, variant->flags, &lock));
 	vmpin = lock.out_pinned;
 	ASSERT_EQ(0, unlock_pid(self->fd, pid));
-	addr = target_call(&self->target, do_map_many, NR_TIMES, 0, 0);
+	addr = target_call(&self->target, do_map_same, NR_TIMES, NR_TIMES / 2, 0);
 	ASSERT_LT(0, addr);
 	ASSERT_EQ(0, lock_pid(self->fd, pid, variant->state, variant->flags, &lock));
 	nr = mappings_pid(self->fd, pid, 4096, &rows);
@@ -283,14 +261,6 @@ TEST_F(large, halves_of_huge_pages_are_counted_as_halves)
 }
 
 /* The first and the last page that a process can have. */
-static long do_map_at(long addr, long b, long c)
-{
-	void *at = mmap((void *)addr, PAGE, RW,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-
-	return at == MAP_FAILED ? -errno : 0;
-}
-
 TEST_F(large, both_ends_of_the_address_space)
 {
 	const unsigned long last = (1UL << 47) - 2 * PAGE;
@@ -302,8 +272,8 @@ TEST_F(large, both_ends_of_the_address_space)
 #ifndef __x86_64__
 	SKIP(return, "where the address space ends is known for x86-64 only");
 #endif
-	if (target_call(&self->target, do_map_at, 0, 0, 0) ||
-	    target_call(&self->target, do_map_at, last, 0, 0))
+	if (target_call(&self->target, do_map_at, 0, PAGE, RW) ||
+	    target_call(&self->target, do_map_at, last, PAGE, RW) != last)
 		SKIP(return, "cannot map the first or the last page");
 	ASSERT_EQ(0, lock_pid(self->fd, pid, variant->state, variant->flags, &lock));
 	nr = mappings_pid(self->fd, pid, 1, &rows);

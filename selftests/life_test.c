@@ -4,7 +4,6 @@
  * exec, fork, two clients at once, and a module that somebody wants to unload.
  */
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -13,10 +12,6 @@
 
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
-
-#define RW	(PROT_READ | PROT_WRITE)
-#define L	MEMLOCKD_STATE_LOCKED
-#define S	MEMLOCKD_STATE_SUPERLOCKED
 
 /* Untouched memory that takes a while to lock. */
 #define LARGE	(160 * MIB)
@@ -208,19 +203,6 @@ TEST_F(life, process_can_lock_itself)
 	EXPECT_EQ(vmas_locked(pid), status_bytes(pid, "VmLck"));
 	EXPECT_EQ(0, target_call(&self->client, do_unlock, self->fd, 0, 0));
 	check_unlocked(_metadata, self->fd, pid);
-}
-
-/* Wait until the target's memory has grown by @bytes: nothing tells of that. */
-static bool wait_rss(pid_t pid, unsigned long bytes)
-{
-	int tries;
-
-	for (tries = 0; tries < 100000; tries++) {
-		if (status_bytes(pid, "VmRSS") >= bytes)
-			return true;
-		sched_yield();
-	}
-	return false;
 }
 
 TEST_F(life, kill_of_the_client_undoes_what_it_did)
@@ -606,17 +588,6 @@ TEST_F(life, locker_outside_the_namespace_has_no_number_there)
 	if (ret == -EPERM || ret == -EINVAL)
 		SKIP(return, "no namespaces for process IDs");
 	EXPECT_EQ(MEMLOCKD_STATE_LOCKED << 4, ret);
-}
-
-static pid_t fork_with_pid(pid_t pid)
-{
-	struct clone_args args = {
-		.exit_signal = SIGCHLD,
-		.set_tid = (uintptr_t)&pid,
-		.set_tid_size = 1,
-	};
-
-	return syscall(SYS_clone3, &args, sizeof(args));
 }
 
 TEST_F(life, next_process_of_that_id_is_not_locked)

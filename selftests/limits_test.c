@@ -11,12 +11,7 @@
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
 
-#define NOBODY	65534
-#define RW	(PROT_READ | PROT_WRITE)
 #define LEN	(64 * PAGE)
-
-#define L	MEMLOCKD_STATE_LOCKED
-#define S	MEMLOCKD_STATE_SUPERLOCKED
 
 #define HUGEPAGES	"/proc/sys/vm/nr_hugepages"
 
@@ -127,23 +122,6 @@ TEST_F(limits, limit_is_exact)
 	}
 }
 
-/* Of one page, mapped @times over, shared. */
-static long do_map_same(long times, long b, long c)
-{
-	char *addr = mmap(NULL, times * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int fd = memfd_create("memlockd", 0);
-	long i;
-
-	if (addr == MAP_FAILED || ftruncate(fd, PAGE))
-		return -errno;
-	for (i = 0; i < times; i++) {
-		if (mmap(addr + i * PAGE, PAGE, RW, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
-			return -errno;
-	}
-	close(fd);
-	return (long)addr;
-}
-
 TEST_F(limits, page_mapped_twice_counts_twice)
 {
 	pid_t pid = self->target.pid;
@@ -153,7 +131,7 @@ TEST_F(limits, page_mapped_twice_counts_twice)
 
 	for (i = 0; i < ARRAY_SIZE(modes); i++) {
 		before = charge_of(_metadata, self->fd, pid, &modes[i]);
-		addr = target_call(&self->target, do_map_same, 2, 0, 0);
+		addr = target_call(&self->target, do_map_same, 2, 2, 0);
 		ASSERT_LT(0, addr);
 		after = charge_of(_metadata, self->fd, pid, &modes[i]);
 		EXPECT_EQ(before + 2 * PAGE, after);
@@ -255,13 +233,6 @@ TEST_F(limits, future_alone_is_exact)
 static long do_brk(long by, long b, long c)
 {
 	return sbrk(by) == (void *)-1 ? -errno : 0;
-}
-
-static long do_resize(long addr, long len, long new_len)
-{
-	void *at = mremap((void *)addr, len, new_len, MREMAP_MAYMOVE);
-
-	return at == MAP_FAILED ? -errno : (long)at;
 }
 
 TEST_F(limits, growth_is_exact)

@@ -9,9 +9,6 @@
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
 
-#define L	MEMLOCKD_STATE_LOCKED
-#define S	MEMLOCKD_STATE_SUPERLOCKED
-
 FIXTURE(mappings)
 {
 	struct counters start;

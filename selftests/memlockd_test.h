@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/types.h>
 
 #include <linux/memlockd.h>
@@ -27,7 +28,12 @@
 #define MIB		(1024UL * KIB)
 #define HUGE		(2 * MIB)	/* a transparent huge page */
 
+#define RW		(PROT_READ | PROT_WRITE)
+#define NOBODY		65534		/* the user and the group */
+
 /* What most tests ask for. */
+#define L		MEMLOCKD_STATE_LOCKED
+#define S		MEMLOCKD_STATE_SUPERLOCKED
 #define CURRENT_FUTURE	(MEMLOCKD_CURRENT | MEMLOCKD_FUTURE)
 #define LIKE_MLOCKALL	(CURRENT_FUTURE | MEMLOCKD_MOVABLE)
 
@@ -120,6 +126,12 @@ struct target {
 
 /* fork(2) of a child that dies with us. */
 pid_t fork_child(void);
+/* fork(2) with that process ID, which is free; -1 and errno. */
+pid_t fork_with_pid(pid_t pid);
+
+/* An open file, sent through a socket; the file, or -errno. */
+int send_fd(int sock, int fd);
+int receive_fd(int sock);
 
 /* What a target runs; it returns -errno when it fails. */
 typedef long (*target_fn)(long a, long b, long c);
@@ -148,9 +160,13 @@ long do_nothing(long a, long b, long c);
 long do_map(long len, long prot, long flags);		/* anonymous */
 long do_map_small(long len, long prot, long flags);	/* the same, in base pages */
 long do_map_huge(long len, long prot, long flags);	/* in huge pages; -EINVAL: none here */
+long do_map_at(long addr, long len, long prot);		/* anonymous and private, there */
+/* One page of a memfd, side by side: the first @shared of them mapped shared, others private. */
+long do_map_same(long times, long shared, long c);
 long do_unmap(long addr, long len, long c);
 long do_protect(long addr, long len, long prot);
 long do_move(long addr, long len, long to);		/* mremap(2) to there */
+long do_resize(long addr, long len, long new_len);	/* mremap(2), which may move it */
 long do_advise(long addr, long len, long advice);
 long do_read(long addr, long len, long step);		/* a byte every @step */
 long do_write(long addr, long len, long step);
@@ -176,6 +192,8 @@ long do_state(long fd, long pid, long c);
 
 /* Bytes of a line of /proc/PID/status, such as "VmLck"; 0 when it has none. */
 unsigned long status_bytes(pid_t pid, const char *field);
+/* Wait until the process has @bytes in memory: nothing tells of that. False when it never has. */
+bool wait_rss(pid_t pid, unsigned long bytes);
 
 struct vma {
 	unsigned long start, end;
@@ -211,6 +229,15 @@ const char *memory_cgroup(const char *path);
 
 /* What an administrator can set of the driver, and what it counts. */
 #define KNOB(name)	"/proc/sys/vm/memlockd/" name
+
+/* A random number below @below; the seed is not 0. */
+static inline unsigned int draw(uint64_t *seed, unsigned int below)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return (*seed >> 32) % below;
+}
 
 /* Set the soft RLIMIT_MEMLOCK of a process. */
 void set_limit(pid_t pid, unsigned long bytes);

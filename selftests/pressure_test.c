@@ -12,15 +12,15 @@
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
 
-#define RW		(PROT_READ | PROT_WRITE)
-#define L		MEMLOCKD_STATE_LOCKED
-#define S		MEMLOCKD_STATE_SUPERLOCKED
 #define LEN		(256 * PAGE)
 #define CGROUP		"/sys/fs/cgroup/memlockd-test"
 #define CGROUP_MAX	(48 * MIB)
 #define HOG_STEP	(8 * MIB)
 
-enum region { HEAP, SHMEM, FILE_WRITABLE, FILE_READ_ONLY, FILE_SHARED, TEXT, REGIONS };
+enum region {
+	REGION_HEAP, REGION_SHMEM, REGION_FILE_WRITABLE, REGION_FILE_READ_ONLY,
+	REGION_FILE_SHARED, REGION_TEXT, REGIONS
+};
 
 static const char *const region_names[] = {
 	"heap", "shared memory", "private file, writable", "private file, read-only",
@@ -89,7 +89,7 @@ static long map_file(long len, long prot, long flags)
 
 static bool is_written(enum region i)
 {
-	return i == HEAP || i == SHMEM || i == FILE_WRITABLE;
+	return i == REGION_HEAP || i == REGION_SHMEM || i == REGION_FILE_WRITABLE;
 }
 
 /* Touch one region; the faults are in p->t. */
@@ -105,23 +105,23 @@ static void give_memory(struct __test_metadata *_metadata, struct process *p)
 		target_fn fn;
 		int prot, flags;
 	} make[] = {
-		[HEAP] = { do_map, RW, MAP_PRIVATE },
-		[SHMEM] = { do_map, RW, MAP_SHARED },
-		[FILE_WRITABLE] = { map_file, RW, MAP_PRIVATE },
-		[FILE_READ_ONLY] = { map_file, PROT_READ, MAP_PRIVATE },
-		[FILE_SHARED] = { map_file, PROT_READ, MAP_SHARED },
+		[REGION_HEAP] = { do_map, RW, MAP_PRIVATE },
+		[REGION_SHMEM] = { do_map, RW, MAP_SHARED },
+		[REGION_FILE_WRITABLE] = { map_file, RW, MAP_PRIVATE },
+		[REGION_FILE_READ_ONLY] = { map_file, PROT_READ, MAP_PRIVATE },
+		[REGION_FILE_SHARED] = { map_file, PROT_READ, MAP_SHARED },
 	};
 	struct vma text;
 	unsigned int i;
 	long addr;
 
-	for (i = 0; i < TEXT; i++) {
+	for (i = 0; i < REGION_TEXT; i++) {
 		addr = target_call(&p->t, make[i].fn, LEN, make[i].prot, make[i].flags);
 		ASSERT_LT(0, addr);
 		p->memory[i] = (struct memory){ addr, LEN };
 	}
 	ASSERT_TRUE(vma_find(p->t.pid, "/libc.so", "r-xp", &text));
-	p->memory[TEXT] = (struct memory){ text.start, text.end - text.start };
+	p->memory[REGION_TEXT] = (struct memory){ text.start, text.end - text.start };
 	for (i = 0; i < REGIONS; i++)
 		touch(p, i);
 }
@@ -167,7 +167,7 @@ static unsigned long still_present(const struct process *p)
 	unsigned long sum = 0;
 	unsigned int i;
 
-	for (i = 0; i < TEXT; i++)
+	for (i = 0; i < REGION_TEXT; i++)
 		sum += present(p, i);
 	return sum;
 }
@@ -225,7 +225,7 @@ TEST_F(pressure, pageout_from_outside_takes_nothing)
 	int err;
 
 	lock_one(_metadata, scene, variant->state, variant->flags);
-	err = page_out(&scene->unlocked, FILE_READ_ONLY);
+	err = page_out(&scene->unlocked, REGION_FILE_READ_ONLY);
 	if (err == -ENOSYS)
 		SKIP(return, "this kernel has no process_madvise(2)");
 	ASSERT_EQ(0, err);
@@ -248,7 +248,7 @@ TEST_F(pressure, what_was_paged_out_comes_back)
 
 	give_memory(_metadata, &scene->locked);
 	give_memory(_metadata, &scene->unlocked);
-	if (page_out(&scene->locked, FILE_READ_ONLY) == -ENOSYS)
+	if (page_out(&scene->locked, REGION_FILE_READ_ONLY) == -ENOSYS)
 		SKIP(return, "this kernel has no process_madvise(2)");
 	for (i = 0; i < REGIONS; i++) {
 		ASSERT_EQ(0, page_out(&scene->locked, i));
@@ -407,7 +407,7 @@ TEST_F_TIMEOUT(pressure, compaction_moves_nothing_that_is_pinned, TEST_TIMEOUT_D
 	long addr;
 
 	lock_one(_metadata, scene, variant->state, variant->flags);
-	for (i = 0; i < TEXT; i++) {
+	for (i = 0; i < REGION_TEXT; i++) {
 		for (j = 0; j < 2; j++)
 			read_frames(both[j], i, before[j][i]);
 	}
@@ -417,7 +417,7 @@ TEST_F_TIMEOUT(pressure, compaction_moves_nothing_that_is_pinned, TEST_TIMEOUT_D
 	ASSERT_LT(0, addr);
 	ASSERT_EQ(0, target_call(&scene->hog, do_riddle, addr, len, 0));
 	ASSERT_TRUE(write_number("/proc/sys/vm/compact_memory", 1));
-	for (i = 0; i < TEXT; i++) {
+	for (i = 0; i < REGION_TEXT; i++) {
 		for (j = 0; j < 2; j++) {
 			read_frames(both[j], i, after);
 			nr[j] = moved(before[j][i], after);
@@ -427,8 +427,9 @@ TEST_F_TIMEOUT(pressure, compaction_moves_nothing_that_is_pinned, TEST_TIMEOUT_D
 		       nr[0], scene->locked.t.minflt + scene->locked.t.majflt, nr[1]);
 		others += nr[1];
 		/* What the state pins: writable private memory, or all of it. */
-		if (variant->flags & MEMLOCKD_MOVABLE || i == SHMEM || i == FILE_SHARED ||
-		    (i == FILE_READ_ONLY && variant->state != S))
+		if (variant->flags & MEMLOCKD_MOVABLE || i == REGION_SHMEM ||
+		    i == REGION_FILE_SHARED ||
+		    (i == REGION_FILE_READ_ONLY && variant->state != S))
 			continue;
 		EXPECT_EQ(0, nr[0]);
 		EXPECT_EQ(0, scene->locked.t.minflt + scene->locked.t.majflt);
@@ -463,7 +464,7 @@ TEST_F(pressure, page_merging_costs_no_fault)
 	for (i = 0; i < 2; i++) {
 		addr = target_call(&both[i]->t, do_map_small, LEN, RW, MAP_PRIVATE);
 		ASSERT_LT(0, addr);
-		both[i]->memory[HEAP] = (struct memory){ addr, LEN };
+		both[i]->memory[REGION_HEAP] = (struct memory){ addr, LEN };
 		ASSERT_EQ(0, target_call(&both[i]->t, do_fill_mergeable, addr, LEN, 0x70 + i));
 	}
 	ASSERT_EQ(0, lock_pid(scene->fd, scene->locked.t.pid, variant->state, variant->flags,
@@ -480,8 +481,8 @@ TEST_F(pressure, page_merging_costs_no_fault)
 	write_number(KSM("run"), run);
 	write_number(KSM("pages_to_scan"), pages);
 	write_number(KSM("sleep_millisecs"), sleep);
-	touch(&scene->locked, HEAP);
-	touch(&scene->unlocked, HEAP);
+	touch(&scene->locked, REGION_HEAP);
+	touch(&scene->unlocked, REGION_HEAP);
 	TH_LOG("%s %ld/%ld faults, unlocked %ld/%ld", state_name(variant->state),
 	       scene->locked.t.minflt, scene->locked.t.majflt, scene->unlocked.t.minflt,
 	       scene->unlocked.t.majflt);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kernel-page-flags.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,18 @@ unsigned long status_bytes(pid_t pid, const char *field)
 	}
 	fclose(file);
 	return kib * KIB;
+}
+
+bool wait_rss(pid_t pid, unsigned long bytes)
+{
+	int tries;
+
+	for (tries = 0; tries < 100000; tries++) {
+		if (status_bytes(pid, "VmRSS") >= bytes)
+			return true;
+		sched_yield();
+	}
+	return false;
 }
 
 static bool parse_vma(const char *line, struct vma *vma)

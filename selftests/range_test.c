@@ -10,9 +10,6 @@
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
 
-#define RW	(PROT_READ | PROT_WRITE)
-#define L	MEMLOCKD_STATE_LOCKED
-#define S	MEMLOCKD_STATE_SUPERLOCKED
 #define LEN	(64 * PAGE)
 
 FIXTURE(range)
@@ -163,7 +160,8 @@ TEST_F(range, bad_ranges_change_nothing)
 {
 	pid_t pid = self->target.pid;
 
-	EXPECT_EQ(-EINVAL, lock_range(self->fd, pid, MEMLOCKD_STATE_UNLOCKED, self->addr, LEN, NULL));
+	EXPECT_EQ(-EINVAL, lock_range(self->fd, pid, MEMLOCKD_STATE_UNLOCKED, self->addr, LEN,
+				      NULL));
 	EXPECT_EQ(-EINVAL, lock_range(self->fd, pid, 3, self->addr, LEN, NULL));
 	EXPECT_EQ(-EINVAL, lock_range(self->fd, pid, variant->state, ~0UL, 2, NULL));
 	EXPECT_EQ(-EINVAL, lock_range(self->fd, pid, variant->state, self->addr, ~0UL, NULL));
@@ -172,9 +170,11 @@ TEST_F(range, bad_ranges_change_nothing)
 	check(_metadata, self, 0, 0, 0);
 	/* A hole behind it. */
 	ASSERT_EQ(0, target_call(&self->target, do_unmap, self->addr + LEN, LEN, 0));
-	EXPECT_EQ(-ENOMEM, lock_range(self->fd, pid, variant->state, self->addr, LEN + PAGE, &last));
+	EXPECT_EQ(-ENOMEM, lock_range(self->fd, pid, variant->state, self->addr, LEN + PAGE,
+				      &last));
 	EXPECT_EQ(MEMLOCKD_LIMIT_NONE, last.out_limit);
-	EXPECT_EQ(-ENOMEM, lock_range(self->fd, pid, variant->state, self->addr + LEN, PAGE, &last));
+	EXPECT_EQ(-ENOMEM, lock_range(self->fd, pid, variant->state, self->addr + LEN, PAGE,
+				      &last));
 	check(_metadata, self, 0, 0, 0);
 }
 

@@ -6,9 +6,6 @@
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
 
-#define RW	(PROT_READ | PROT_WRITE)
-#define L	MEMLOCKD_STATE_LOCKED
-#define S	MEMLOCKD_STATE_SUPERLOCKED
 #define LEN	(64 * PAGE)
 
 FIXTURE(retain)

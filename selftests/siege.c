@@ -24,14 +24,14 @@ struct siege *siege;
 /**
  * struct life - what a target knows of its memory
  * @which: of the targets
- * @tag: what the first byte of each page of HEAP and HUGE_HEAP is
+ * @tag: what the first byte of each page of AREA_HEAP and AREA_HUGE_HEAP is
  * @dropped: pages may have been taken away, and be 0
  */
 struct life {
 	int which;
 	uint64_t seed;
-	char tag[HUGE_HEAP + 1];
-	bool dropped[HUGE_HEAP + 1];
+	char tag[AREA_HUGE_HEAP + 1];
+	bool dropped[AREA_HUGE_HEAP + 1];
 };
 
 static const struct {
@@ -39,13 +39,13 @@ static const struct {
 	int prot;
 	int flags;
 } kinds[AREAS] = {
-	[HEAP] = { NO_FILE, RW, MAP_PRIVATE | MAP_ANONYMOUS },
-	[HUGE_HEAP] = { NO_FILE, RW, MAP_PRIVATE | MAP_ANONYMOUS },
-	[TEXT] = { TEXT_FILE, PROT_READ | PROT_EXEC, MAP_PRIVATE },
-	[FILE_PRIVATE] = { DISK_FILE, RW, MAP_PRIVATE },
-	[FILE_SHARED] = { DISK_FILE, RW, MAP_SHARED },
-	[MEMFD] = { SHMEM_FILE, RW, MAP_SHARED },
-	[HUGETLB] = { HUGETLB_FILE, RW, MAP_SHARED },
+	[AREA_HEAP] = { NO_FILE, RW, MAP_PRIVATE | MAP_ANONYMOUS },
+	[AREA_HUGE_HEAP] = { NO_FILE, RW, MAP_PRIVATE | MAP_ANONYMOUS },
+	[AREA_TEXT] = { TEXT_FILE, PROT_READ | PROT_EXEC, MAP_PRIVATE },
+	[AREA_FILE_PRIVATE] = { DISK_FILE, RW, MAP_PRIVATE },
+	[AREA_FILE_SHARED] = { DISK_FILE, RW, MAP_SHARED },
+	[AREA_MEMFD] = { SHMEM_FILE, RW, MAP_SHARED },
+	[AREA_HUGETLB] = { HUGETLB_FILE, RW, MAP_SHARED },
 };
 
 static struct memory *area_of(struct life *life, enum area area)
@@ -66,7 +66,7 @@ int siege_open(enum file file)
 /* There or, if @addr says so, in its old place. */
 static void map_area(struct life *life, enum area area, void *addr)
 {
-	static const unsigned long lens[AREAS] = { [HEAP] = MIB, [HUGE_HEAP] = 2 * HUGE };
+	static const unsigned long lens[AREAS] = { [AREA_HEAP] = MIB, [AREA_HUGE_HEAP] = 2 * HUGE };
 	enum file file = kinds[area].file;
 	unsigned long len = file ? siege->sizes[file] : lens[area];
 	int fd = siege_open(file);
@@ -82,10 +82,10 @@ static void map_area(struct life *life, enum area area, void *addr)
 		_exit(0);
 	}
 	count(MAP);
-	if (area == HUGE_HEAP)
+	if (area == AREA_HUGE_HEAP)
 		madvise(addr, len, MADV_HUGEPAGE);
 	*area_of(life, area) = (struct memory){ (unsigned long)addr, len };
-	if (area <= HUGE_HEAP) {
+	if (area <= AREA_HUGE_HEAP) {
 		life->tag[area] = 0;
 		life->dropped[area] = true;
 	}
@@ -107,7 +107,7 @@ static bool good(struct life *life, enum area area)
 
 static void play_write(struct life *life)
 {
-	enum area area = draw(&life->seed, 2) ? HEAP : HUGE_HEAP;
+	enum area area = draw(&life->seed, 2) ? AREA_HEAP : AREA_HUGE_HEAP;
 	struct memory *m = area_of(life, area);
 	unsigned long i;
 
@@ -120,7 +120,7 @@ static void play_write(struct life *life)
 /* What splits a huge page, some of the time. */
 static void play_drop(struct life *life)
 {
-	enum area area = draw(&life->seed, 2) ? HEAP : HUGE_HEAP;
+	enum area area = draw(&life->seed, 2) ? AREA_HEAP : AREA_HUGE_HEAP;
 	struct memory *m = area_of(life, area);
 	unsigned long pages = m->len / PAGE, first = draw(&life->seed, pages);
 	unsigned long nr = 1 + draw(&life->seed, pages - first);
@@ -135,7 +135,7 @@ static void play_drop(struct life *life)
 
 static void play_protect(struct life *life)
 {
-	struct memory *m = area_of(life, HUGE_HEAP);
+	struct memory *m = area_of(life, AREA_HUGE_HEAP);
 	unsigned long part = m->len / 4;
 
 	if (mprotect((void *)(m->addr + part), 2 * part, PROT_READ) ||
@@ -167,7 +167,8 @@ static void on_sigbus(int sig)
 /* Files are cut short meanwhile, and hugetlb may have no page. */
 static void play_touch(struct life *life)
 {
-	struct memory *m = area_of(life, FILE_PRIVATE + draw(&life->seed, AREAS - FILE_PRIVATE));
+	int some = draw(&life->seed, AREAS - AREA_FILE_PRIVATE);
+	struct memory *m = area_of(life, AREA_FILE_PRIVATE + some);
 
 	if (sigsetjmp(behind_the_end, 1))
 		return count(BEHIND_THE_END);
@@ -178,7 +179,7 @@ static void play_touch(struct life *life)
 /* Text that debuggers write to and probe. */
 static void play_text(struct life *life)
 {
-	struct memory *m = area_of(life, TEXT);
+	struct memory *m = area_of(life, AREA_TEXT);
 	unsigned long i;
 
 	errno = 0;
@@ -199,7 +200,7 @@ static void play_fork(struct life *life)
 
 	pid = fork_child();
 	if (!pid)
-		_exit(!good(life, HEAP) || !good(life, HUGE_HEAP));
+		_exit(!good(life, AREA_HEAP) || !good(life, AREA_HUGE_HEAP));
 	if (pid < 0) {
 		if (errno != ENOMEM && errno != EAGAIN)
 			fault("fork");
@@ -250,15 +251,15 @@ long do_live(long which, long seed, long c)
 	sigaction(SIGBUS, &bus, NULL);
 	for (i = 0; i < AREAS; i++)
 		map_area(&life, i, NULL);
-	board->addr[which] = area_of(&life, HEAP)->addr;
-	board->len[which] = area_of(&life, HEAP)->len;
+	board->addr[which] = area_of(&life, AREA_HEAP)->addr;
+	board->len[which] = area_of(&life, AREA_HEAP)->len;
 	while (!stopped()) {
 		pick = draw(&life.seed, 44);
 		for (i = 0; pick >= plays[i].weight; i++)
 			pick -= plays[i].weight;
 		plays[i].play(&life);
 		errno = 0;
-		if (!good(&life, HEAP) || !good(&life, HUGE_HEAP)) {
+		if (!good(&life, AREA_HEAP) || !good(&life, AREA_HUGE_HEAP)) {
 			fault("memory has changed");
 			_exit(0);
 		}

@@ -14,9 +14,12 @@
 #define ARG_LIFE	"siege-life"
 
 /* The last two are not the target's alone: nobody knows what is in them. */
-enum area { HEAP, HUGE_HEAP, TEXT, FILE_PRIVATE, FILE_SHARED, MEMFD, HUGETLB, AREAS };
+enum area {
+	AREA_HEAP, AREA_HUGE_HEAP, AREA_TEXT, AREA_FILE_PRIVATE, AREA_FILE_SHARED, AREA_MEMFD,
+	AREA_HUGETLB, AREAS
+};
 
-/* What the areas are mapped from. TEXT's is written by nobody. */
+/* What the areas are mapped from. AREA_TEXT's is written by nobody. */
 enum file { NO_FILE, TEXT_FILE, DISK_FILE, SHMEM_FILE, HUGETLB_FILE, FILES };
 
 struct memory {

@@ -167,7 +167,7 @@ static bool huge_pages_are_split(uint64_t *seed)
 	int fd;
 
 	nap(draw(seed, 10000));
-	m = siege->areas[draw_target(seed, &pid)][HUGE_HEAP];
+	m = siege->areas[draw_target(seed, &pid)][AREA_HUGE_HEAP];
 	if (!pid || !m.len)
 		return false;
 	snprintf(text, sizeof(text), "%d,0x%lx,0x%lx", pid, m.addr, m.addr + m.len);
@@ -176,7 +176,7 @@ static bool huge_pages_are_split(uint64_t *seed)
 		count(SPLIT);
 	close(fd);
 	/* It may be out of huge pages, or this a kernel that cannot. */
-	advise(seed, HUGE_HEAP, MADV_COLLAPSE, COLLAPSE);
+	advise(seed, AREA_HUGE_HEAP, MADV_COLLAPSE, COLLAPSE);
 	return true;
 }
 
@@ -193,7 +193,7 @@ static bool debugger_writes(uint64_t *seed)
 	if (waitpid(pid, &status, __WALL) != pid || !WIFSTOPPED(status))
 		return false;
 	/* As it stands still now; and it may be another program than before. */
-	m = siege->areas[which][TEXT];
+	m = siege->areas[which][AREA_TEXT];
 	if (m.len)
 		done = !ptrace(PTRACE_POKEDATA, pid, m.addr + draw(seed, m.len / PAGE) * PAGE,
 			       POKED);

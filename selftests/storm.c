@@ -15,15 +15,24 @@
 #include "storm.h"
 
 static const char *const names[COUNTS] = {
-	"LOCK movable", "LOCK", "LOCK superlocked", "SYNC", "STATUS", "MAPPINGS", "UNLOCK",
-	"LOCK and heal", "LOCK owned", "LIST", "LOCK_RANGE", "UNLOCK_RANGE",
-	"mmap", "munmap", "mremap", "mprotect", "madvise", "MADV_DONTNEED_LOCKED", "malloc",
-	"mlock", "munlock", "mlockall", "munlockall", "ftruncate", "fork", "exec", "thread",
-	"touch", "touch behind the end of a file",
-	"short-lived process", "killed", "ended by itself", "client killed", "truncate",
-	"punch a hole", "split huge pages", "collapse to huge pages", "page out", "make cold",
-	"will need", "reclaim from the memory cgroup", "limit of the memory cgroup", "swapoff",
-	"swapon", "ptrace: poke", "uprobe", "write back", "compact", "unload and load",
+	[LOCK_MOVABLE] = "LOCK movable", [LOCK_LOCKED] = "LOCK",
+	[LOCK_SUPERLOCKED] = "LOCK superlocked", [SYNC] = "SYNC", [STATUS] = "STATUS",
+	[MAPPINGS] = "MAPPINGS", [UNLOCK] = "UNLOCK", [LOCK_HEAL] = "LOCK and heal",
+	[LOCK_OWNED] = "LOCK owned", [LIST] = "LIST", [LOCK_RANGE] = "LOCK_RANGE",
+	[UNLOCK_RANGE] = "UNLOCK_RANGE", [MAP] = "mmap", [UNMAP] = "munmap",
+	[REMAP] = "mremap", [PROTECT] = "mprotect", [ADVISE] = "madvise",
+	[DROP] = "MADV_DONTNEED_LOCKED", [MALLOC] = "malloc", [MLOCK] = "mlock",
+	[MUNLOCK] = "munlock", [MLOCKALL] = "mlockall", [MUNLOCKALL] = "munlockall",
+	[RESIZE] = "ftruncate", [FORK] = "fork", [EXEC] = "exec", [THREAD] = "thread",
+	[TOUCH] = "touch", [BEHIND_THE_END] = "touch behind the end of a file",
+	[TARGET] = "short-lived process", [TARGET_KILLED] = "killed",
+	[TARGET_ENDED] = "ended by itself", [CLIENT_KILLED] = "client killed",
+	[TRUNCATE] = "truncate", [PUNCH] = "punch a hole", [SPLIT] = "split huge pages",
+	[COLLAPSE] = "collapse to huge pages", [PAGEOUT] = "page out", [COLD] = "make cold",
+	[WILLNEED] = "will need", [RECLAIM] = "reclaim from the memory cgroup",
+	[LIMIT] = "limit of the memory cgroup", [SWAPOFF] = "swapoff", [SWAPON] = "swapon",
+	[POKE] = "ptrace: poke", [PROBE] = "uprobe", [WRITEBACK] = "write back",
+	[COMPACT] = "compact", [RELOAD] = "unload and load",
 };
 
 struct board *board;
@@ -100,14 +109,6 @@ uint64_t seed_of(unsigned int who)
 }
 
 /* xorshift64 */
-unsigned int draw(uint64_t *seed, unsigned int below)
-{
-	*seed ^= *seed << 13;
-	*seed ^= *seed >> 7;
-	*seed ^= *seed << 17;
-	return (*seed >> 32) % below;
-}
-
 long board_setup(const char *seed_name, const char *seconds_name, long max)
 {
 	const char *seed = getenv(seed_name), *seconds = getenv(seconds_name);

@@ -8,10 +8,6 @@
 
 #include "memlockd_test.h"
 
-#define RW		(PROT_READ | PROT_WRITE)
-#define L		MEMLOCKD_STATE_LOCKED
-#define S		MEMLOCKD_STATE_SUPERLOCKED
-
 #define PIDS		4		/* at most so many processes are locked */
 #define ERRNOS		134
 #define FAULTS		8
@@ -89,8 +85,6 @@ void nap(unsigned int usec);
 
 /* Numbers that depend on the board's seed and on @who asks. */
 uint64_t seed_of(unsigned int who);
-/* 0 to @below - 1 */
-unsigned int draw(uint64_t *seed, unsigned int below);
 
 /* Seed and seconds from the environment; the seconds, no more than @max. */
 long board_setup(const char *seed_name, const char *seconds_name, long max);

@@ -18,28 +18,28 @@
 #define HOG_STEP	(16 * MIB)
 
 /* Shared memory is not pinned. */
-#define SHARED_ROWS	(ROW(TMPFS) | ROW(SHARED_ANON) | ROW(MEMFD) | ROW(SHARED_RO) | \
-			 ROW(SHARED_RW))
+#define SHARED_ROWS	(ROW(ROW_TMPFS) | ROW(ROW_SHARED_ANON) | ROW(ROW_MEMFD) | \
+			 ROW(ROW_SHARED_RO) | ROW(ROW_SHARED_RW))
 
-struct board *board;
+struct sheet *sheet;
 
 bool set(const char *path, long value)
 {
-	struct setting *saved = &board->settings[board->nr_settings];
+	struct setting *saved = &sheet->settings[sheet->nr_settings];
 	long old = read_number(path);
 
-	if (old < 0 || board->nr_settings == ARRAY_SIZE(board->settings))
+	if (old < 0 || sheet->nr_settings == ARRAY_SIZE(sheet->settings))
 		return false;
 	snprintf(saved->path, sizeof(saved->path), "%s", path);
 	saved->value = old;
-	board->nr_settings++;
+	sheet->nr_settings++;
 	return write_number(path, value);
 }
 
 void restore_settings(unsigned int nr)
 {
-	while (board->nr_settings > nr) {
-		struct setting *saved = &board->settings[--board->nr_settings];
+	while (sheet->nr_settings > nr) {
+		struct setting *saved = &sheet->settings[--sheet->nr_settings];
 
 		write_number(saved->path, saved->value);
 	}
@@ -62,7 +62,7 @@ static bool wait_until(condition_fn fn, struct scene *scene, long arg)
 
 static unsigned long rounds_of(enum lock lock)
 {
-	return __atomic_load_n(&board->rounds[lock], __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&sheet->rounds[lock], __ATOMIC_SEQ_CST);
 }
 
 static bool have_rounds(struct scene *scene, long nr)
@@ -92,13 +92,13 @@ long old_faults(enum lock lock)
 	int i;
 
 	for (i = 0; i < FIRST_NEW; i++)
-		sum += board->cells[lock][i].minor + board->cells[lock][i].major;
+		sum += sheet->cells[lock][i].minor + sheet->cells[lock][i].major;
 	return sum;
 }
 
 static unsigned long present(struct scene *scene, enum lock lock)
 {
-	const struct memory *memory = board->memory[lock];
+	const struct memory *memory = sheet->memory[lock];
 	unsigned long sum = 0;
 	int i;
 
@@ -150,7 +150,7 @@ static const char *stress_pageout(struct scene *scene)
 
 	for_each_lock(scene, i) {
 		for (j = 0; j < ROWS; j++) {
-			struct memory *memory = &board->memory[i][j];
+			struct memory *memory = &sheet->memory[i][j];
 			struct iovec iov = { (void *)memory->addr, memory->len };
 
 			/* Refused where it is locked. */
@@ -253,7 +253,7 @@ static void fragment(struct scene *scene)
 
 static const char *compact(struct scene *scene, long unevictable)
 {
-	unsigned long heap = board->memory[NONE][HEAP].addr;
+	unsigned long heap = sheet->memory[NONE][ROW_HEAP].addr;
 	uint64_t before[FRAMES], after[FRAMES];
 	int i;
 
@@ -318,7 +318,7 @@ static const char *stress_ksm(struct scene *scene)
 	set(KSM("sleep_millisecs"), 1);
 	set(KSM("run"), 1);
 	/* Nearly all pages of one; then the others have had their turn as well. */
-	if (!wait_until(all_merged, scene, board->memory[NONE][HEAP].len / PAGE * 9 / 10))
+	if (!wait_until(all_merged, scene, sheet->memory[NONE][ROW_HEAP].len / PAGE * 9 / 10))
 		return "has merged no pages";
 	wait_until(ksm_scanned, scene, read_number(KSM("full_scans")) + 3);
 	ksft_print_msg("%ld pages merged\n", read_number(KSM("pages_sharing")));
@@ -366,7 +366,8 @@ static const char *stress_thp(struct scene *scene)
 	set(THP("khugepaged/pages_to_scan"), 65536);
 	set(THP("khugepaged/alloc_sleep_millisecs"), 10);
 	set(THP("khugepaged/scan_sleep_millisecs"), 10);
-	if (!wait_until(collapsed, scene, before + board->memory[NONE][THP_HEAP].len / (2 * MIB)))
+	if (!wait_until(collapsed, scene,
+			before + sheet->memory[NONE][ROW_THP_HEAP].len / (2 * MIB)))
 		return "has collapsed no pages";
 	wait_until(thp_scanned, scene, read_number(THP("khugepaged/full_scans")) + 3);
 	wait_for_round(scene);
@@ -413,8 +414,9 @@ static const char *stress_mprotect(struct scene *scene)
 
 	for_each_lock(scene, i) {
 		for (j = 0; j < ROWS; j++) {
-			memory = &board->memory[i][j];
-			if (j == LIBRARY || j == FILE_RO || j == SHARED_RO || !memory->len)
+			memory = &sheet->memory[i][j];
+			if (j == ROW_LIBRARY || j == ROW_FILE_RO || j == ROW_SHARED_RO ||
+			    !memory->len)
 				continue;
 			target_call(&scene->t[i], do_protect, memory->addr, memory->len, PROT_READ);
 			target_call(&scene->t[i], do_protect, memory->addr, memory->len, RW);

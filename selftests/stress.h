@@ -7,7 +7,6 @@
 
 #include "memlockd_test.h"
 
-#define RW		(PROT_READ | PROT_WRITE)
 #define CHILDREN	3		/* that each target has in the fork storm */
 
 #define VM(name)	"/proc/sys/vm/" name
@@ -19,12 +18,13 @@
 enum lock { NONE, MLOCKALL, MOVABLE, LOCKED, SUPERLOCKED, LOCKS };
 
 enum row {
-	HEAP, THP_HEAP, LIBRARY, FILE_RO, FILE_RW, TMPFS, SHARED_ANON, MEMFD, HUGETLB, SHARED_RO,
-	SHARED_RW, STACK, THREAD_STACK, NEW_MMAP, NEW_BRK, NEW_MREMAP, NEW_MPROTECT, ROWS
+	ROW_HEAP, ROW_THP_HEAP, ROW_LIBRARY, ROW_FILE_RO, ROW_FILE_RW, ROW_TMPFS,
+	ROW_SHARED_ANON, ROW_MEMFD, ROW_HUGETLB, ROW_SHARED_RO, ROW_SHARED_RW, ROW_STACK,
+	ROW_THREAD_STACK, ROW_NEW_MMAP, ROW_NEW_BRK, ROW_NEW_MREMAP, ROW_NEW_MPROTECT, ROWS
 };
 
 /* The first that appears after the lock, so that nobody has touched it before the stress. */
-#define FIRST_NEW	NEW_MMAP
+#define FIRST_NEW	ROW_NEW_MMAP
 
 /* What the mappings have to be prepared for. */
 enum special { PLAIN, MERGEABLE, COLLAPSIBLE };
@@ -43,7 +43,7 @@ struct setting {
 };
 
 /**
- * struct board - what the test and its targets share
+ * struct sheet - what the test and its targets share
  * @stop: those that touch all the time are to stop
  * @rounds: how often each target has touched all it has
  * @memory: where it has it
@@ -53,7 +53,7 @@ struct setting {
  *
  * The targets look at it between the touches that are counted only.
  */
-struct board {
+struct sheet {
 	bool stop;
 	unsigned long rounds[LOCKS];
 	struct memory memory[LOCKS][ROWS];
@@ -62,7 +62,7 @@ struct board {
 	unsigned int nr_settings;
 };
 
-extern struct board *board;
+extern struct sheet *sheet;
 
 /**
  * struct scene - who suffers

@@ -3,17 +3,12 @@
  * What SUPERLOCKED does beyond locking and pinning: the stack is grown beforehand,
  * no memory is offered for merging, and none is scanned for NUMA balancing.
  */
-#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
 
-#define RW	(PROT_READ | PROT_WRITE)
-#define L	MEMLOCKD_STATE_LOCKED
-#define S	MEMLOCKD_STATE_SUPERLOCKED
-#define NOBODY	65534
 #define LEN	(16 * PAGE)
 #define LARGE	(160 * MIB)
 #define SCANS	5
@@ -385,14 +380,12 @@ TEST_F(merging, is_as_before_after_a_lock_that_is_killed)
 	pid_t pid = self->target.pid;
 	struct target client;
 	unsigned long rss;
-	int tries;
 
 	ASSERT_LT(0, target_call(&self->target, do_map_small, LARGE, RW, MAP_PRIVATE));
 	target_start_with(&client, self->fd);
 	rss = status_bytes(pid, "VmRSS");
 	target_post(&client, do_lock, self->fd, pid, STATE_FLAGS(S, CURRENT_FUTURE));
-	for (tries = 0; tries < 100000 && status_bytes(pid, "VmRSS") < rss + LARGE / 16; tries++)
-		sched_yield();
+	wait_rss(pid, rss + LARGE / 16);
 	EXPECT_EQ(SIGKILL, target_stop(&client));
 	EXPECT_EQ(MEMLOCKD_STATE_UNLOCKED, state_of(self->fd, pid));
 	EXPECT_EQ(LEN, mergeable(pid));

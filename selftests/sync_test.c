@@ -8,9 +8,6 @@
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
 
-#define RW	(PROT_READ | PROT_WRITE)
-#define L	MEMLOCKD_STATE_LOCKED
-#define S	MEMLOCKD_STATE_SUPERLOCKED
 #define LEN	(16 * PAGE)
 #define PIECES	4		/* of a huge page */
 #define FILE_LEN (4 * HUGE)

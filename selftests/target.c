@@ -7,10 +7,12 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -70,6 +72,50 @@ pid_t fork_child(void)
 	if (getppid() != parent && getppid() != 0)
 		_exit(KSFT_FAIL);
 	return 0;
+}
+
+pid_t fork_with_pid(pid_t pid)
+{
+	struct clone_args args = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (uintptr_t)&pid,
+		.set_tid_size = 1,
+	};
+
+	return syscall(SYS_clone3, &args, sizeof(args));
+}
+
+int send_fd(int sock, int fd)
+{
+	char byte = 0, control[CMSG_SPACE(sizeof(int))] = {};
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+	return sendmsg(sock, &msg, 0) == 1 ? 0 : -errno;
+}
+
+int receive_fd(int sock)
+{
+	char byte, control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	int fd;
+
+	if (recvmsg(sock, &msg, 0) != 1 || !CMSG_FIRSTHDR(&msg))
+		return -errno;
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(int));
+	return fd;
 }
 
 static void close_range_of(unsigned int first, unsigned int last)
@@ -231,6 +277,32 @@ long do_map_huge(long len, long prot, long flags)
 	return madvise((void *)start, len, MADV_HUGEPAGE) ? -errno : start;
 }
 
+long do_map_at(long addr, long len, long prot)
+{
+	void *at = mmap((void *)addr, len, prot,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	return at == MAP_FAILED ? -errno : (long)at;
+}
+
+long do_map_same(long times, long shared, long c)
+{
+	char *addr = mmap(NULL, times * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = memfd_create("memlockd", 0);
+	long i;
+
+	if (addr == MAP_FAILED || ftruncate(fd, PAGE))
+		return -errno;
+	for (i = 0; i < times; i++) {
+		if (mmap(addr + i * PAGE, PAGE, RW,
+			 (i < shared ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED, fd,
+			 0) == MAP_FAILED)
+			return -errno;
+	}
+	close(fd);
+	return (long)addr;
+}
+
 long do_unmap(long addr, long len, long c)
 {
 	return munmap((void *)addr, len) ? -errno : 0;
@@ -244,6 +316,13 @@ long do_protect(long addr, long len, long prot)
 long do_move(long addr, long len, long to)
 {
 	void *at = mremap((void *)addr, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)to);
+
+	return at == MAP_FAILED ? -errno : (long)at;
+}
+
+long do_resize(long addr, long len, long new_len)
+{
+	void *at = mremap((void *)addr, len, new_len, MREMAP_MAYMOVE);
 
 	return at == MAP_FAILED ? -errno : (long)at;
 }

@@ -6,7 +6,6 @@
 #include <endian.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -19,13 +18,8 @@
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
 
-#define NOBODY		65534
 #define SOMEBODY	12345
-#define RW		(PROT_READ | PROT_WRITE)
 #define LEN		(64 * PAGE)
-
-#define L	MEMLOCKD_STATE_LOCKED
-#define S	MEMLOCKD_STATE_SUPERLOCKED
 
 #define KNOB_UNPRIVILEGED	KNOB("unprivileged_mlock")
 
@@ -707,17 +701,6 @@ TEST_F(who, other_descriptors_are_no_proc_mem)
 	close(mem);
 }
 
-static pid_t fork_with_pid(pid_t pid)
-{
-	struct clone_args args = {
-		.exit_signal = SIGCHLD,
-		.set_tid = (uintptr_t)&pid,
-		.set_tid_size = 1,
-	};
-
-	return syscall(SYS_clone3, &args, sizeof(args));
-}
-
 TEST_F(who, proc_mem_names_the_address_space_and_no_other)
 {
 	int mem = open_mem(self->target.pid), pidfd = dup(self->target.pidfd);
@@ -803,35 +786,12 @@ static int pass[2];
 
 static long do_send_fd(long fd, long b, long c)
 {
-	char byte = 0, control[CMSG_SPACE(sizeof(int))] = {};
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &(int){ fd }, sizeof(int));
-	return sendmsg(pass[0], &msg, 0) == 1 ? 0 : -errno;
+	return send_fd(pass[0], fd);
 }
 
 static long do_receive_fd(long b, long c, long d)
 {
-	char byte, control[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
-	int fd;
-
-	if (recvmsg(pass[1], &msg, 0) != 1 || !CMSG_FIRSTHDR(&msg))
-		return -errno;
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(int));
-	return fd;
+	return receive_fd(pass[1]);
 }
 
 static long do_open_device(long a, long b, long c)

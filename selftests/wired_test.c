@@ -11,12 +11,8 @@
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
 
-#define RW	(PROT_READ | PROT_WRITE)
 #define PAGES	64
 #define LEN	(PAGES * PAGE)
-
-#define L	MEMLOCKD_STATE_LOCKED
-#define S	MEMLOCKD_STATE_SUPERLOCKED
 
 #define MAX_WIRED	KNOB("max_wired")
 #define HUGEPAGES	"/proc/sys/vm/nr_hugepages"
@@ -254,23 +250,6 @@ TEST_F(wired, memory_without_access_does_not_count_until_it_has)
 	expect_change(before, 0);
 }
 
-/* One page of a memfd @times over. */
-static long do_map_same(long times, long flags, long c)
-{
-	char *addr = mmap(NULL, times * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int fd = memfd_create("memlockd", 0);
-	long i;
-
-	if (addr == MAP_FAILED || ftruncate(fd, PAGE))
-		return -errno;
-	for (i = 0; i < times; i++) {
-		if (mmap(addr + i * PAGE, PAGE, RW, flags | MAP_FIXED, fd, 0) == MAP_FAILED)
-			return -errno;
-	}
-	close(fd);
-	return (long)addr;
-}
-
 TEST_F(wired, page_mapped_twice_counts_once)
 {
 	unsigned long before;
@@ -278,7 +257,7 @@ TEST_F(wired, page_mapped_twice_counts_once)
 
 	ASSERT_EQ(0, lock_target(0));
 	before = wired();
-	addr = target_call(&self->t[0], do_map_same, PAGES, MAP_SHARED, 0);
+	addr = target_call(&self->t[0], do_map_same, PAGES, PAGES, 0);
 	ASSERT_LT(0, addr);
 	expect_change(before, 1);
 	EXPECT_EQ(vmas_locked(self->t[0].pid), status_bytes(self->t[0].pid, "VmLck"));
@@ -288,7 +267,7 @@ TEST_F(wired, page_mapped_twice_counts_once)
 	ASSERT_EQ(0, target_call(&self->t[0], do_unmap, addr + LEN - PAGE, PAGE, 0));
 	expect_change(before, 0);
 	/* Mapped privately and written, there is a page for each. */
-	addr = target_call(&self->t[0], do_map_same, PAGES, MAP_PRIVATE, 0);
+	addr = target_call(&self->t[0], do_map_same, PAGES, 0, 0);
 	ASSERT_LT(0, addr);
 	expect_change(before, PAGES);
 }
