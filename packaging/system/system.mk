@@ -6,18 +6,16 @@ man_out := $(out)/man
 # memlockctl.8.scd becomes memlockctl.8
 pages := $(patsubst $(top)/docs/man/%.scd,%,$(wildcard $(top)/docs/man/*.scd))
 
-# Debian's packages have units and rules in /lib.
-UNITDIR ?= $(PREFIX)/lib/systemd/system
-UDEVDIR ?= $(PREFIX)/lib/udev/rules.d
-units := $(DESTDIR)$(UNITDIR)
-rules := $(DESTDIR)$(UDEVDIR)
+units := $(DESTDIR)$(PREFIX)/lib/systemd/system
+rules := $(DESTDIR)$(PREFIX)/lib/udev/rules.d
 sysusers := $(DESTDIR)$(PREFIX)/lib/sysusers.d
 at_boot := $(DESTDIR)$(PREFIX)/lib/modules-load.d
 doc := $(share)/doc/memlockctl
 
+# By its first line a page says that it has tables; scdoc does not write that.
 $(man_out)/%: $(top)/docs/man/%.scd
 	mkdir -p $(@D)
-	scdoc <$< >$@
+	{ printf '%s\n' "'\\\" t"; scdoc <$<; } >$@
 
 all: $(addprefix $(man_out)/,$(pages))
 
