@@ -6,8 +6,11 @@ man_out := $(out)/man
 # memlockctl.8.scd becomes memlockctl.8
 pages := $(patsubst $(top)/docs/man/%.scd,%,$(wildcard $(top)/docs/man/*.scd))
 
-units := $(DESTDIR)$(PREFIX)/lib/systemd/system
-rules := $(DESTDIR)$(PREFIX)/lib/udev/rules.d
+# Systems on which /lib is not a link to /usr/lib have these there.
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+UDEVDIR ?= $(PREFIX)/lib/udev/rules.d
+units := $(DESTDIR)$(UNITDIR)
+rules := $(DESTDIR)$(UDEVDIR)
 sysusers := $(DESTDIR)$(PREFIX)/lib/sysusers.d
 at_boot := $(DESTDIR)$(PREFIX)/lib/modules-load.d
 doc := $(share)/doc/memlockctl
