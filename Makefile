@@ -102,6 +102,9 @@ deb: ## Debian packages, into build/deb
 deb-test: deb ## install and remove them in a fresh Debian tree
 	@packaging/deb-test
 
+dist: ## a tarball of the commit that is checked out, into build/dist; the same bytes wherever it is made
+	@packaging/dist
+
 lint: ## checkpatch, sparse, W=1, gcc -fanalyzer, clang, coccinelle, shellcheck, codespell
 	@guest/setup host lint
 	@packaging/lint
@@ -112,4 +115,4 @@ clean: ## remove what was built
 distclean: clean ## also remove what was fetched
 	rm -rf "$${MEMLOCKD_CACHE:-.cache}"
 
-.PHONY: help all modules tools selftests check check-all check-debug check-races fuzz coverage demo faults bench bench-icount latency install uninstall deb deb-test lint clean distclean
+.PHONY: help all modules tools selftests check check-all check-debug check-races fuzz coverage demo faults bench bench-icount latency install uninstall deb deb-test dist lint clean distclean
