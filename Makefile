@@ -13,6 +13,10 @@ SEED    ?=
 PREFIX  ?= /usr/local
 export DESTDIR PREFIX TESTS
 
+ifneq ($(words $(CURDIR)),1)
+$(error neither make nor the kernel's build can work at a path with a space in it, such as '$(CURDIR)': move it)
+endif
+
 help: ## this table
 	@echo 'memlockd: lock or superlock the memory of another process'
 	@echo
@@ -109,7 +113,7 @@ lint: ## checkpatch, sparse, W=1, gcc -fanalyzer, clang, coccinelle, shellcheck,
 clean: ## remove what was built
 	rm -rf build
 
-distclean: clean ## also remove what was fetched
-	rm -rf "$${MEMLOCKD_CACHE:-.cache}"
+distclean: clean ## also remove what was fetched, which all checkouts of yours share
+	rm -rf "$$(guest/fetch cache)"
 
 .PHONY: help all modules tools selftests check check-all check-debug check-races fuzz coverage demo faults bench bench-icount latency install uninstall deb deb-test lint clean distclean
