@@ -73,6 +73,7 @@ static inline bool pmd_special(pmd_t pmd)
 #include <linux/swapops.h>
 #endif
 #define MLKD_MADV_GUARD_INSTALL	102
+#define MLKD_MADV_GUARD_REMOVE	103
 
 /* PR_SET_MEMORY_MERGE, which is younger than Linux 6.1. */
 #define MLKD_PR_SET_MEMORY_MERGE	67

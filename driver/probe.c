@@ -133,6 +133,12 @@ static void new_range(struct mlkd_call *call, unsigned long *start, unsigned lon
 	}
 }
 
+/* Does the call unmap what has attributes that stay? */
+static bool moves(enum mlkd_event event)
+{
+	return event == MLKD_CALL_MREMAP || event == MLKD_CALL_REMAP_PAGES;
+}
+
 /* current has called mremap(2). */
 static void run_mremap(struct mlkd_call *call)
 {
@@ -146,21 +152,17 @@ static void run_mremap(struct mlkd_call *call)
 		mlkd_populate_future(space, start, start + PAGE_ALIGN(call->args[2]));
 }
 
-/* Is it the number of madvise(2)?  Others come to do_madvise() as well. */
-static bool is_madvise(int nr)
+/* Is it the number of a system call, or of the one that 32-bit callers have for it? */
+static bool is_nr(int nr, int wanted, int compat)
 {
-#ifdef MLKD_COMPAT_NR_MADVISE
-	if (mlkd_compat_syscall())
-		return nr == MLKD_COMPAT_NR_MADVISE;
-#endif
-	return nr == __NR_madvise;
+	return nr == (mlkd_compat_syscall() ? compat : wanted);
 }
 
 /* current has called madvise(2). */
 static void run_madvise(struct mlkd_call *call)
 {
 	struct pt_regs *regs = task_pt_regs(current);
-	bool syscall = is_madvise(call->nr);
+	bool syscall = is_nr(call->nr, __NR_madvise, MLKD_COMPAT_NR_MADVISE);
 	long before = syscall_get_return_value(current, regs), result = before;
 
 	if (mlkd_advice_end(call->space, &call->advice, syscall, &result))
@@ -192,11 +194,18 @@ static void run_call(struct mlkd_call *call)
 		if (call->mergeable)
 			mlkd_target_take_mergeable(space, call->start, call->end);
 		new_range(call, &start, &end);
+		if (is_nr(call->nr, __NR_mmap, MLKD_COMPAT_NR_MMAP2) &&
+		    (call->args[3] & MAP_LOCKED))
+			mlkd_target_mapped_locked(space, syscall_get_return_value(current, regs),
+						  call->args[1]);
 		if (start < end || !end)
 			mlkd_populate_future(space, start, end);
 		break;
 	case MLKD_CALL_MREMAP:
 		run_mremap(call);
+		break;
+	case MLKD_CALL_REMAP_PAGES:
+		mlkd_target_remapped(space, call->args);
 		break;
 	case MLKD_CALL_MADVISE:
 		run_madvise(call);
@@ -215,7 +224,7 @@ static void run_call(struct mlkd_call *call)
 		break;
 	}
 out:
-	if (call->event == MLKD_CALL_MREMAP)
+	if (moves(call->event))
 		mlkd_space_move_end(space, &call->move);
 }
 
@@ -268,10 +277,23 @@ static bool queue_call(struct mlkd_space *space, enum mlkd_event event,
 	call->start = start;
 	call->end = end;
 	call->mergeable = mergeable;
-	if (event == MLKD_CALL_MREMAP)
+	if (moves(event))
 		mlkd_space_move_begin(space, &call->move);
 	mlkd_call_queue(call);
 	return true;
+}
+
+/* Does current call mmap(2) with MAP_LOCKED?  Then what it maps is its own. */
+static bool maps_locked(void)
+{
+	struct pt_regs *regs = task_pt_regs(current);
+	unsigned long args[6];
+
+	if (!returns_to_user() ||
+	    !is_nr(syscall_get_nr(current, regs), __NR_mmap, MLKD_COMPAT_NR_MMAP2))
+		return false;
+	syscall_get_arguments(current, regs, args);
+	return args[3] & MAP_LOCKED;
 }
 
 /* @mm, current's, has got something new. */
@@ -286,7 +308,7 @@ static void mapped(struct mm_struct *mm, unsigned long start, unsigned long end,
 	if (space)
 		WRITE_ONCE(space->wired.stale, true);
 	if (!space || !READ_ONCE(space->armed) ||
-	    !mlkd_mode_pins_future(mlkd_space_in_force(space)))
+	    !(mlkd_mode_pins_future(mlkd_space_in_force(space)) || maps_locked()))
 		return;
 	if (!queue_call(space, MLKD_CALL_MMAP, start, end, mergeable))
 		pin_later(space);
@@ -365,12 +387,13 @@ static struct mlkd_space *current_space(void)
 
 /*
  * At the entry of do_madvise(mm, start, len, advice), to which madvise(2) comes, and
- * io_uring, whose workers have no way back to user space.
+ * io_uring, whose workers have no way back to user space, and up to Linux 6.12
+ * process_madvise(2), by others.
  */
 static int on_madvise(struct kprobe *kprobe, struct pt_regs *regs)
 {
 	struct mm_struct *mm = (void *)regs_get_kernel_argument(regs, 0);
-	struct mlkd_space *space = mm == current->mm ? current_space() : NULL;
+	struct mlkd_space *space = mm ? mlkd_space_find_rcu(mm) : NULL;
 	struct mlkd_advice advice = {
 		.start = regs_get_kernel_argument(regs, 1),
 		.len = regs_get_kernel_argument(regs, 2),
@@ -379,7 +402,13 @@ static int on_madvise(struct kprobe *kprobe, struct pt_regs *regs)
 	struct mlkd_call *call;
 	bool gone;
 
-	if (!space || !mlkd_advice_begin(space, &advice))
+	if (!space || !READ_ONCE(space->armed))
+		return 0;
+	if (mm != current->mm) {
+		mlkd_advice_hint(space, &advice);
+		goto out;
+	}
+	if (!mlkd_advice_begin(space, &advice))
 		return 0;
 	call = get_call(space, MLKD_CALL_MADVISE, &gone);
 	if (gone)
@@ -390,7 +419,10 @@ static int on_madvise(struct kprobe *kprobe, struct pt_regs *regs)
 	} else {
 		set_bit(MLKD_SPACE_REPLACED, &space->flags);
 		pin_later(space);
+		if (advice.instead == advice.advice)
+			mlkd_advice_hint(space, &advice);
 	}
+out:
 	mlkd_set_kernel_argument(regs, 2, advice.nr);
 	mlkd_set_kernel_argument(regs, 3, advice.instead);
 	return 0;
@@ -462,6 +494,7 @@ static struct probe probes[] = {
 	SYSCALL_PROBES(mlockall, on_syscall, MLKD_CALL_MLOCKALL),
 	SYSCALL_PROBES(munlockall, on_syscall, MLKD_CALL_MUNLOCKALL),
 	SYSCALL_PROBES(mremap, on_syscall, MLKD_CALL_MREMAP),
+	SYSCALL_PROBES(remap_file_pages, on_syscall, MLKD_CALL_REMAP_PAGES),
 	SYSCALL_PROBES(msync, on_msync, MLKD_CALL_MSYNC),
 	SYSCALL_PROBES(prctl, on_prctl, MLKD_CALL_PRCTL),
 };

@@ -60,6 +60,35 @@ static unsigned long only_ours(struct mlkd_space *space, unsigned long start,
 }
 
 /**
+ * mlkd_advice_hint - somebody calls process_madvise(2), or the process uses io_uring
+ * @space: the space that the advice is for
+ * @advice: the call; @instead is set to what the core kernel is to see
+ *
+ * There is no result to be changed, so that advice which does nothing takes the place of
+ * advice that VM_LOCKED forbids: what is locked is present.  Called from a probe.
+ */
+void mlkd_advice_hint(struct mlkd_space *space, struct mlkd_advice *advice)
+{
+	unsigned long start = untagged_addr(advice->start), end;
+
+	advice->nr = advice->len;
+	advice->instead = advice->advice;
+	end = start + PAGE_ALIGN(advice->len);
+	if (offset_in_page(start) || end <= start || end < advice->len)
+		return;
+	switch (advice->advice) {
+	case MADV_FREE:
+	case MADV_COLD:
+	case MADV_PAGEOUT:
+		if (only_ours(space, start, end) == end)
+			advice->instead = MADV_WILLNEED;
+		break;
+	default:
+		break;
+	}
+}
+
+/**
  * mlkd_advice_begin - the process calls madvise(2)
  * @space: its space
  * @advice: the call; @nr and @instead are set to what the core kernel is to see
@@ -82,6 +111,7 @@ bool mlkd_advice_begin(struct mlkd_space *space, struct mlkd_advice *advice)
 	case MADV_PAGEOUT:
 	case MADV_REMOVE:
 	case MLKD_MADV_GUARD_INSTALL:
+	case MLKD_MADV_GUARD_REMOVE:
 	case MADV_MERGEABLE:
 	case MADV_UNMERGEABLE:
 		break;
@@ -181,7 +211,7 @@ static long remove(struct mlkd_space *space, const struct mlkd_advice *advice)
 			err = -EINVAL;
 		else if (!file || !file->f_mapping || !file->f_mapping->host)
 			err = -EINVAL;
-		else if ((vma->vm_flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE))
+		else if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) != (VM_SHARED | VM_MAYWRITE))
 			err = -EACCES;
 		if (err) {
 			mmap_read_unlock(mm);
@@ -294,25 +324,40 @@ void mlkd_target_take_mergeable(struct mlkd_space *space, unsigned long start,
 	mmap_write_unlock(mm);
 }
 
-/* The process does not want [start, end) merged when it is unlocked. */
-static void drop_mergeable(struct mlkd_space *space, unsigned long start,
+/*
+ * The process does not want [start, end) merged when it is unlocked.  Where that is a
+ * part of a mapping, the core kernel has to split it, which it does when it takes
+ * VM_MERGEABLE away: then the mapping has it for a moment, and the call is to be done
+ * once more.
+ */
+static bool drop_mergeable(struct mlkd_space *space, unsigned long start,
 			   unsigned long end)
 {
-	unsigned long addr = start;
+	struct mlkd_attrs *attrs = &space->attrs;
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+	bool again = false;
 
 	if (mmap_write_lock_killable(space->mm))
-		return;
-	/* A part of what is noted loses the mark as a part. */
-	while (addr < end) {
-		unsigned long next = end;
-		u32 attr = mlkd_attr_get(&space->attrs, addr, &next);
-
-		if (attr & MLKD_MERGEABLE)
-			mlkd_attr_set(&space->attrs, addr, next,
-				      mlkd_attr_drop_mergeable(attr), GFP_ATTR);
-		addr = next;
+		return false;
+	vma_iter_init(&vmi, space->mm, start);
+	for_each_vma_range(vmi, vma, end) {
+		if (!mlkd_attr_any(attrs, vma->vm_start, vma->vm_end, MLKD_MERGEABLE))
+			continue;
+		if (vma->vm_start >= start && vma->vm_end <= end) {
+			mlkd_attr_map(attrs, vma->vm_start, vma->vm_end,
+				      mlkd_attr_drop_mergeable, GFP_ATTR);
+		} else {
+			vm_flags_set(vma, VM_MERGEABLE);
+			again = true;
+		}
 	}
 	mmap_write_unlock(space->mm);
+	/* What was split off has it still. */
+	if (!again)
+		mlkd_target_take_mergeable(space, start - min(start, PAGE_SIZE),
+					   end + (end < ULONG_MAX - PAGE_SIZE ? PAGE_SIZE : 0));
+	return again;
 }
 
 /* The process has called prctl(PR_SET_MEMORY_MERGE). */
@@ -365,12 +410,14 @@ bool mlkd_advice_end(struct mlkd_space *space, const struct mlkd_advice *advice,
 		lock_after_guard(space, start, end);
 		populate_again(space, start, end);
 		break;
+	case MLKD_MADV_GUARD_REMOVE:
+		mlkd_populate_again(space, start, end);
+		break;
 	case MADV_MERGEABLE:
 		mlkd_target_take_mergeable(space, start, end);
 		break;
 	case MADV_UNMERGEABLE:
-		drop_mergeable(space, start, end);
-		break;
+		return syscall && !*result && drop_mergeable(space, start, end);
 	default:
 		break;
 	}

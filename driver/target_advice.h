@@ -28,6 +28,7 @@ struct mlkd_advice {
 };
 
 bool mlkd_advice_begin(struct mlkd_space *space, struct mlkd_advice *advice);
+void mlkd_advice_hint(struct mlkd_space *space, struct mlkd_advice *advice);
 bool mlkd_advice_end(struct mlkd_space *space, const struct mlkd_advice *advice,
 		     bool syscall, long *result);
 bool mlkd_sync_only_ours(struct mlkd_space *space, unsigned long start,

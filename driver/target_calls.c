@@ -244,6 +244,21 @@ bool mlkd_target_called(struct mlkd_space *space, enum mlkd_event event,
 	return again;
 }
 
+/**
+ * mlkd_target_mapped_locked - the process has called mmap(2) with MAP_LOCKED
+ * @space: its space; the caller is the process itself, and holds no claim
+ * @addr: what it has returned
+ * @len: second argument of the call
+ */
+void mlkd_target_mapped_locked(struct mlkd_space *space, unsigned long addr,
+			       unsigned long len)
+{
+	if (offset_in_page(addr) || mmap_write_lock_killable(space->mm))
+		return;
+	note_own(space, addr, addr + PAGE_ALIGN(len));
+	mmap_write_unlock(space->mm);
+}
+
 /* Forgets what is not mapped of [start, end). */
 static void forget_holes(struct mlkd_space *space, unsigned long start, unsigned long end)
 {
@@ -314,5 +329,22 @@ void mlkd_target_moved(struct mlkd_space *space, const unsigned long *args,
 	else if (len > kept)
 		mlkd_attr_forget(attrs, old + kept, old + len, GFP_ATTR);
 out:
+	mmap_write_unlock(space->mm);
+}
+
+/**
+ * mlkd_target_remapped - the process has called remap_file_pages(2)
+ * @space: its space; the caller is the process itself, and holds no claim
+ * @args: arguments of the call
+ *
+ * That maps something else at the same place, and keeps VM_LOCKED.
+ */
+void mlkd_target_remapped(struct mlkd_space *space, const unsigned long *args)
+{
+	unsigned long start = args[0] & PAGE_MASK;
+
+	if (start + args[1] < start || mmap_write_lock_killable(space->mm))
+		return;
+	forget_holes(space, start, PAGE_ALIGN(start + args[1]));
 	mmap_write_unlock(space->mm);
 }

@@ -17,6 +17,7 @@ enum mlkd_event {
 	MLKD_CALL_MLOCKALL,
 	MLKD_CALL_MUNLOCKALL,
 	MLKD_CALL_MREMAP,
+	MLKD_CALL_REMAP_PAGES,
 	MLKD_CALL_MADVISE,
 	MLKD_CALL_MSYNC,
 	MLKD_CALL_PRCTL,
@@ -25,8 +26,11 @@ enum mlkd_event {
 
 bool mlkd_target_called(struct mlkd_space *space, enum mlkd_event event,
 			const unsigned long *args, unsigned long locked_vm, bool failed);
+void mlkd_target_mapped_locked(struct mlkd_space *space, unsigned long addr,
+			       unsigned long len);
 void mlkd_target_moved(struct mlkd_space *space, const unsigned long *args,
 		       unsigned long addr, bool failed);
+void mlkd_target_remapped(struct mlkd_space *space, const unsigned long *args);
 void mlkd_target_def_flags(struct mlkd_space *space);
 
 #endif /* _MEMLOCKD_TARGET_CALLS_H */

@@ -21,7 +21,7 @@
  * @nr: number of the system call that current was in
  * @args: its arguments
  * @locked_vm: of the address space then, in pages
- * @move: in the list of its space, if @event is MLKD_CALL_MREMAP
+ * @move: in the list of its space, if @event moves something
  * @advice: the call, if @event is MLKD_CALL_MADVISE
  * @mergeable: the mapping has VM_MERGEABLE
  * @start: of the mapping, as it was merged; 0 if unknown

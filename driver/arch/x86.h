@@ -12,8 +12,11 @@
 #define MLKD_SYSCALL(name)	"__x64_sys_" #name
 #ifdef CONFIG_IA32_EMULATION
 #define MLKD_COMPAT_SYSCALL(name)	"__ia32_sys_" #name
-#define MLKD_COMPAT_NR_MADVISE	219
 #endif
+
+/* The numbers of madvise(2) and mmap2(2) of 32-bit callers. */
+#define MLKD_COMPAT_NR_MADVISE	219
+#define MLKD_COMPAT_NR_MMAP2	192
 
 /* An argument of the function that a kprobe stands at the entry of. */
 static inline void mlkd_set_kernel_argument(struct pt_regs *regs, unsigned int nr,
