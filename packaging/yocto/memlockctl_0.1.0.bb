@@ -8,7 +8,8 @@ SRC_URI = "file://memlockd-${PV}.tar.gz"
 S = "${UNPACKDIR}/memlockd-${PV}"
 UNPACKDIR ??= "${WORKDIR}"
 
-DEPENDS = "json-c"
+# util-linux has libsmartcols.
+DEPENDS = "json-c util-linux"
 RRECOMMENDS:${PN} = "kernel-module-memlockd"
 
 # Without man pages: scdoc is in another layer.

@@ -249,7 +249,8 @@ def header(_pid):
     enums = {"state": State, "target_type": memlockd.TargetType, "lock_flags": Flags, "limit": Limit, "reason": Reason,
              "kind": Kind, "holder_kind": memlockd.HolderKind}
     for name, body in re.findall(r"enum memlockd_(\w+) \{(.*?)\}", text, re.DOTALL):
-        if name == "unlock_flags":
+        # What these say, the package takes or leaves without a number.
+        if name in ("unlock_flags", "mappings_flags"):
             continue
         known = enums.pop(name)
         there = {key: eval(value) for key, value in re.findall(r"(MEMLOCKD_\w+) = ([^,]*),", body)}

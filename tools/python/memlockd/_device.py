@@ -159,7 +159,10 @@ class Memlockd:
         )
 
     def mappings(self, target: Target) -> _Mappings:
-        """All mappings of a process, in the order of addresses."""
+        """All mappings of a process, in the order of addresses.
+
+        Where the caller may not see the addresses of the process, they are made up, and their sizes and order are right.
+        """
         return [
             Mapping(row.start, row.end, row.resident, row.pinned, Kind(row.kind), row.prot, State(row.state), Reason(row.reason))
             for row in self._rows(_abi.Mapping, "memlockd_read_mappings", _process(target))
