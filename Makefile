@@ -10,6 +10,7 @@ SIZE    ?= 512
 ROUNDS  ?= 7
 SECONDS ?= 600
 SEED    ?=
+PROGRAMS ?=
 PREFIX  ?= /usr/local
 export DESTDIR PREFIX TESTS
 
@@ -47,6 +48,12 @@ check-debug: ## the same for a kernel with KASAN, lockdep, kmemleak and so on, w
 check-races: ## the same for a kernel with KCSAN, likewise
 	@guest/setup host
 	@TIMEOUT=$${TIMEOUT:-9000} guest/check 6.1-kcsan
+
+check-programs: ## real programs under load, locked and unlocked in turns; PROGRAMS="node redis" for some of them (a large tree of Debian is fetched once)
+	@guest/setup host
+	@guest/selftests
+	@guest/run --kernel $(KERNEL:running=6.1) --root programs --mem 2048 --swap 512 --cpus 2 --timeout $${TIMEOUT:-5400} -- \
+		build/selftests/tools/check_programs.sh $(PROGRAMS)
 
 fuzz: ## random calls of the device in the guest of check-debug, for SECONDS=600; SEED=N as an earlier run; KERNEL=7.3-debug
 	@guest/setup host
@@ -112,4 +119,4 @@ clean: ## remove what was built
 distclean: clean ## also remove what was fetched
 	rm -rf "$${MEMLOCKD_CACHE:-.cache}"
 
-.PHONY: help all modules tools selftests check check-all check-debug check-races fuzz coverage demo faults bench bench-icount latency install uninstall deb deb-test lint clean distclean
+.PHONY: help all modules tools selftests check check-all check-debug check-races check-programs fuzz coverage demo faults bench bench-icount latency install uninstall deb deb-test lint clean distclean
