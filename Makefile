@@ -4,6 +4,7 @@
 # The kernels that a guest can boot are named in guest/kernels; `running` is this machine's.
 KERNEL  ?= running
 KERNELS ?= 6.1 6.1-rt
+SUITES  ?= bookworm
 TESTS   ?=
 CASES   ?=
 SIZE    ?= 512
@@ -11,8 +12,13 @@ ROUNDS  ?= 7
 SECONDS ?= 600
 SEED    ?=
 PROGRAMS ?=
+HOURS   ?= 4
 PREFIX  ?= /usr/local
 export DESTDIR PREFIX TESTS
+
+ifneq ($(words $(CURDIR)),1)
+$(error neither make nor the kernel's build can work at a path with a space in it, such as '$(CURDIR)': move it)
+endif
 
 help: ## this table
 	@echo 'memlockd: lock or superlock the memory of another process'
@@ -37,9 +43,10 @@ check: ## the selftests in a guest, for each of KERNELS="6.1 6.1-rt"; TESTS="nam
 	@guest/setup host
 	@guest/check $(KERNELS)
 
-check-all: ## the same for every stock kernel of guest/kernels, and for a module without task_work
+check-all: ## the same for every stock kernel of guest/kernels, and for a module without task_work; README in a fresh Debian 12 and 13
 	@guest/setup host
-	@guest/check $$(awk '!/^#/ && NF && $$3 !~ /source/ { print $$1 }' guest/kernels) 6.1+notaskwork
+	@status=0; guest/check $$(awk '!/^#/ && NF && $$3 !~ /source/ { print $$1 }' guest/kernels) 6.1+notaskwork || status=1; \
+	for suite in bookworm trixie; do guest/fresh $$suite || status=1; done; exit $$status
 
 check-debug: ## the same for a kernel with KASAN, lockdep, kmemleak and so on, which is built first (a quarter of an hour); KERNEL=7.3-debug
 	@guest/setup host
@@ -60,6 +67,14 @@ fuzz: ## random calls of the device in the guest of check-debug, for SECONDS=600
 	@guest/selftests
 	@guest/run --kernel $(KERNEL:running=6.1-debug) --mem 1024 --swap 512 --cpus 2 --timeout $$(($(SECONDS) + 1800)) -- \
 		env MEMLOCKD_FUZZ_SECONDS=$(SECONDS) $(SEED:%=MEMLOCKD_FUZZ_SEED=%) build/selftests/memlockd/fuzz_test
+
+soak: ## sieges, storms and random calls with ever new seeds, for HOURS=4, in two guests at a time
+	@guest/setup host
+	@HOURS=$(HOURS) guest/soak
+
+fresh: ## what README says, in a fresh Debian with nothing but make and git, or SUITES=trixie, as root
+	@guest/setup host
+	@for suite in $(SUITES); do guest/fresh $$suite || exit; done
 
 coverage: ## which lines of the module the selftests run, in a kernel that is built first; TESTS="name ...", ADD=1 to the run before
 	@guest/setup host
@@ -109,6 +124,9 @@ deb: ## Debian packages, into build/deb
 deb-test: deb ## install and remove them in a fresh Debian tree
 	@packaging/deb-test
 
+dist: ## a tarball of the commit that is checked out, into build/dist; the same bytes wherever it is made
+	@packaging/dist
+
 lint: ## checkpatch, sparse, W=1, gcc -fanalyzer, clang, coccinelle, shellcheck, codespell
 	@guest/setup host lint
 	@packaging/lint
@@ -116,7 +134,7 @@ lint: ## checkpatch, sparse, W=1, gcc -fanalyzer, clang, coccinelle, shellcheck,
 clean: ## remove what was built
 	rm -rf build
 
-distclean: clean ## also remove what was fetched
-	rm -rf "$${MEMLOCKD_CACHE:-.cache}"
+distclean: clean ## also remove what was fetched, which all checkouts of yours share
+	rm -rf "$$(guest/fetch cache)"
 
-.PHONY: help all modules tools selftests check check-all check-debug check-races check-programs fuzz coverage demo faults bench bench-icount latency install uninstall deb deb-test lint clean distclean
+.PHONY: help all modules tools selftests check check-all check-debug check-races check-programs fuzz soak fresh coverage demo faults bench bench-icount latency install uninstall deb deb-test dist lint clean distclean

@@ -47,7 +47,7 @@ static void heal_range(struct mlkd_space *space, unsigned long addr,
 		for (step = 0; step < HEAL_STEP && addr < end; step++) {
 			struct vm_area_struct *vma = find_vma(mm, addr);
 
-			if (!vma || !space->heal.on) {
+			if (!vma || !(mlkd_space_in_force(space).flags & MEMLOCKD_HEAL)) {
 				addr = end;
 				break;
 			}
@@ -117,7 +117,7 @@ void mlkd_heal_note(struct mlkd_space *space, unsigned long start,
 	else
 		heal->ranges[heal->nr++] = (typeof(heal->ranges[0])){ start, end };
 
-	if (!heal->queued && refcount_inc_not_zero(&space->ref)) {
+	if (!heal->queued && mlkd_space_tryget(space)) {
 		heal->queued = true;
 		queue_work(healer, &heal->work);
 	}

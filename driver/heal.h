@@ -15,7 +15,6 @@ struct mlkd_space;
 
 /**
  * struct mlkd_heal - what is to be healed in one address space
- * @on: the lock has MEMLOCKD_HEAL; changes under mmap_lock held for writing
  * @lock: protects @nr to @ranges; a leaf, taken in mmu notifiers
  * @nr: ranges noted
  * @overflow: there were more: all shared files are to be looked at
@@ -25,7 +24,6 @@ struct mlkd_space;
  * @healed: pages, since the space exists
  */
 struct mlkd_heal {
-	bool on;
 	spinlock_t lock;	/* @nr to @ranges */
 	unsigned int nr;
 	bool overflow;

@@ -3,108 +3,52 @@
  * Who holds the locks of a process.
  *
  * A process has what its holders ask for taken together, and is unlocked when the
- * last of them goes.  A holder is an open file of the device.  When that is
- * closed, a lock with MEMLOCKD_OWNED goes, by a worker, as it may have to wait for
- * another request, and who closes the file may be dying.  Any other lock then is
- * its user's.
+ * last of them goes.  A holder is an open file of the device (client.c), or, when
+ * that has been closed, the user who had it open.  This file keeps the lists, and
+ * changes no lock.
  */
-#include <linux/completion.h>
 #include <linux/cred.h>
 #include <linux/memlockd.h>
 #include <linux/pid_namespace.h>
 #include <linux/refcount.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 #include "compat.h"
 #include "holder.h"
-#include "lock.h"
 #include "space.h"
 #include "target.h"
-
-/**
- * struct mlkd_client - an open file of the device
- * @ref: one for the file, one for each holder, one for the work
- * @holders: the locks that it holds
- * @work: gives them up, once the file is closed
- * @done: that has been done
- */
-struct mlkd_client {
-	refcount_t ref;
-	struct list_head holders;
-	struct work_struct work;
-	struct completion done;
-};
 
 static DEFINE_SPINLOCK(holders_lock);
 static DEFINE_XARRAY(all);		/* by their number */
 static atomic64_t last_id;
-static struct workqueue_struct *closer;
 
-static void client_put(struct mlkd_client *client)
+/* The client may be freed by this. */
+void mlkd_client_put(struct mlkd_client *client)
 {
 	if (client && refcount_dec_and_test(&client->ref))
 		kfree(client);
 }
 
-/* Its user's from now on. */
+/* The lock belongs to its user from now on. */
 static void detach(struct mlkd_holder *holder)
 {
 	lockdep_assert_held(&holders_lock);
 	list_del_init(&holder->in_client);
-	client_put(holder->client);
+	mlkd_client_put(holder->client);
 	holder->client = NULL;
 }
 
-/* Gives up what is left of the client's. */
-static void close_work(struct work_struct *work)
-{
-	struct mlkd_client *client = container_of(work, struct mlkd_client, work);
-	struct mlkd_holder *holder;
-
-	spin_lock(&holders_lock);
-	while ((holder = list_first_entry_or_null(&client->holders,
-						  struct mlkd_holder, in_client))) {
-		struct mlkd_space *space = holder->space;
-
-		/* Somebody is about to free it. */
-		if (!space) {
-			detach(holder);
-			continue;
-		}
-		refcount_inc(&space->ref);
-		spin_unlock(&holders_lock);
-		if (mlkd_space_claim_again(space)) {
-			mlkd_holders_leave(space, client, INVALID_UID, false);
-			mlkd_space_release(space);
-		} else {
-			mlkd_holders_drop(space);
-		}
-		mlkd_space_put(space);
-		spin_lock(&holders_lock);
-	}
-	spin_unlock(&holders_lock);
-	complete_all(&client->done);
-	client_put(client);
-}
-
-struct mlkd_client *mlkd_client_new(void)
-{
-	struct mlkd_client *client = kzalloc(sizeof(*client), GFP_KERNEL_ACCOUNT);
-
-	if (!client)
-		return NULL;
-	refcount_set(&client->ref, 1);
-	INIT_LIST_HEAD(&client->holders);
-	INIT_WORK(&client->work, close_work);
-	init_completion(&client->done);
-	return client;
-}
-
-/* Nobody has the file any more. */
-void mlkd_client_close(struct mlkd_client *client)
+/**
+ * mlkd_holders_detach - the open file of some locks is closed
+ * @client: the open file
+ *
+ * The locks without MEMLOCKD_OWNED belong to their user from now on.
+ *
+ * Return: whether there are others.
+ */
+bool mlkd_holders_detach(struct mlkd_client *client)
 {
 	struct mlkd_holder *holder, *next;
 	bool owned;
@@ -115,18 +59,27 @@ void mlkd_client_close(struct mlkd_client *client)
 			detach(holder);
 	owned = !list_empty(&client->holders);
 	spin_unlock(&holders_lock);
+	return owned;
+}
 
-	if (owned) {
-		refcount_inc(&client->ref);
-		queue_work(closer, &client->work);
-		/*
-		 * So that close(2) has done it; the dying do not wait, nor those who
-		 * close the files of others.
-		 */
-		if (!(current->flags & (PF_EXITING | PF_KTHREAD)))
-			wait_for_completion_killable(&client->done);
+/* A space that @client holds a lock of, with a reference; or NULL. */
+struct mlkd_space *mlkd_holders_first_space(struct mlkd_client *client)
+{
+	struct mlkd_space *space = NULL;
+	struct mlkd_holder *holder;
+
+	spin_lock(&holders_lock);
+	while (!space && (holder = list_first_entry_or_null(&client->holders,
+							    struct mlkd_holder,
+							    in_client))) {
+		space = holder->space;
+		if (space)
+			mlkd_space_get(space);
+		else
+			detach(holder);		/* Somebody is about to free it. */
 	}
-	client_put(client);
+	spin_unlock(&holders_lock);
+	return space;
 }
 
 /**
@@ -239,20 +192,6 @@ void mlkd_holders_put_back(struct mlkd_space *space, struct list_head *taken)
 	spin_unlock(&holders_lock);
 }
 
-/* What is asked for by both. */
-static struct mlkd_mode together(struct mlkd_mode a, struct mlkd_mode b)
-{
-	const u32 either = MEMLOCKD_CURRENT | MEMLOCKD_FUTURE | MEMLOCKD_HEAL;
-	struct mlkd_mode mode;
-
-	if (a.state == MEMLOCKD_STATE_UNLOCKED)
-		return b;
-	mode.state = max(a.state, b.state);
-	mode.flags = (a.flags | b.flags) & either;
-	mode.flags |= a.flags & b.flags & MEMLOCKD_MOVABLE;
-	return mode;
-}
-
 /* What the holders of @space ask for together with @mode. */
 struct mlkd_mode mlkd_holders_mode(struct mlkd_space *space,
 				   struct mlkd_mode mode)
@@ -261,7 +200,7 @@ struct mlkd_mode mlkd_holders_mode(struct mlkd_space *space,
 
 	spin_lock(&holders_lock);
 	list_for_each_entry(holder, &space->holders, in_space)
-		mode = together(mode, holder->mode);
+		mode = mlkd_mode_join(mode, holder->mode);
 	spin_unlock(&holders_lock);
 	mode.flags &= ~MLKD_HOLDER_FLAGS;
 	return mode;
@@ -278,37 +217,6 @@ bool mlkd_holders_bypass(struct mlkd_space *space)
 		bypass |= holder->mode.flags & MEMLOCKD_BYPASS;
 	spin_unlock(&holders_lock);
 	return bypass;
-}
-
-/**
- * mlkd_holders_leave - give up what @client holds of @space
- * @space: the space; its claim is held
- * @client: as for mlkd_holders_take()
- * @uid: likewise
- * @force: give up all
- *
- * Return: 0; -EPERM, -ENOENT as mlkd_holders_take(); -ENOMEM.
- */
-int mlkd_holders_leave(struct mlkd_space *space, struct mlkd_client *client,
-		       kuid_t uid, bool force)
-{
-	struct mlkd_mode mode;
-	LIST_HEAD(taken);
-	int err;
-
-	err = mlkd_holders_take(space, client, uid, force, &taken);
-	if (err)
-		return err;
-	mode = mlkd_holders_mode(space, (struct mlkd_mode){});
-	if (mode.state == MEMLOCKD_STATE_UNLOCKED)
-		mlkd_unlock(space);
-	else
-		err = mlkd_lower(space, mode);
-	if (err)
-		mlkd_holders_put_back(space, &taken);
-	else
-		mlkd_holders_free(&taken);
-	return err;
 }
 
 /* The address space has ended, and its locks with it. */
@@ -356,6 +264,19 @@ void mlkd_holders_status(struct mlkd_space *space,
 	spin_unlock(&holders_lock);
 }
 
+/* Is it a process of the caller's user? */
+static bool of_user(struct pid *pid)
+{
+	struct task_struct *task;
+	bool ret;
+
+	rcu_read_lock();
+	task = pid_task(pid, PIDTYPE_TGID);
+	ret = task && uid_eq(task_uid(task), current_uid());
+	rcu_read_unlock();
+	return ret;
+}
+
 /**
  * mlkd_holders_next - report the next holder
  * @id: number to begin at; set to that of @row
@@ -365,7 +286,7 @@ void mlkd_holders_status(struct mlkd_space *space,
  */
 bool mlkd_holders_next(unsigned long *id, struct memlockd_holder *row)
 {
-	bool all_users = capable(CAP_IPC_LOCK);
+	bool all_users = capable(CAP_IPC_LOCK) || capable(CAP_SYS_PTRACE);
 	bool all_pids = task_active_pid_ns(current) == &init_pid_ns;
 	struct mlkd_holder *holder;
 	bool found = false;
@@ -376,7 +297,8 @@ bool mlkd_holders_next(unsigned long *id, struct memlockd_holder *row)
 
 		/* One without a process has its memory shared by another. */
 		if (!holder->space || (!target && !all_pids) ||
-		    (!all_users && !uid_eq(holder->uid, current_uid())))
+		    (!all_users && !uid_eq(holder->uid, current_uid()) &&
+		     !of_user(holder->target)))
 			continue;
 		*row = (struct memlockd_holder) {
 			.id = holder->id,
@@ -394,15 +316,4 @@ bool mlkd_holders_next(unsigned long *id, struct memlockd_holder *row)
 	}
 	spin_unlock(&holders_lock);
 	return found;
-}
-
-int __init mlkd_holders_init(void)
-{
-	closer = alloc_workqueue("memlockd_close", WQ_UNBOUND, 0);
-	return closer ? 0 : -ENOMEM;
-}
-
-void mlkd_holders_exit(void)
-{
-	destroy_workqueue(closer);
 }

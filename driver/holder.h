@@ -5,15 +5,17 @@
 #ifndef _MEMLOCKD_HOLDER_H
 #define _MEMLOCKD_HOLDER_H
 
+#include <linux/completion.h>
 #include <linux/list.h>
 #include <linux/pid.h>
+#include <linux/refcount.h>
 #include <linux/uidgid.h>
+#include <linux/workqueue.h>
 
 #include "policy.h"
 
 struct memlockd_holder;
 struct memlockd_status;
-struct mlkd_client;
 struct mlkd_space;
 
 /* The flags of a lock that say something of its holder, not of the memory. */
@@ -57,11 +59,23 @@ struct mlkd_holder {
 	u64 major_faults;
 };
 
-int mlkd_holders_init(void);
-void mlkd_holders_exit(void);
+/**
+ * struct mlkd_client - an open file of the device, as the holder of locks
+ * @ref: one for the file, one for each holder, one for @work
+ * @holders: the locks that it holds; the list is protected as in &struct mlkd_holder
+ * @work: gives them up, once the file is closed
+ * @done: @work has done that
+ */
+struct mlkd_client {
+	refcount_t ref;
+	struct list_head holders;
+	struct work_struct work;
+	struct completion done;
+};
 
-struct mlkd_client *mlkd_client_new(void);
-void mlkd_client_close(struct mlkd_client *client);
+void mlkd_client_put(struct mlkd_client *client);
+bool mlkd_holders_detach(struct mlkd_client *client);
+struct mlkd_space *mlkd_holders_first_space(struct mlkd_client *client);
 
 struct mlkd_holder *mlkd_holder_new(struct task_struct *task,
 				    struct mlkd_mode mode);
@@ -76,8 +90,6 @@ void mlkd_holders_free(struct list_head *taken);
 struct mlkd_mode mlkd_holders_mode(struct mlkd_space *space,
 				   struct mlkd_mode mode);
 bool mlkd_holders_bypass(struct mlkd_space *space);
-int mlkd_holders_leave(struct mlkd_space *space, struct mlkd_client *client,
-		       kuid_t uid, bool force);
 void mlkd_holders_drop(struct mlkd_space *space);
 
 void mlkd_holders_status(struct mlkd_space *space,

@@ -5,18 +5,20 @@
 #include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/memlockd.h>
+#include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 
+#include "client.h"
 #include "compat.h"
 #include "holder.h"
 #include "ioctl.h"
-#include "knobs.h"
+#include "life.h"
+#include "limit.h"
 #include "lock.h"
 #include "populate.h"
-#include "range.h"
 #include "report.h"
 #include "space.h"
 #include "target.h"
@@ -151,7 +153,8 @@ static int do_lock(struct mlkd_client *client, union ioctl_args *args)
 		return err;
 	if ((lock->flags & MEMLOCKD_BYPASS) && !capable(CAP_IPC_LOCK))
 		return -EPERM;
-	err = mlkd_target_get(&target, lock->target_type, lock->target);
+	err = mlkd_target_get(&target, lock->target_type, lock->target,
+			      MLKD_TO_LOCK);
 	if (err)
 		return err;
 	holder = mlkd_holder_new(target.task, mode);
@@ -192,13 +195,14 @@ static int do_unlock(struct mlkd_client *client, union ioctl_args *args)
 		return -EINVAL;
 	if (force && !capable(CAP_IPC_LOCK))
 		return -EPERM;
-	err = mlkd_target_get(&target, unlock->target_type, unlock->target);
+	err = mlkd_target_get(&target, unlock->target_type, unlock->target,
+			      MLKD_TO_LOCK);
 	if (err)
 		return err;
 	space = mlkd_space_claim(&target, false);
 	err = PTR_ERR_OR_ZERO(space);
 	if (!err) {
-		err = mlkd_holders_leave(space, client, current_uid(), force);
+		err = mlkd_client_leave(space, client, current_uid(), force);
 		mlkd_space_release(space);
 	}
 	mlkd_target_put(&target);
@@ -212,11 +216,13 @@ static int do_sync(struct mlkd_client *client, union ioctl_args *args)
 	struct mlkd_target target;
 	struct mlkd_space *space;
 	unsigned long locked, pinned;
+	bool bypass;
 	int err;
 
 	if (sync->flags)
 		return -EINVAL;
-	err = mlkd_target_get(&target, sync->target_type, sync->target);
+	err = mlkd_target_get(&target, sync->target_type, sync->target,
+			      MLKD_TO_LOCK);
 	if (err)
 		return err;
 	space = mlkd_space_claim(&target, false);
@@ -224,16 +230,17 @@ static int do_sync(struct mlkd_client *client, union ioctl_args *args)
 	if (err)
 		goto out;
 	err = -ENOENT;
-	if (space->mode.state == MEMLOCKD_STATE_UNLOCKED)
+	if (space->promised.state == MEMLOCKD_STATE_UNLOCKED)
 		goto out_space;
 
 	err = 0;
 	locked = READ_ONCE(space->mm->locked_vm);
 	pinned = atomic_long_read(&space->pins.nr_pages);
-	if (space->mode.flags & MEMLOCKD_CURRENT)
-		err = mlkd_lock(space, target.task, space->mode,
-				mlkd_holders_bypass(space), space->stack_reserve,
-				&limit);
+	/* A bypass goes on for a caller who could ask for it, and for nobody else. */
+	bypass = mlkd_holders_bypass(space) && capable(CAP_IPC_LOCK);
+	if (space->promised.flags & MEMLOCKD_CURRENT)
+		err = mlkd_lock(space, target.task, space->promised, bypass,
+				space->stack_reserve, &limit);
 	else
 		mlkd_populate_future(space, 0, 0);
 	if (err)
@@ -251,6 +258,23 @@ out:
 	return err;
 }
 
+/* Bytes of the address space that ranges cover. */
+static u64 range_bytes(struct mlkd_space *space)
+{
+	unsigned long start = 0, end = ULONG_MAX;
+	u64 bytes = 0;
+	u32 attr;
+
+	while (mlkd_attr_next(&space->attrs, &start, &end, &attr)) {
+		if (attr & MLKD_BY_RANGE)
+			bytes += end - start;
+		start = end;
+		end = ULONG_MAX;
+		cond_resched();
+	}
+	return bytes;
+}
+
 static int do_status(struct mlkd_client *client, union ioctl_args *args)
 {
 	struct memlockd_status *status = &args->status;
@@ -262,7 +286,8 @@ static int do_status(struct mlkd_client *client, union ioctl_args *args)
 
 	if (status->flags)
 		return -EINVAL;
-	err = mlkd_target_get(&target, status->target_type, status->target);
+	err = mlkd_target_get(&target, status->target_type, status->target,
+			      MLKD_TO_LOOK);
 	if (err)
 		return err;
 
@@ -274,7 +299,7 @@ static int do_status(struct mlkd_client *client, union ioctl_args *args)
 	space = mlkd_space_find(target.mm);
 	if (!space)
 		goto out;
-	mode = mlkd_space_mode(space);
+	mode = mlkd_space_promised(space);
 	/* Else its first lock is on its way. */
 	if (mode.state != MEMLOCKD_STATE_UNLOCKED) {
 		status->out_state = mode.state;
@@ -284,7 +309,7 @@ static int do_status(struct mlkd_client *client, union ioctl_args *args)
 	status->out_pinned = bytes(atomic_long_read(&space->pins.nr_pages));
 	status->out_bookkeeping = mlkd_pins_bytes(&space->pins);
 	status->out_healed = atomic_long_read(&space->heal.healed);
-	status->out_ranges = mlkd_ranges_bytes(space);
+	status->out_ranges = range_bytes(space);
 	mlkd_space_put(space);
 out:
 	mlkd_target_put(&target);
@@ -312,11 +337,73 @@ static bool bad_row_size(u32 row_size, size_t min_size)
 	return row_size < min_size || row_size > PAGE_SIZE;
 }
 
+/* How many mappings are passed under one mmap_lock. */
+#define PASS_AT_ONCE	1024
+
+/*
+ * Where the rows are hidden they lie end to end from here on: 0 would say that there
+ * are none.
+ */
+#define HIDDEN_START	PAGE_SIZE
+
+/**
+ * struct cursor - how far MAPPINGS is
+ * @addr: where the next row is looked for
+ * @hidden: the caller does not see addresses
+ * @shown: where that row begins for the caller, then
+ */
+struct cursor {
+	unsigned long addr;
+	bool hidden;
+	u64 shown;
+};
+
+/* Passes the mappings in front of @start, which the caller counts as if hidden. */
+static int pass_hidden(struct cursor *cursor, struct mm_struct *mm, u64 start)
+{
+	struct vm_area_struct *vma;
+	int i;
+
+	cursor->shown = HIDDEN_START;
+	do {
+		if (mmap_read_lock_killable(mm))
+			return -EINTR;
+		for (i = 0; i < PASS_AT_ONCE; i++) {
+			vma = find_vma(mm, cursor->addr);
+			if (!vma || start < cursor->shown + vma->vm_end - vma->vm_start)
+				break;
+			cursor->shown += vma->vm_end - vma->vm_start;
+			cursor->addr = vma->vm_end;
+		}
+		mmap_read_unlock(mm);
+		cond_resched();
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	} while (i == PASS_AT_ONCE);
+	return 0;
+}
+
+static int next_row(struct cursor *cursor, struct mlkd_report *report,
+		    struct memlockd_mapping *row)
+{
+	int err = mlkd_report_next(report, cursor->addr, row);
+
+	if (err <= 0)
+		return err;
+	cursor->addr = row->end;
+	if (cursor->hidden) {
+		row->end -= row->start;
+		row->start = cursor->shown;
+		row->end += row->start;
+		cursor->shown = row->end;
+	}
+	return err;
+}
+
 static int gather_rows(struct memlockd_mappings *mappings,
-		       struct mlkd_report *report)
+		       struct mlkd_report *report, struct cursor *cursor)
 {
 	struct memlockd_mapping rows[ROWS_AT_ONCE];
-	unsigned long addr = mappings->start;
 	int err = 1, copy_err;
 
 	while (err > 0) {
@@ -324,14 +411,16 @@ static int gather_rows(struct memlockd_mappings *mappings,
 
 		room = min_t(u32, mappings->nr_rows - mappings->out_rows, ROWS_AT_ONCE);
 		if (!room) {
-			mappings->out_next = mlkd_report_peek(report, addr);
+			mappings->out_next = mlkd_report_peek(report, cursor->addr);
+			if (mappings->out_next && cursor->hidden)
+				mappings->out_next = cursor->shown;
 			break;
 		}
 		while (nr < room) {
-			err = mlkd_report_next(report, addr, &rows[nr]);
+			err = next_row(cursor, report, &rows[nr]);
 			if (err <= 0)
 				break;
-			addr = rows[nr++].end;
+			nr++;
 		}
 		copy_err = copy_rows(mappings->rows, mappings->row_size,
 				     mappings->out_rows, rows, sizeof(rows[0]), nr);
@@ -345,6 +434,7 @@ static int gather_rows(struct memlockd_mappings *mappings,
 static int do_mappings(struct mlkd_client *client, union ioctl_args *args)
 {
 	struct memlockd_mappings *mappings = &args->mappings;
+	struct cursor cursor = {};
 	struct mlkd_report *report;
 	struct mlkd_target target;
 	int err;
@@ -355,15 +445,25 @@ static int do_mappings(struct mlkd_client *client, union ioctl_args *args)
 	/* An address from a wider process than this one is no address of it. */
 	if (mappings->start > ULONG_MAX)
 		return -EINVAL;
-	err = mlkd_target_get(&target, mappings->target_type, mappings->target);
+	err = mlkd_target_get(&target, mappings->target_type, mappings->target,
+			      MLKD_TO_LOOK);
 	if (err)
 		return err;
 	report = mlkd_report_begin(target.mm, false);
 	err = PTR_ERR_OR_ZERO(report);
-	if (!err) {
-		err = gather_rows(mappings, report);
-		mlkd_report_end(report);
+	if (err)
+		goto out;
+	cursor.hidden = !target.addresses;
+	if (cursor.hidden) {
+		mappings->out_flags = MEMLOCKD_MAPPINGS_HIDDEN;
+		err = pass_hidden(&cursor, target.mm, mappings->start);
+	} else {
+		cursor.addr = mappings->start;
 	}
+	if (!err)
+		err = gather_rows(mappings, report, &cursor);
+	mlkd_report_end(report);
+out:
 	mlkd_target_put(&target);
 	return err;
 }
@@ -378,8 +478,6 @@ static int do_list(struct mlkd_client *client, union ioctl_args *args)
 	if (list->flags || list->start > ULONG_MAX ||
 	    bad_row_size(list->row_size, sizeof(row)))
 		return -EINVAL;
-	if (!capable(CAP_IPC_LOCK) && !READ_ONCE(mlkd_unprivileged_mlock))
-		return -EPERM;
 
 	for (; mlkd_holders_next(&id, &row); id++) {
 		if (list->out_rows == list->nr_rows) {
@@ -435,7 +533,8 @@ static int do_range(struct memlockd_range *range, bool lock)
 	err = whole_pages(range, &start, &end);
 	if (err)
 		return err;
-	err = mlkd_target_get(&target, range->target_type, range->target);
+	err = mlkd_target_get(&target, range->target_type, range->target,
+			      MLKD_TO_LOCK);
 	if (err)
 		return err;
 	if (start == end)
@@ -443,9 +542,9 @@ static int do_range(struct memlockd_range *range, bool lock)
 	space = mlkd_space_claim(&target, lock);
 	err = PTR_ERR_OR_ZERO(space);
 	if (!err) {
-		err = lock ? mlkd_range_lock(space, target.task, range->state, start,
+		err = lock ? mlkd_lock_range(space, target.task, range->state, start,
 					     end, &limit) :
-			     mlkd_range_unlock(space, start, end);
+			     mlkd_unlock_range(space, start, end);
 		mlkd_space_release(space);
 	}
 	if (err == -ENOMEM && (!lock || IS_ERR(space)))

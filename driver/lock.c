@@ -1,542 +1,893 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Raising, lowering and undoing locks.
+ * Requests to lock and to unlock.
  *
- * A lock request has three phases:
+ * attr.c notes who wants which part of an address space locked, and a request makes
+ * flags, pages and pins follow that.  It has these steps:
  *
- * 1. raise(), under mmap_lock held for writing: the limits are checked, and
- *    VM_LOCKED is set on all mappings at once, and on those of the future.  From
- *    here on reclaim leaves them alone, and the core kernel keeps the accounts.
- * 2. mlkd_populate(), step by step under mmap_lock held for reading: everything
- *    is made present, and pinned.  This is what takes time, and what fails.
- * 3. finish(): what the old lock had and the new one has not is given up.
+ * 1. survey(): what the process has locked itself is noted as its own, and the pages
+ *    that would be locked are counted, against the limits.
+ * 2. note_request(): what is wanted is noted with a bit of this request.
+ * 3. flag_all(): VM_LOCKED is set where all of a mapping is wanted, and cleared where
+ *    nothing is wanted any more.  From here on reclaim leaves it alone, and the core
+ *    kernel keeps the accounts.
+ * 4. mlkd_populate(): everything is made present, and pinned.  This is what takes
+ *    time, and what fails.
+ * 5. trim(): the pins that nobody wants, and the marks that VM_LOCKED has left on
+ *    pages, are given back.
  *
- * Nothing is given up before the last thing that can fail has succeeded.  So
- * undoing a request is giving up what *it* has done: the mappings that it has
- * flagged (owner.c remembers the number of the request) and the pins that the
- * old mode does not ask for.  undo() of the first request of all is unlocking.
+ * A lock of a range is the same with bounds.  Unlocking, and undoing a request that
+ * has failed, is steps 3 and 5 after MLKD_GOING has been noted where something was
+ * wanted; they cannot fail.  Nothing is given up before the last thing that can fail
+ * has succeeded.
+ *
+ * Every pass over the mappings gives mmap_lock up after MAPPINGS_AT_ONCE of them, so
+ * that the target can go on, and the caller be killed.  What the target maps meanwhile
+ * has the attribute of the rest, which changes first.
  */
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "compat.h"
-#include "future.h"
-#include "knobs.h"
+#include "crew.h"
+#include "limit.h"
 #include "lock.h"
 #include "munlock.h"
-#include "populate.h"
-#include "range.h"
+#include "pgtable.h"
+#include "probe.h"
+#include "scan.h"
 #include "shared.h"
 #include "space.h"
+#include "stack.h"
 #include "target.h"
-#include "worker.h"
+#include "target_calls.h"
+#include "walk.h"
+
+/* Mappings that are handled under one mmap_lock: a millisecond or so. */
+#define MAPPINGS_AT_ONCE	256
 
 /**
- * struct request - a request to lock
- * @task: the process
- * @mode: what it is to have
- * @bypass: its RLIMIT_MEMLOCK is not applied
+ * struct request - a request
+ * @space: the space; its claim is held
+ * @task: the process; NULL for a request that gives back, which goes on whatever
+ *	happens
+ * @mode: what is to be there; of a lock of a range, its state
+ * @start: first address
+ * @end: address behind the last; ULONG_MAX for all that there is
+ * @range: it is for a range
+ * @bypass: RLIMIT_MEMLOCK is not applied
+ * @limit: set when a limit is met
+ * @scratch: room for MLKD_CHUNK_PAGES page pointers
+ * @mapped_to: where the mappings that survey() has seen end without a hole
+ * @new: pages that will be locked, and are not
+ * @unique: pages that each need a page of their own, or a page-table entry
+ * @largest: bytes of the largest mapping of a file
  */
 struct request {
+	struct mlkd_space *space;
 	struct task_struct *task;
 	struct mlkd_mode mode;
+	unsigned long start;
+	unsigned long end;
+	bool range;
 	bool bypass;
+	struct mlkd_limit *limit;
+	struct page **scratch;
+	unsigned long mapped_to;
+	unsigned long new;
+	unsigned long unique;
+	unsigned long largest;
 };
+
+/* What a pass does with a mapping, of which [start, end) is in the pass. */
+typedef int (*mapping_fn)(struct request *request, struct vm_area_struct *vma,
+			  unsigned long start, unsigned long end);
 
 static bool locked(struct vm_area_struct *vma)
 {
 	return vma->vm_flags & VM_LOCKED;
 }
 
+/* May the request go on? */
+static int interrupted(const struct request *request)
+{
+	if (!request->task)
+		return 0;
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	return mlkd_target_gone(request->task, request->space->mm) ? -ESRCH : 0;
+}
+
+static int lock_mm(const struct request *request, bool write)
+{
+	struct mm_struct *mm = request->space->mm;
+
+	if (request->task)
+		return write ? mmap_write_lock_killable(mm) : mmap_read_lock_killable(mm);
+	if (write)
+		mmap_write_lock(mm);
+	else
+		mmap_read_lock(mm);
+	return 0;
+}
+
+static void unlock_mm(const struct request *request, bool write)
+{
+	if (write)
+		mmap_write_unlock(request->space->mm);
+	else
+		mmap_read_unlock(request->space->mm);
+}
+
+/* Calls @fn for all mappings of the request, some of them under one mmap_lock. */
+static int for_each_mapping(struct request *request, bool write, mapping_fn fn)
+{
+	unsigned long addr = request->start;
+	bool more;
+	int err;
+
+	do {
+		unsigned int nr = 0;
+		struct vm_area_struct *vma;
+		struct vma_iterator vmi;
+
+		err = lock_mm(request, write);
+		if (err)
+			return err;
+		more = false;
+		vma_iter_init(&vmi, request->space->mm, addr);
+		for_each_vma_range(vmi, vma, request->end) {
+			unsigned long start = max(addr, vma->vm_start);
+
+			if (nr++ == MAPPINGS_AT_ONCE) {
+				more = true;
+				break;
+			}
+			addr = min(request->end, vma->vm_end);
+			err = fn(request, vma, start, addr);
+			if (err)
+				break;
+		}
+		unlock_mm(request, write);
+		cond_resched();
+		if (!err)
+			err = interrupted(request);
+	} while (more && !err);
+	return err;
+}
+
+/* Changes what is noted of [start, end), and, if that is all there is, the rest before. */
+static void map_noted(struct mlkd_space *space, unsigned long start, unsigned long end,
+		      mlkd_attr_fn fn)
+{
+	struct mlkd_attrs *attrs = &space->attrs;
+	bool all = !start && end == ULONG_MAX;
+	bool more;
+
+	do {
+		mmap_write_lock(space->mm);
+		if (all)
+			attrs->rest = fn(attrs->rest);
+		all = false;
+		more = mlkd_attr_map_noted(attrs, &start, end, fn, MAPPINGS_AT_ONCE);
+		mmap_write_unlock(space->mm);
+		cond_resched();
+	} while (more);
+}
+
+static void map_all(struct mlkd_space *space, mlkd_attr_fn fn)
+{
+	map_noted(space, 0, ULONG_MAX, fn);
+}
+
+static u32 attr_add_whole(u32 attr)
+{
+	return attr & MLKD_WHOLE ? attr : attr | MLKD_WHOLE_NEW;
+}
+
+static u32 attr_add_range(u32 attr)
+{
+	return attr | MLKD_RANGE_NEW;
+}
+
+static u32 attr_add_range_super(u32 attr)
+{
+	return attr | MLKD_RANGE_SUPER_NEW;
+}
+
+static u32 attr_add_mergeable(u32 attr)
+{
+	return attr | MLKD_MERGEABLE;
+}
+
+static u32 attr_drop_mergeable(u32 attr)
+{
+	return attr & ~MLKD_MERGEABLE;
+}
+
+static u32 attr_add_going(u32 attr)
+{
+	return attr | MLKD_GOING;
+}
+
+static u32 attr_drop_going(u32 attr)
+{
+	return attr & ~MLKD_GOING;
+}
+
+/* The request has failed before it has done anything. */
+static u32 attr_drop_new(u32 attr)
+{
+	return attr & ~MLKD_NEW;
+}
+
+static u32 going(u32 attr, u32 bits)
+{
+	return attr & bits ? (attr & ~bits) | MLKD_GOING : attr;
+}
+
+/* The request has failed. */
+static u32 attr_undo_new(u32 attr)
+{
+	return going(attr, MLKD_NEW);
+}
+
+static u32 attr_undo_whole(u32 attr)
+{
+	return going(attr, MLKD_BY_WHOLE);
+}
+
+static u32 attr_undo_range(u32 attr)
+{
+	return going(attr, MLKD_BY_RANGE);
+}
+
+/* The request has succeeded: a lock of a range has the state that was asked for last. */
+static u32 attr_commit(u32 attr)
+{
+	u32 new = attr & ~MLKD_NEW;
+
+	if (attr & MLKD_WHOLE_NEW)
+		new |= MLKD_WHOLE;
+	if (attr & (MLKD_RANGE_NEW | MLKD_RANGE_SUPER_NEW))
+		new &= ~(MLKD_RANGE | MLKD_RANGE_SUPER);
+	if (attr & MLKD_RANGE_NEW)
+		new |= MLKD_RANGE;
+	if (attr & MLKD_RANGE_SUPER_NEW)
+		new |= MLKD_RANGE_SUPER;
+	return new;
+}
+
 /*
  * RLIMIT_MEMLOCK, once @new pages more are locked.  Above it, FUTURE would make the
  * core kernel refuse each later mmap() of the process: it knows of no bypass.
  */
-static int check_rlimit(struct mlkd_space *space, const struct request *request,
-			unsigned long new, struct mlkd_limit *limit)
+static int check_rlimit(const struct request *request, unsigned long new)
 {
-	unsigned long rlimit, total = space->mm->locked_vm + new;
+	struct mlkd_space *space = request->space;
+	unsigned long rlimit, total = READ_ONCE(space->mm->locked_vm) + new;
 	bool future = request->mode.flags & MEMLOCKD_FUTURE;
-	bool more = new || (future && !space->future);
+	bool more = new || (future && !(space->promised.flags & MEMLOCKD_FUTURE));
 
 	if (request->bypass ? !future : !more)
 		return 0;
 	if (!mlkd_target_over_limit(request->task, total, &rlimit))
 		return 0;
-	return mlkd_limit_met(limit, request->bypass ? MEMLOCKD_LIMIT_FUTURE :
+	return mlkd_limit_met(request->limit, request->bypass ? MEMLOCKD_LIMIT_FUTURE :
 			      MEMLOCKD_LIMIT_RLIMIT_MEMLOCK, total, rlimit);
 }
 
 /* @extra: pages that the caller is going to add to what is mapped. */
-static int check_limits(struct mlkd_space *space, const struct request *request,
-			unsigned long extra, struct mlkd_limit *limit)
+static int check_limits(const struct request *request, unsigned long extra)
 {
-	unsigned long new = extra, unique = extra, largest = 0;
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
+	unsigned long unique;
 	int err;
 
-	if (!(request->mode.flags & MEMLOCKD_CURRENT))
-		return check_rlimit(space, request, 0, limit);
-
-	vma_iter_init(&vmi, space->mm, 0);
-	for_each_vma(vmi, vma) {
-		struct mlkd_want want = mlkd_want(vma, request->mode);
-
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
-		if (want.locked && !locked(vma))
-			new += vma_pages(vma);
-		if (!want.present)
-			continue;
-		/* Each of these needs a page of its own, or a page-table entry. */
-		if (mlkd_vma_private(vma)) {
-			if ((want.gup_flags & FOLL_WRITE) || !vma->vm_file)
-				unique += vma_pages(vma);
-		} else {
-			largest = max(largest, mlkd_vma_file_end(vma) - vma->vm_start);
-		}
-	}
-
-	err = check_rlimit(space, request, new, limit);
+	err = check_rlimit(request, request->new + extra);
 	if (err)
 		return err;
 	/* Pages may be mapped shared twice, but those of one mapping are different. */
-	unique += largest >> PAGE_SHIFT;
+	unique = request->unique + extra + (request->largest >> PAGE_SHIFT);
 	if (unique <= totalram_pages())
 		return 0;
-	return mlkd_limit_met(limit, MEMLOCKD_LIMIT_RAM, unique,
+	return mlkd_limit_met(request->limit, MEMLOCKD_LIMIT_RAM, unique,
 			      (u64)totalram_pages() << PAGE_SHIFT);
 }
 
-/**
- * mlkd_note_locked - note what the rule says is ours
- * @space: the space; its mmap_lock is held for writing
- *
- * For when the rule for mappings that are not noted is about to change.
- *
- * Return: 0 or -ENOMEM.
- */
-int mlkd_note_locked(struct mlkd_space *space)
+/* Notes what is VM_LOCKED and not by us: the process has done that. */
+static int note_own(struct mlkd_space *space, struct vm_area_struct *vma)
 {
-	struct mlkd_owners *owners = &space->owners;
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
-	int err = 0;
+	struct mlkd_attrs *attrs = &space->attrs;
 
-	vma_iter_init(&vmi, space->mm, 0);
-	for_each_vma(vmi, vma) {
-		if (!locked(vma))
-			continue;
-		if (mlkd_owners_ours_since(owners, vma, space->request))
-			err = mlkd_owners_set_ours(owners, vma, space->request);
-		else if (mlkd_owners_ours(owners, vma))
-			err = mlkd_owners_set_ours(owners, vma, MLKD_FIRST_REQUEST);
-		if (err)
-			break;
-		cond_resched();
-	}
-	return err;
-}
-
-/* Notes who will have locked @vma after this request. */
-static int note_owner(struct mlkd_space *space, struct vm_area_struct *vma,
-		      struct mlkd_mode mode, bool future)
-{
-	bool fresh = space->mode.state == MEMLOCKD_STATE_UNLOCKED;
-	bool current_too = mode.flags & MEMLOCKD_CURRENT;
-	struct mlkd_owners *owners = &space->owners;
-	bool new_rule = future && !owners->future;
-
-	if (locked(vma)) {
-		if (mlkd_owners_hold(owners, vma->vm_start, vma->vm_end))
-			return 0;
-		if (current_too)
-			return mlkd_owners_set_shared(owners, vma->vm_start,
-						      vma->vm_end, space->request);
-	} else if (!mlkd_vma_lockable(vma)) {
+	if (!locked(vma) || !mlkd_vma_lockable(vma) ||
+	    mlkd_attr_any(attrs, vma->vm_start, vma->vm_end,
+			  MLKD_OWN | MLKD_OURS | MLKD_GOING))
 		return 0;
-	} else if (current_too) {
-		/* The rule will do where there is nothing to go back to. */
-		return fresh && future ? 0 :
-		       mlkd_owners_set_ours(owners, vma, space->request);
-	}
-	return new_rule ? mlkd_owners_set_other(owners, vma) : 0;
+	return mlkd_attr_map(attrs, vma->vm_start, vma->vm_end, mlkd_attr_add_own,
+			     GFP_KERNEL_ACCOUNT);
 }
 
-static int note_owners(struct mlkd_space *space, struct mlkd_mode mode, bool future)
+/* Counts what a request is going to lock of a mapping. */
+static int survey_mapping(struct request *request, struct vm_area_struct *vma,
+			  unsigned long start, unsigned long end)
 {
-	struct mlkd_owners *owners = &space->owners;
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
-	int err;
+	struct mlkd_want want = mlkd_want(vma, request->mode);
+	bool whole = vma->vm_start >= request->start && vma->vm_end <= request->end;
+	unsigned long size = end - start;
+	int err = note_own(request->space, vma);
 
-	/* What is held is noted before the rule changes: it is all explicit. */
-	vma_iter_init(&vmi, space->mm, 0);
-	for_each_vma(vmi, vma) {
-		err = note_owner(space, vma, mode, future);
-		if (!err && mode.state == MEMLOCKD_STATE_SUPERLOCKED &&
-		    (vma->vm_flags & VM_MERGEABLE))
-			err = mlkd_owners_note_mergeable(owners, vma);
-		if (!err && fatal_signal_pending(current))
-			err = -EINTR;
-		if (err)
-			return err;
-		cond_resched();
-	}
-	return 0;
-}
-
-#ifdef CONFIG_NUMA_BALANCING
-/* Hinting faults: the next scan is put off for ever. */
-static void numa_scan_put_off(struct mlkd_space *space)
-{
-	WRITE_ONCE(space->mm->numa_next_scan, jiffies + LONG_MAX / 2);
-}
-
-static void numa_scan_stop(struct mlkd_space *space)
-{
-	if (!space->saved_numa_scan)
-		space->saved_numa_scan = READ_ONCE(space->mm->numa_next_scan) ?: 1;
-	numa_scan_put_off(space);
-}
-
-static void numa_scan_resume(struct mlkd_space *space)
-{
-	unsigned long saved = space->saved_numa_scan;
-
-	if (!saved)
-		return;
-	WRITE_ONCE(space->saved_numa_scan, 0);
-	smp_mb();	/* in mlkd_numa_scan_stop_again(), too */
-	WRITE_ONCE(space->mm->numa_next_scan, saved);
-}
-
-/* Called from a probe: the core kernel has brought the next scan back. */
-void mlkd_numa_scan_stop_again(struct mlkd_space *space)
-{
-	if (!READ_ONCE(space->saved_numa_scan))
-		return;
-	numa_scan_put_off(space);
-	smp_mb();	/* in numa_scan_resume(), too */
-	if (!READ_ONCE(space->saved_numa_scan))
-		WRITE_ONCE(space->mm->numa_next_scan, jiffies);
-}
-#else
-static void numa_scan_stop(struct mlkd_space *space) {}
-static void numa_scan_resume(struct mlkd_space *space) {}
-#endif
-
-/* The process is not SUPERLOCKED any more: KSM and NUMA balancing may have it. */
-static void back_to_scanners(struct mlkd_space *space)
-{
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
-
-	numa_scan_resume(space);
-	vma_iter_init(&vmi, space->mm, 0);
-	for_each_vma(vmi, vma)
-		if (mlkd_owners_was_mergeable(&space->owners, vma))
-			vm_flags_set(vma, VM_MERGEABLE);
-	mtree_destroy(&space->owners.mergeable);
-}
-
-/* Flags the mappings that exist. */
-static void flag_current(struct mm_struct *mm, struct mlkd_mode mode,
-			 struct page **scratch)
-{
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
-
-	vma_iter_init(&vmi, mm, 0);
-	for_each_vma(vmi, vma) {
-		bool was_locked = locked(vma);
-
-		if (!mlkd_want(vma, mode).locked)
-			continue;
-		if (mode.state == MEMLOCKD_STATE_SUPERLOCKED) {
-			vm_flags_clear(vma, VM_MERGEABLE);
-			if (!mlkd_vma_private(vma)) {
-				/* Under VM_LOCKED, it would be munlocked, late. */
-				vm_flags_clear(vma, VM_LOCKED);
-				mlkd_shared_unmap(vma, scratch);
-			}
-		}
-		vm_flags_set(vma, VM_LOCKED);
-		if (!was_locked)
-			mm->locked_vm += vma_pages(vma);
-		cond_resched();
-	}
-}
-
-/* Does @mode pin all that @other does? */
-static bool future_above(struct mlkd_mode mode, struct mlkd_mode other)
-{
-	return mode.state >= other.state;
-}
-
-/* What mappings that appear under @mode get. */
-static struct mlkd_mode future_of(struct mlkd_mode mode)
-{
-	return mlkd_future_wanted(mode) ? mode : (struct mlkd_mode){};
-}
-
-/* Flags the mappings. When it fails, it has changed nothing. */
-static int raise(struct mlkd_space *space, const struct request *request,
-		 struct mlkd_limit *limit)
-{
-	struct mlkd_mode mode = request->mode;
-	struct mm_struct *mm = space->mm;
-	struct page **scratch;
-	bool future;
-	int err;
-
-	scratch = kcalloc(MLKD_CHUNK_PAGES, sizeof(*scratch), GFP_KERNEL_ACCOUNT);
-	if (!scratch)
-		return -ENOMEM;
-	err = -EINTR;
-	if (mmap_write_lock_killable(mm))
-		goto out_free;
-
-	err = mlkd_target_gone(request->task, mm) ? -ESRCH : 0;
-	if (!err)
-		err = check_limits(space, request, 0, limit);
-	if (!err)
-		err = mlkd_wired_reserve(space, mode,
-					 mode.flags & MEMLOCKD_CURRENT, limit);
-	if (err)
-		goto out_unlock;
-
-	if (space->mode.state == MEMLOCKD_STATE_UNLOCKED)
-		space->own_future = mm->def_flags & VM_LOCKED;
-	future = (mode.flags & MEMLOCKD_FUTURE) && !space->own_future;
-	err = note_owners(space, mode, future);
-	if (err) {
-		mlkd_owners_undo(&space->owners, space->request);
-		mlkd_wired_recount(space, space->mode);
-		goto out_unlock;
-	}
-
-	/* Nothing fails from here on. */
-	if (future && !space->owners.future) {
-		space->owners.future = space->request;
-		mm->def_flags |= VM_LOCKED;
-	}
-	WRITE_ONCE(space->active, true);
-	space->future |= mode.flags & MEMLOCKD_FUTURE;
-	space->heal.on |= mode.flags & MEMLOCKD_HEAL;
-	/* Raised here, lowered by finish() or undo(). */
-	if (mlkd_future_wanted(mode) && !future_above(space->future_mode, mode))
-		space->future_mode = mode;
-	if (mode.flags & MEMLOCKD_CURRENT)
-		flag_current(mm, mode, scratch);
-	if (mode.state == MEMLOCKD_STATE_SUPERLOCKED)
-		numa_scan_stop(space);
-out_unlock:
-	mmap_write_unlock(mm);
-out_free:
-	kfree(scratch);
-	return err;
-}
-
-/* What the process does from now on is under @mode; mmap_lock is held for writing. */
-static void settle(struct mlkd_space *space, struct mlkd_mode mode)
-{
-	if (mode.state != MEMLOCKD_STATE_SUPERLOCKED)
-		back_to_scanners(space);
-	space->future_mode = future_of(mode);
-	space->future = mode.flags & MEMLOCKD_FUTURE;
-	space->heal.on = mode.flags & MEMLOCKD_HEAL;
-	WRITE_ONCE(space->active, mode.state != MEMLOCKD_STATE_UNLOCKED);
-	mlkd_wired_recount(space, mode);
-}
-
-/* Gives the pins back that walk->mode does not ask for. */
-static int trim_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
-		     unsigned long start, unsigned long end, unsigned long *next)
-{
-	if (!mlkd_want(vma, walk->mode).pinned)
-		mlkd_ranges_drop_pins(walk->space, vma->vm_start, vma->vm_end,
-				      false);
-	*next = vma->vm_end;
-	return 0;
-}
-
-/* Gives back what the request has locked, and trims the rest. */
-static int undo_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
-		     unsigned long start, unsigned long end, unsigned long *next)
-{
-	if (locked(vma) || !mlkd_vma_lockable(vma) ||
-	    !mlkd_owners_ours_since(&walk->space->owners, vma, walk->request))
-		return trim_step(walk, vma, start, end, next);
-
-	/* Who drops pins munlocks what had them. */
-	*next = mlkd_pins_huge_end(&walk->space->pins, start, vma->vm_end);
-	if (*next > start)
-		walk->spared = (end - start) >> PAGE_SHIFT;
-	else
-		*next = mlkd_munlock_range(&walk->space->pins, vma, start, end);
-	mlkd_ranges_drop_pins(walk->space, start, *next, true);
-	return 0;
-}
-
-/* Undoes request number @request and what came after it, down to @mode. */
-static void undo(struct mlkd_space *space, unsigned long request,
-		 struct mlkd_mode mode)
-{
-	struct mlkd_owners *owners = &space->owners;
-	struct mm_struct *mm = space->mm;
-	struct mlkd_walk walk = {
-		.space = space,
-		.mode = mode,
-		.request = request,
-	};
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
-
-	mmap_write_lock(mm);
-	WRITE_ONCE(space->munlocking, true);
-	vma_iter_init(&vmi, mm, 0);
-	if (owners->future >= request)
-		mm->def_flags &= ~(VM_LOCKED | VM_LOCKONFAULT);
-	for_each_vma(vmi, vma) {
-		u32 state;
-
-		if (!locked(vma) || !mlkd_vma_lockable(vma) ||
-		    !mlkd_owners_ours_since(owners, vma, request))
-			continue;
-		if (mlkd_ranges_cover(space, vma->vm_start, vma->vm_end, &state)) {
-			mlkd_ranges_keep(space, vma);
-			continue;
-		}
-		/* Left behind, munlock() would take it for a lock that was counted. */
-		mlkd_munlock_begin(vma);
-		cond_resched();
-	}
-	settle(space, mode);
-	mmap_write_unlock(mm);
-
-	mlkd_walk(&walk, undo_step);
-	WRITE_ONCE(space->munlocking, false);
-
-	if (mode.state == MEMLOCKD_STATE_UNLOCKED) {
-		/* What the target has moved about while we walked. */
-		mlkd_ranges_drop_pins(space, 0, ULONG_MAX, true);
-		/* Then the space ends now. */
-		if (mlkd_ranges_empty(space))
-			return;
-	}
-	mmap_write_lock(mm);
-	if (mode.state == MEMLOCKD_STATE_UNLOCKED)
-		mlkd_owners_clear(owners);
-	else
-		mlkd_owners_undo(owners, request);
-	mmap_write_unlock(mm);
-}
-
-/* Gives up what @mode, which is there now, does not ask for. */
-static int finish(struct mlkd_space *space, struct mlkd_mode mode)
-{
-	struct mm_struct *mm = space->mm;
-	struct mlkd_walk walk = { .space = space, .mode = mode };
-	int err = 0;
-
-	if (space->mode.state == MEMLOCKD_STATE_UNLOCKED)
-		return 0;
-
-	mmap_write_lock(mm);
-	if (space->owners.future && !(mode.flags & MEMLOCKD_FUTURE)) {
-		err = mlkd_note_locked(space);
-		if (!err) {
-			mm->def_flags &= ~(VM_LOCKED | VM_LOCKONFAULT);
-			space->owners.future = 0;
-		}
-	}
-	if (!err)
-		settle(space, mode);
-	mmap_write_unlock(mm);
 	if (err)
 		return err;
-
-	mlkd_walk(&walk, trim_step);
+	if (start == request->mapped_to)
+		request->mapped_to = end;
+	if (!(request->mode.flags & MEMLOCKD_CURRENT))
+		return 0;
+	if (want.locked && !locked(vma)) {
+		/* VM_LOCKED is for whole mappings.  Of a part, only a pin can hold pages. */
+		if (!whole && want.present && !want.pinned)
+			return -EOPNOTSUPP;
+		request->new += size >> PAGE_SHIFT;
+	}
+	if (!want.present)
+		return 0;
+	/* Each of these needs a page of its own, or a page-table entry. */
+	if (!mlkd_vma_private(vma))
+		request->largest = max(request->largest, mlkd_vma_file_end(vma) - vma->vm_start);
+	else if ((want.gup_flags & FOLL_WRITE) || !vma->vm_file)
+		request->unique += size >> PAGE_SHIFT;
 	return 0;
 }
 
-/* How far @vma, the main stack if it is one, is to be grown; 0 if not at all. */
-static unsigned long stack_floor(struct vm_area_struct *vma,
-				 struct task_struct *task, unsigned long base,
-				 u64 reserve)
+/* The rest is about to change, and what is mapped already not. */
+static int note_rest(struct request *request, struct vm_area_struct *vma,
+		     unsigned long start, unsigned long end)
 {
-	unsigned long limit, floor;
-
-	/* That of the worker, who grows it, is the latter. */
-	limit = min_t(unsigned long, task_rlimit(task, RLIMIT_STACK), _STK_LIM);
-	if (!vma || vma->vm_start > base || !(vma->vm_flags & VM_GROWSDOWN))
-		return 0;
-	floor = base - min_t(u64, reserve, base);
-	if (limit < vma->vm_end)
-		floor = max(floor, PAGE_ALIGN(vma->vm_end - limit));
-	floor &= PAGE_MASK;
-	return floor < vma->vm_start ? floor : 0;
-}
-
-struct stack_job {
-	struct work_struct work;
-	struct task_struct *task;
-	unsigned long floor;
-};
-
-/* By a worker, as it is current's RLIMIT_STACK that the core kernel looks at. */
-static void stack_work(struct work_struct *work)
-{
-	struct stack_job *job = container_of(work, struct stack_job, work);
-	u8 byte;
-
-	access_process_vm(job->task, job->floor, &byte, 1, FOLL_FORCE);
+	return mlkd_attr_note(&request->space->attrs, start, end, GFP_KERNEL_ACCOUNT);
 }
 
 /*
- * Grows the main stack, which only an access can do: a fault there later would be
- * the first of its page.  It is not locked yet.  What cannot be had (another
- * mapping is in the way) is left out.
+ * The process has called mlockall(MCL_FUTURE) before: what it maps from now on is its
+ * own, but what it has mapped is what it is.
  */
-static int grow_stack(struct mlkd_space *space, const struct request *request,
-		      u64 reserve, struct mlkd_limit *limit)
+static int note_own_future(struct request *request)
 {
-	struct task_struct *task = request->task;
+	struct mlkd_space *space = request->space;
+	struct mlkd_attrs *attrs = &space->attrs;
 	struct mm_struct *mm = space->mm;
+	int err;
+
+	if ((attrs->rest & (MLKD_OURS | MLKD_OWN | MLKD_GOING)) ||
+	    !(READ_ONCE(mm->def_flags) & VM_LOCKED))
+		return 0;
+	err = for_each_mapping(request, false, note_rest);
+	if (err)
+		return err;
+	if (mmap_write_lock_killable(mm))
+		return -EINTR;
+	if (mm->def_flags & VM_LOCKED) {
+		attrs->rest = mlkd_attr_add_own(attrs->rest);
+		attrs->rest_lazy = mm->def_flags & VM_LOCKONFAULT;
+	}
+	mmap_write_unlock(mm);
+	return 0;
+}
+
+static int survey(struct request *request)
+{
+	int err = note_own_future(request);
+
+	if (err)
+		return err;
+
+	request->mapped_to = request->start;
+	request->new = 0;
+	request->unique = 0;
+	request->largest = 0;
+	return for_each_mapping(request, false, survey_mapping);
+}
+
+/*
+ * Pages that other ranges hold of mappings that they do not cover: locked_vm does
+ * not count these, and without a limit anybody could pin all of his memory so.
+ */
+static int uncounted(struct request *request, unsigned long *nr)
+{
+	struct mlkd_space *space = request->space;
+	unsigned long start = 0, end = ULONG_MAX;
 	struct vm_area_struct *vma;
-	unsigned long floor;
+	struct vma_iterator vmi;
+	u32 attr;
+
+	while (mlkd_attr_next(&space->attrs, &start, &end, &attr)) {
+		if (mmap_read_lock_killable(space->mm))
+			return -EINTR;
+		vma_iter_init(&vmi, space->mm, start);
+		for_each_vma_range(vmi, vma, end) {
+			unsigned long from = max(start, vma->vm_start);
+			unsigned long to = min(end, vma->vm_end);
+
+			if (!(attr & MLKD_BY_RANGE) || locked(vma) ||
+			    !mlkd_want(vma, request->mode).locked)
+				continue;
+			*nr += (to - from) >> PAGE_SHIFT;
+			/* These are counted as new. */
+			from = max(from, request->start);
+			to = min(to, request->end);
+			*nr -= from < to ? (to - from) >> PAGE_SHIFT : 0;
+		}
+		mmap_read_unlock(space->mm);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+		start = end;
+		end = ULONG_MAX;
+	}
+	return 0;
+}
+
+static int check_range_limits(struct request *request)
+{
+	unsigned long rlimit, total;
+	int err;
+
+	if (request->mapped_to < request->end)
+		return -ENOMEM;
+	if (!request->new || request->bypass)
+		return 0;
+	total = READ_ONCE(request->space->mm->locked_vm) + request->new;
+	err = uncounted(request, &total);
+	if (err)
+		return err;
+	if (!mlkd_target_over_limit(request->task, total, &rlimit))
+		return 0;
+	return mlkd_limit_met(request->limit, MEMLOCKD_LIMIT_RLIMIT_MEMLOCK, total, rlimit);
+}
+
+static int note_range(struct request *request, struct vm_area_struct *vma,
+		      unsigned long start, unsigned long end)
+{
+	bool super = request->mode.state == MEMLOCKD_STATE_SUPERLOCKED;
+
+	return mlkd_attr_map(&request->space->attrs, start, end,
+			     super ? attr_add_range_super : attr_add_range, GFP_KERNEL_ACCOUNT);
+}
+
+static int note_whole(struct request *request, struct vm_area_struct *vma,
+		      unsigned long start, unsigned long end)
+{
+	return mlkd_attr_map(&request->space->attrs, start, end, attr_add_whole,
+			     GFP_KERNEL_ACCOUNT);
+}
+
+/* Notes what is wanted. */
+static int note_request(struct request *request)
+{
+	struct mlkd_space *space = request->space;
+	struct mlkd_attrs *attrs = &space->attrs;
 	int err = 0;
 
-	if (request->mode.state != MEMLOCKD_STATE_SUPERLOCKED ||
-	    reserve == MEMLOCKD_STACK_RESERVE_NONE)
+	if (request->range)
+		return for_each_mapping(request, false, note_range);
+	if (!(request->mode.flags & MEMLOCKD_FUTURE))
+		return for_each_mapping(request, false, note_whole);
+	if (request->mode.flags & MEMLOCKD_CURRENT) {
+		map_all(space, attr_add_whole);
 		return 0;
-
-	if (mmap_read_lock_killable(mm))
-		return -EINTR;
-	vma = find_vma(mm, mm->start_stack);
-	floor = stack_floor(vma, task, mm->start_stack,
-			    reserve ?: MEMLOCKD_STACK_RESERVE_DEFAULT);
-	if (floor)
-		err = check_limits(space, request,
-				   (vma->vm_start - floor) >> PAGE_SHIFT, limit);
-	mmap_read_unlock(mm);
-	if (floor && !err) {
-		struct stack_job job = { .task = task, .floor = floor };
-
-		mlkd_run_in_worker(&job.work, stack_work);
 	}
+	if (!(attrs->rest & MLKD_WHOLE))
+		err = for_each_mapping(request, false, note_rest);
+	if (err)
+		return err;
+	mmap_write_lock(space->mm);
+	attrs->rest = attr_add_whole(attrs->rest);
+	mmap_write_unlock(space->mm);
+	return 0;
+}
+
+/* @vma is to be VM_LOCKED. */
+static int set_flag(struct request *request, struct vm_area_struct *vma, bool super)
+{
+	struct mlkd_space *space = request->space;
+	struct mm_struct *mm = space->mm;
+	bool was_locked = locked(vma);
+
+	if (!was_locked && request->task) {
+		int err = check_rlimit(request, vma_pages(vma));
+
+		if (err)
+			return err;
+	}
+	/* What is mlocked already need not be unmapped once more. */
+	if (!mlkd_vma_private(vma) && request->scratch && (super || request->range) &&
+	    !(was_locked && space->promised.state == MEMLOCKD_STATE_SUPERLOCKED)) {
+		/* Under VM_LOCKED, it would be munlocked, late. */
+		vm_flags_clear(vma, VM_LOCKED);
+		mlkd_shared_unmap(vma, request->scratch);
+	}
+	vm_flags_set(vma, VM_LOCKED);
+	if (!was_locked)
+		mm->locked_vm += vma_pages(vma);
+	return 0;
+}
+
+/*
+ * Do pins alone hold what ranges cover of @vma?  Then it need not be VM_LOCKED, as a
+ * whole, for a part of it.
+ */
+static bool held_by_pins(struct mlkd_space *space, struct vm_area_struct *vma)
+{
+	unsigned long addr = vma->vm_start, end = vma->vm_end;
+	bool held = true;
+
+	for (; addr < vma->vm_end && held; addr = end, end = vma->vm_end) {
+		u32 attr = mlkd_attr_get(&space->attrs, addr, &end) & MLKD_BY_RANGE;
+		struct mlkd_want want = mlkd_want(vma, mlkd_attr_mode(attr, (struct mlkd_mode){}));
+
+		held = want.pinned || !want.present;
+	}
+	return held;
+}
+
+/* Makes the flags of a mapping those that its attributes ask for. */
+static int flag_mapping(struct request *request, struct vm_area_struct *vma,
+			unsigned long start, unsigned long end)
+{
+	struct mlkd_space *space = request->space;
+	struct mlkd_attrs *attrs = &space->attrs;
+	bool super = false;
+	int err;
+
+	start = vma->vm_start;
+	end = vma->vm_end;
+	if (!mlkd_vma_lockable(vma))
+		return 0;
+	if (mlkd_attr_all(attrs, start, end, MLKD_OURS)) {
+		super = mlkd_space_mode_of(space, vma, mlkd_space_in_force(space)).state ==
+			MEMLOCKD_STATE_SUPERLOCKED;
+		err = set_flag(request, vma, super);
+		if (err)
+			return err;
+	} else if (locked(vma) && mlkd_attr_any(attrs, start, end, MLKD_GOING) &&
+		   !mlkd_attr_any(attrs, start, end, MLKD_OWN | MLKD_BY_WHOLE) &&
+		   held_by_pins(space, vma)) {
+		mlkd_munlock_begin(vma);
+		/* It may be more than what was covered: it has grown, or been merged. */
+		if (!mlkd_attr_all(attrs, start, end, MLKD_GOING))
+			mlkd_attr_map(attrs, start, end, attr_add_going,
+				      GFP_KERNEL | __GFP_NOFAIL);
+		request->start = min(request->start, start);
+		request->end = max(request->end, end);
+	}
+	if (super && (vma->vm_flags & VM_MERGEABLE)) {
+		err = mlkd_attr_map(attrs, start, end, attr_add_mergeable, GFP_KERNEL_ACCOUNT);
+		if (err)
+			return err;
+		vm_flags_clear(vma, VM_MERGEABLE);
+	} else if (!super && mlkd_attr_any(attrs, start, end, MLKD_MERGEABLE)) {
+		vm_flags_set(vma, VM_MERGEABLE);
+		mlkd_attr_map(attrs, start, end, attr_drop_mergeable, GFP_KERNEL | __GFP_NOFAIL);
+	}
+	return 0;
+}
+
+static int flag_all(struct request *request)
+{
+	struct mlkd_space *space = request->space;
+	struct mm_struct *mm = space->mm;
+	int err;
+
+	err = lock_mm(request, true);
+	if (err)
+		return err;
+	/* Who unmaps what loses VM_LOCKED below munlocks it, too. */
+	if (!request->task)
+		WRITE_ONCE(space->munlocking, true);
+	mlkd_target_def_flags(space);
+	mmap_write_unlock(mm);
+
+	if (request->task && !(request->mode.flags & MEMLOCKD_CURRENT))
+		return 0;
+	return for_each_mapping(request, true, flag_mapping);
+}
+
+/*
+ * Munlocks the pages of [start, end), in one chunk, of a mapping that is not VM_LOCKED
+ * any more.  What is mapped and pinned is left to who drops the pin.  Returns the
+ * address to go on at, which over a hole in the page tables is beyond @end.
+ */
+static unsigned long munlock_range(struct mlkd_pins *pins, struct vm_area_struct *vma,
+				   unsigned long start, unsigned long end)
+{
+	/* Missing page tables that are looked at in one go. */
+	enum { MAX_HOLES = 1024 };
+	unsigned long other_end, next;
+	unsigned int holes = 0;
+
+	start = mlkd_pins_next_other(pins, start, end, &other_end);
+	if (start >= end)
+		return end;
+
+	/* As far as missing page tables reach there is nothing. */
+	while (mlkd_pgtable_level(vma->vm_mm, start, &next) == MLKD_PGTABLE_NONE) {
+		start = min(next, vma->vm_end);
+		if (start == vma->vm_end || ++holes == MAX_HOLES)
+			return start;
+	}
+	if (holes)
+		return start;
+
+	do {
+		mlkd_munlock_mapped(vma->vm_mm, start, other_end, false);
+		start = mlkd_pins_next_other(pins, other_end, end, &other_end);
+	} while (start < end);
+	return end;
+}
+
+/* Gives back what nobody wants of a part of a mapping. */
+static int trim_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
+		     unsigned long start, unsigned long end, unsigned long *next)
+{
+	struct mlkd_space *space = walk->space;
+	unsigned long part_end = vma->vm_end;
+	struct mlkd_want want;
+	u32 attr;
+
+	attr = mlkd_attr_get(&space->attrs, start, &part_end);
+	want = mlkd_space_want(space, vma, attr);
+	if (locked(vma) || !mlkd_vma_lockable(vma) || !(attr & MLKD_GOING)) {
+		*next = part_end;
+		if (!want.pinned)
+			mlkd_pins_drop(&space->pins, start, part_end, false);
+		return 0;
+	}
+
+	/* Who drops pins munlocks what had them. */
+	end = min(end, part_end);
+	*next = mlkd_pins_huge_end(&space->pins, start, part_end);
+	if (*next > start)
+		walk->spared = (end - start) >> PAGE_SHIFT;
+	else
+		*next = min(munlock_range(&space->pins, vma, start, end), part_end);
+	if (!want.pinned)
+		mlkd_pins_drop(&space->pins, start, *next, true);
+	return 0;
+}
+
+/* The target has moved about while it was trimmed: drops the pins of no mapping. */
+static void drop_stray_pins(struct mlkd_space *space)
+{
+	unsigned long start = 0, end = ULONG_MAX;
+
+	while (start < ULONG_MAX) {
+		u32 attr = mlkd_attr_get(&space->attrs, start, &end);
+
+		if (!(attr & MLKD_OURS))
+			mlkd_pins_drop(&space->pins, start, end, true);
+		start = end;
+		end = ULONG_MAX;
+	}
+}
+
+static void trim(struct mlkd_space *space, unsigned long start, unsigned long end)
+{
+	struct mlkd_walk walk = {
+		.space = space,
+		.start = start,
+		.end = end == ULONG_MAX ? 0 : end,
+	};
+
+	mlkd_walk(&walk, trim_step);
+}
+
+/* Steps 3 and 5, for what is MLKD_GOING: [@start, @end) has all of that. */
+static void give_back(struct mlkd_space *space, unsigned long start, unsigned long end)
+{
+	struct request request = { .space = space, .start = start, .end = end };
+	bool all = !start && end == ULONG_MAX;
+
+	flag_all(&request);
+	trim(space, request.start, request.end);
+	WRITE_ONCE(space->munlocking, false);
+	if (all && space->in_force.state == MEMLOCKD_STATE_UNLOCKED)
+		drop_stray_pins(space);
+	map_noted(space, request.start, request.end, attr_drop_going);
+}
+
+/* What notifiers, probes and walks go by from now on. */
+static void set_in_force(struct mlkd_space *space, struct mlkd_mode mode)
+{
+	if (mode.state == MEMLOCKD_STATE_SUPERLOCKED)
+		mlkd_numa_scan_stop(space);
+	else
+		mlkd_numa_scan_resume(space);
+	WRITE_ONCE(space->in_force, mode);
+}
+
+static void set_promised(struct mlkd_space *space, struct mlkd_mode mode)
+{
+	spin_lock(&space->lock);
+	space->promised = mode;
+	spin_unlock(&space->lock);
+}
+
+/* Notes what was mapped when the lock still covered the future. */
+static int note_locked(struct request *request, struct vm_area_struct *vma,
+		       unsigned long start, unsigned long end)
+{
+	if (!locked(vma) && mlkd_vma_lockable(vma))
+		return 0;
+	return mlkd_attr_note(&request->space->attrs, start, end, GFP_KERNEL_ACCOUNT);
+}
+
+/*
+ * The lock does not cover the future any more.  What is mapped from now on is not
+ * locked, so what is locked, or cannot be, was there before, and stays covered.
+ */
+static int drop_future(struct mlkd_space *space)
+{
+	struct request request = { .space = space, .end = ULONG_MAX };
+	struct mlkd_attrs *attrs = &space->attrs;
+	struct mm_struct *mm = space->mm;
+	u32 rest = attrs->rest;
+	int err;
+
+	if (!(rest & MLKD_BY_WHOLE))
+		return 0;
+	if (!(rest & MLKD_OWN)) {
+		mmap_write_lock(mm);
+		mm->def_flags &= ~VM_LOCKED;
+		mmap_write_unlock(mm);
+	}
+	err = for_each_mapping(&request, false, note_locked);
+	mmap_write_lock(mm);
+	if (!err)
+		attrs->rest &= ~MLKD_BY_WHOLE;
+	mlkd_target_def_flags(space);
+	mmap_write_unlock(mm);
 	return err;
 }
 
-static void set_mode(struct mlkd_space *space, struct mlkd_mode mode)
+/* Gives up what @mode, which is promised now, does not ask for. */
+static int lower(struct mlkd_space *space, struct mlkd_mode mode)
 {
-	spin_lock(&space->lock);
-	space->mode = mode;
-	spin_unlock(&space->lock);
+	struct mlkd_mode old = space->promised;
+	struct request request = { .space = space, .end = ULONG_MAX };
+	int err = 0;
+
+	if (!(mode.flags & MEMLOCKD_FUTURE))
+		err = drop_future(space);
+	if (err)
+		return err;
+	set_in_force(space, mode);
+	if (old.state == MEMLOCKD_STATE_UNLOCKED)
+		return 0;
+	if (old.state == MEMLOCKD_STATE_SUPERLOCKED && mode.state != old.state)
+		for_each_mapping(&request, true, flag_mapping);
+	mlkd_wired_recount(space);
+	trim(space, 0, ULONG_MAX);
+	return 0;
+}
+
+/* The process itself may have called mlockall(2) while the rest was another. */
+static void restore_def_flags(struct mlkd_space *space)
+{
+	mmap_write_lock(space->mm);
+	mlkd_target_def_flags(space);
+	mmap_write_unlock(space->mm);
+}
+
+/*
+ * Steps 2 to 4.  When this fails, nothing has changed, but with @flagged for what
+ * undo() is there.
+ */
+static int lock_request(struct request *request, bool *flagged)
+{
+	struct mlkd_space *space = request->space;
+	struct mlkd_mode in_force = request->range ? space->promised :
+				    mlkd_mode_join(space->promised, request->mode);
+	int err;
+
+	*flagged = false;
+	set_in_force(space, in_force);
+	err = note_request(request);
+	if (!err)
+		err = mlkd_wired_reserve(space, request->limit);
+	if (err) {
+		map_noted(space, request->range ? request->start : 0,
+			  request->range ? request->end : ULONG_MAX, attr_drop_new);
+		if (!request->range)
+			restore_def_flags(space);
+		set_in_force(space, space->promised);
+		return err;
+	}
+	*flagged = true;
+	err = flag_all(request);
+	if (err || !(request->mode.flags & MEMLOCKD_CURRENT))
+		return err;
+	return mlkd_populate(space, request->task, request->start,
+			     request->end == ULONG_MAX ? 0 : request->end);
+}
+
+/* A request has failed that has flagged mappings. */
+static void undo(struct request *request)
+{
+	struct mlkd_space *space = request->space;
+
+	set_in_force(space, space->promised);
+	map_noted(space, request->start, request->end, attr_undo_new);
+	give_back(space, request->start, request->end);
+	mlkd_wired_recount(space);
+}
+
+/* How far the main stack is to be grown for the request; 0 if not at all. */
+static int stack_floor(const struct request *request, u64 reserve,
+		       unsigned long *floor, unsigned long *pages)
+{
+	struct mm_struct *mm = request->space->mm;
+	struct vm_area_struct *vma;
+
+	*floor = 0;
+	*pages = 0;
+	if (request->mode.state != MEMLOCKD_STATE_SUPERLOCKED ||
+	    reserve == MEMLOCKD_STACK_RESERVE_NONE)
+		return 0;
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	vma = find_vma(mm, mm->start_stack);
+	*floor = mlkd_stack_floor(vma, request->task, mm->start_stack,
+				  reserve ?: MEMLOCKD_STACK_RESERVE_DEFAULT);
+	if (*floor)
+		*pages = (vma->vm_start - *floor) >> PAGE_SHIFT;
+	mmap_read_unlock(mm);
+	return 0;
+}
+
+/*
+ * Step 1.  The stack is grown by an access, as nothing else can: it is not locked yet.
+ * What cannot be had of it (another mapping is in the way) is left out.
+ */
+static int prepare(struct request *request, u64 stack_reserve)
+{
+	unsigned long floor, pages;
+	int err;
+
+	err = mlkd_probes_arm(request->space);
+	if (err)
+		return err;
+	request->scratch = kcalloc(MLKD_CHUNK_PAGES, sizeof(*request->scratch),
+				   GFP_KERNEL_ACCOUNT);
+	if (!request->scratch)
+		return -ENOMEM;
+	err = survey(request);
+	if (err)
+		return err;
+	if (request->range)
+		return check_range_limits(request);
+	err = stack_floor(request, stack_reserve, &floor, &pages);
+	if (!err)
+		err = check_limits(request, pages);
+	if (!err && floor)
+		mlkd_stack_grow(request->task, floor);
+	return err;
+}
+
+/* A request, once more if what it has met may have been out of date. */
+static int run(struct request *request, u64 stack_reserve)
+{
+	bool flagged = false;
+	int err;
+
+	err = prepare(request, stack_reserve);
+	if (!err)
+		err = lock_request(request, &flagged);
+	if (err && !flagged && mlkd_wired_again(request->limit))
+		err = lock_request(request, &flagged);
+	kfree(request->scratch);
+	request->scratch = NULL;
+	if (err && flagged)
+		undo(request);
+	return err;
 }
 
 /**
@@ -555,41 +906,32 @@ int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 	      struct mlkd_limit *limit)
 {
 	struct request request = {
+		.space = space,
 		.task = task,
 		.mode = mode,
+		.end = ULONG_MAX,
 		.bypass = bypass || READ_ONCE(mlkd_old_mlock),
+		.limit = limit,
 	};
 	int err;
 
-	err = mlkd_future_arm(space);
-	if (err)
-		goto out;
-	space->request++;
-	err = grow_stack(space, &request, stack_reserve, limit);
-	if (err)
-		goto out;
-	err = raise(space, &request, limit);
-	if (err && mlkd_wired_again(limit))
-		err = raise(space, &request, limit);
-	if (err)
-		goto out;
-	if (mode.flags & MEMLOCKD_CURRENT)
-		err = mlkd_populate(space, task, mode, 0, 0);
-	if (!err)
-		err = finish(space, mode);
-	if (err) {
-		undo(space, space->request, space->mode);
-		goto out;
+	err = run(&request, stack_reserve);
+	if (!err) {
+		err = lower(space, mode);
+		if (err)
+			undo(&request);
 	}
-
+	if (err) {
+		if (err == -ENOMEM && !limit->which)
+			limit->which = MEMLOCKD_LIMIT_MEMORY;
+		return err;
+	}
+	map_all(space, attr_commit);
 	/* FUTURE alone leaves alone what is locked already, as mlockall(2) does. */
-	mode.flags |= space->mode.flags & MEMLOCKD_CURRENT;
+	mode.flags |= space->promised.flags & MEMLOCKD_CURRENT;
 	space->stack_reserve = stack_reserve;
-	set_mode(space, mode);
-out:
-	if (err == -ENOMEM && !limit->which)
-		limit->which = MEMLOCKD_LIMIT_MEMORY;
-	return err;
+	set_promised(space, mode);
+	return 0;
 }
 
 /**
@@ -604,20 +946,99 @@ int mlkd_lower(struct mlkd_space *space, struct mlkd_mode mode)
 	int err;
 
 	/* What was there stays locked as long as there is any lock. */
-	mode.flags |= space->mode.flags & MEMLOCKD_CURRENT;
-	err = finish(space, mode);
-	if (err)
-		return err;
-	set_mode(space, mode);
-	return 0;
+	mode.flags |= space->promised.flags & MEMLOCKD_CURRENT;
+	err = lower(space, mode);
+	if (!err)
+		set_promised(space, mode);
+	return err;
 }
 
 /**
- * mlkd_unlock - undo a lock, whole
+ * mlkd_unlock - undo the locks of the whole address space
  * @space: the space; its claim is held, and it is locked
  */
 void mlkd_unlock(struct mlkd_space *space)
 {
-	undo(space, MLKD_FIRST_REQUEST, (struct mlkd_mode){});
-	set_mode(space, (struct mlkd_mode){});
+	set_in_force(space, (struct mlkd_mode){});
+	map_all(space, attr_undo_whole);
+	give_back(space, 0, ULONG_MAX);
+	mlkd_wired_recount(space);
+	set_promised(space, (struct mlkd_mode){});
+}
+
+/**
+ * mlkd_lock_range - lock a part of an address space
+ * @space: the space; its claim is held
+ * @task: the process
+ * @state: &enum memlockd_state; not MEMLOCKD_STATE_UNLOCKED
+ * @start: first address, of a page
+ * @end: address behind the last, of a page; beyond @start
+ * @limit: set when a limit is met
+ *
+ * Return: 0; or -ENOMEM, -EOPNOTSUPP, -EINTR, -ESRCH, and nothing has changed.
+ */
+int mlkd_lock_range(struct mlkd_space *space, struct task_struct *task, u32 state,
+		    unsigned long start, unsigned long end,
+		    struct mlkd_limit *limit)
+{
+	struct request request = {
+		.space = space,
+		.task = task,
+		.mode = { .state = state, .flags = MEMLOCKD_CURRENT },
+		.start = start,
+		.end = end,
+		.range = true,
+		.bypass = READ_ONCE(mlkd_old_mlock),
+		.limit = limit,
+	};
+	bool lowers = state != MEMLOCKD_STATE_SUPERLOCKED &&
+		      mlkd_attr_any(&space->attrs, start, end, MLKD_RANGE_SUPER);
+	int err = run(&request, MEMLOCKD_STACK_RESERVE_NONE);
+
+	if (!err) {
+		map_noted(space, start, end, attr_commit);
+		/* What was mapped anew meanwhile is not of the range, but may be pinned. */
+		if (lowers || !mlkd_attr_all(&space->attrs, start, end, MLKD_BY_RANGE))
+			trim(space, start, end);
+	}
+	if (err == -ENOMEM && !limit->which && request.mapped_to >= end)
+		limit->which = MEMLOCKD_LIMIT_MEMORY;
+	return err;
+}
+
+/**
+ * mlkd_unlock_range - undo mlkd_lock_range()
+ * @space: the space; its claim is held
+ * @start: first address, of a page
+ * @end: address behind the last, of a page; beyond @start
+ *
+ * Return: 0; -ENOENT when no part of it is locked by a range; -EINTR, and nothing has
+ * changed.
+ */
+int mlkd_unlock_range(struct mlkd_space *space, unsigned long start, unsigned long end)
+{
+	struct mlkd_attrs *attrs = &space->attrs;
+	struct mm_struct *mm = space->mm;
+	unsigned long addr = start;
+
+	if (!mlkd_attr_any(attrs, start, end, MLKD_BY_RANGE))
+		return -ENOENT;
+	while (addr < end) {
+		unsigned long next = end;
+		u32 attr;
+
+		if (mmap_write_lock_killable(mm)) {
+			if (addr == start)
+				return -EINTR;
+			mmap_write_lock(mm);
+		}
+		if (mlkd_attr_next(attrs, &addr, &next, &attr))
+			mlkd_attr_set(attrs, addr, next, attr_undo_range(attr),
+				      GFP_KERNEL | __GFP_NOFAIL);
+		mmap_write_unlock(mm);
+		addr = next;
+	}
+	give_back(space, start, end);
+	mlkd_wired_recount(space);
+	return 0;
 }

@@ -7,11 +7,11 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 
-#include "future.h"
+#include "client.h"
+#include "probe.h"
 #include "heal.h"
-#include "holder.h"
 #include "ioctl.h"
-#include "knobs.h"
+#include "sysctl.h"
 #include "pin.h"
 #include "space.h"
 #include "target.h"
@@ -45,31 +45,31 @@ static int __init memlockd_init(void)
 	err = mlkd_spaces_init();
 	if (err)
 		goto out_pins;
-	err = mlkd_holders_init();
+	err = mlkd_clients_init();
 	if (err)
 		goto out_spaces;
 	err = mlkd_heal_init();
 	if (err)
-		goto out_holders;
-	err = mlkd_future_init();
+		goto out_clients;
+	err = mlkd_probes_init();
 	if (err)
 		goto out_heal;
-	err = mlkd_knobs_init();
+	err = mlkd_sysctl_init();
 	if (err)
-		goto out_future;
+		goto out_probes;
 	err = misc_register(&device);
 	if (err)
-		goto out_knobs;
+		goto out_sysctl;
 	return 0;
 
-out_knobs:
-	mlkd_knobs_exit();
-out_future:
-	mlkd_future_exit();
+out_sysctl:
+	mlkd_sysctl_exit();
+out_probes:
+	mlkd_probes_exit();
 out_heal:
 	mlkd_heal_exit();
-out_holders:
-	mlkd_holders_exit();
+out_clients:
+	mlkd_clients_exit();
 out_spaces:
 	mlkd_spaces_exit();
 out_pins:
@@ -80,10 +80,10 @@ out_pins:
 static void __exit memlockd_exit(void)
 {
 	misc_deregister(&device);
-	mlkd_knobs_exit();
-	mlkd_future_exit();
+	mlkd_sysctl_exit();
+	mlkd_probes_exit();
 	mlkd_heal_exit();
-	mlkd_holders_exit();
+	mlkd_clients_exit();
 	mlkd_spaces_exit();
 	mlkd_pins_exit();
 }

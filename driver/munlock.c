@@ -20,10 +20,6 @@
 #include "compat.h"
 #include "munlock.h"
 #include "pgtable.h"
-#include "pin.h"
-
-/* Missing page tables that are looked at in one go. */
-#define MAX_HOLES	1024
 
 /*
  * What a fault has mlocked waits in a batch of its processor to be counted.  Were it
@@ -123,42 +119,4 @@ void mlkd_munlock_mapped(struct mm_struct *mm, unsigned long start,
 		if (may_wait)
 			cond_resched();
 	}
-}
-
-/**
- * mlkd_munlock_range - munlock the pages of a part of a mapping
- * @pins: the pins of the address space.  What is mapped and pinned is left alone:
- *	who drops the pin munlocks it, without looking for it.
- * @vma: the mapping, not VM_LOCKED any more; mmap_lock is held
- * @start: first address
- * @end: address behind the last; in the same chunk
- *
- * Return: the address to go on at, @end or, over a hole in the page tables,
- * beyond it.
- */
-unsigned long mlkd_munlock_range(struct mlkd_pins *pins,
-				 struct vm_area_struct *vma, unsigned long start,
-				 unsigned long end)
-{
-	unsigned long other_end, next;
-	unsigned int holes = 0;
-
-	start = mlkd_pins_next_other(pins, start, end, &other_end);
-	if (start >= end)
-		return end;
-
-	/* As far as missing page tables reach there is nothing. */
-	while (mlkd_pgtable_level(vma->vm_mm, start, &next) == MLKD_PGTABLE_NONE) {
-		start = min(next, vma->vm_end);
-		if (start == vma->vm_end || ++holes == MAX_HOLES)
-			return start;
-	}
-	if (holes)
-		return start;
-
-	do {
-		mlkd_munlock_mapped(vma->vm_mm, start, other_end, false);
-		start = mlkd_pins_next_other(pins, other_end, end, &other_end);
-	} while (start < end);
-	return end;
 }

@@ -7,15 +7,10 @@
 
 #include <linux/mm_types.h>
 
-struct mlkd_pins;
-
 void mlkd_munlock_settle(void);
 void mlkd_munlock_begin(struct vm_area_struct *vma);
 void mlkd_munlock_pages(struct page **pages, unsigned int nr);
 void mlkd_munlock_mapped(struct mm_struct *mm, unsigned long start,
 			 unsigned long end, bool may_wait);
-unsigned long mlkd_munlock_range(struct mlkd_pins *pins,
-				 struct vm_area_struct *vma, unsigned long start,
-				 unsigned long end);
 
 #endif /* _MEMLOCKD_MUNLOCK_H */

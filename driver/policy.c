@@ -26,6 +26,20 @@
 #include "compat.h"
 #include "policy.h"
 
+/* What holds whatever @a and @b ask for: the stronger state, and the flags of either. */
+struct mlkd_mode mlkd_mode_join(struct mlkd_mode a, struct mlkd_mode b)
+{
+	const u32 either = MEMLOCKD_CURRENT | MEMLOCKD_FUTURE | MEMLOCKD_HEAL;
+	struct mlkd_mode mode;
+
+	if (a.state == MEMLOCKD_STATE_UNLOCKED)
+		return b;
+	mode.state = max(a.state, b.state);
+	mode.flags = (a.flags | b.flags) & either;
+	mode.flags |= a.flags & b.flags & MEMLOCKD_MOVABLE;
+	return mode;
+}
+
 /* Written to by its process, a page of it becomes that process's own. */
 bool mlkd_vma_private(struct vm_area_struct *vma)
 {
@@ -186,6 +200,14 @@ struct mlkd_want mlkd_want(struct vm_area_struct *vma, struct mlkd_mode mode)
 	else if (!(vma->vm_flags & VM_READ))
 		want.gup_flags = FOLL_FORCE;
 	return want;
+}
+
+/* Does @mode pin what is mapped later? */
+bool mlkd_mode_pins_future(struct mlkd_mode mode)
+{
+	return mode.state != MEMLOCKD_STATE_UNLOCKED &&
+	       (mode.flags & MEMLOCKD_FUTURE) &&
+	       !(mode.flags & MEMLOCKD_MOVABLE);
 }
 
 /* May @vma be VM_LOCKED? */

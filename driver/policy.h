@@ -34,6 +34,8 @@ struct mlkd_want {
 	unsigned int gup_flags;
 };
 
+struct mlkd_mode mlkd_mode_join(struct mlkd_mode a, struct mlkd_mode b);
+bool mlkd_mode_pins_future(struct mlkd_mode mode);
 struct mlkd_want mlkd_want(struct vm_area_struct *vma, struct mlkd_mode mode);
 
 bool mlkd_vma_lockable(struct vm_area_struct *vma);

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Walking an address space in steps, and making it present and pinned.
- *
- * mmap_lock is held for a step of at most a page table's worth of pages, and
- * given up between steps: the target runs meanwhile, and can be killed, as the
- * client can.
+ * Making an address space present and pinned.
  *
  * What is to be pinned is pinned in two phases.  First without faults: that is
  * all for memory that is present, and it never waits.  What that does not find
@@ -13,16 +9,12 @@
  * faults would hold mmap_lock all that time, and no signal would end it.)
  */
 #include <linux/hugetlb.h>
-#include <linux/kthread.h>
-#include <linux/memcontrol.h>
 #include <linux/mm.h>
-#include <linux/nsproxy.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
-#include <linux/workqueue.h>
 
 #include "compat.h"
 #include "munlock.h"
@@ -32,85 +24,8 @@
 #include "space.h"
 #include "target.h"
 
-/* A look at a mapping that needs nothing counts as this many pages of a step. */
-#define STEP_VMA_COST	16
-
 /* How often pages may vanish between being faulted in and being pinned. */
 #define MAX_TRIES	8
-
-/**
- * mlkd_walk - call @step for all of an address space
- * @walk: the walk
- * @step: what to do
- *
- * Return: 0; what @step failed with; and, if walk->task is set, -EINTR when
- * walk->caller is being killed, -ESRCH when the target has ended.
- */
-int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
-{
-	struct mm_struct *mm = walk->space->mm;
-	unsigned long addr = walk->start;
-	unsigned long last = walk->end - 1;
-	bool end = false;
-	int err = 0;
-
-	while (!err && !end) {
-		long budget = MLKD_CHUNK_PAGES;
-		struct vm_area_struct *vma;
-		struct vma_iterator vmi;
-
-		if (!walk->task)
-			mmap_read_lock(mm);
-		else if (mmap_read_lock_killable(mm))
-			return -EINTR;
-		walk->locked = 1;
-		vma_iter_init(&vmi, mm, addr);
-		vma = vma_next(&vmi);
-
-		while (!err && walk->locked && budget > 0) {
-			unsigned long start, stop;
-
-			while (vma && vma->vm_end <= addr && addr <= last)
-				vma = vma_next(&vmi);
-			if (!vma || addr > last || vma->vm_start > last) {
-				end = true;
-				break;
-			}
-			start = max(addr, vma->vm_start);
-			stop = min3(vma->vm_end - 1, start | (MLKD_CHUNK_SIZE - 1),
-				    last) + 1;
-			walk->spared = 0;
-			err = step(walk, vma, start, stop, &addr);
-			budget -= STEP_VMA_COST + ((stop - start) >> PAGE_SHIFT) -
-				  walk->spared;
-		}
-		if (walk->locked)
-			mmap_read_unlock(mm);
-
-		if (walk->task)
-			mlkd_munlock_settle();
-		if (!err && !end && walk->task) {
-			if (fatal_signal_pending(walk->caller))
-				err = -EINTR;
-			else if (mlkd_target_gone(walk->task, mm))
-				err = -ESRCH;
-		}
-		cond_resched();
-	}
-	/* Memory may have run out for it, and it has been killed for that. */
-	if (err == -ENOMEM && walk->task && mlkd_target_gone(walk->task, mm))
-		err = -ESRCH;
-	return err;
-}
-
-/* If mmap_lock was given up for a while, @vma and its like may be gone. */
-static void walk_unlocked(struct mlkd_walk *walk, bool unlocked)
-{
-	if (!unlocked)
-		return;
-	mmap_read_unlock(walk->space->mm);
-	walk->locked = 0;
-}
 
 /* Secretmem, which GUP refuses. */
 static int fault_in(struct mlkd_walk *walk, struct vm_area_struct *vma,
@@ -123,7 +38,7 @@ static int fault_in(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	if (vma->vm_flags & VM_WRITE)
 		flags |= FAULT_FLAG_WRITE;
 	err = fixup_user_fault(walk->space->mm, addr, flags, &unlocked);
-	walk_unlocked(walk, unlocked);
+	mlkd_walk_unlocked(walk, unlocked);
 	return err == -EINTR || err == -ENOMEM ? err : 0;
 }
 
@@ -202,7 +117,7 @@ static long pin_present(struct mlkd_walk *walk, unsigned long start,
 		nr = pin_huge(walk, start, limit, gup_flags);
 		if (nr > 0)
 			walk->spared = MLKD_CHUNK_PAGES -
-				       (nr / MLKD_CHUNK_PAGES - 1) * STEP_VMA_COST;
+				       (nr / MLKD_CHUNK_PAGES - 1) * MLKD_STEP_VMA_COST;
 		if (nr)
 			return nr;
 	}
@@ -212,13 +127,6 @@ static long pin_present(struct mlkd_walk *walk, unsigned long start,
 		return nr ?: -EFAULT;
 	err = mlkd_pins_add(&walk->space->pins, start, walk->pages, nr);
 	return err ?: nr;
-}
-
-static bool walk_alloc(struct mlkd_walk *walk)
-{
-	walk->room = MLKD_CHUNK_PAGES;
-	walk->pages = kcalloc(walk->room, sizeof(*walk->pages), GFP_KERNEL_ACCOUNT);
-	return walk->pages;
 }
 
 /* Counts the attempts to get on from @addr. */
@@ -236,10 +144,8 @@ static bool fatal(long err)
 	return err == -ENOMEM || err == -EINTR;
 }
 
-static void count_fresh(struct mlkd_crew *crew, unsigned long nr);
-
 /* Private memory without a file: a fault there waits for memory and swap alone. */
-static bool for_crew(struct vm_area_struct *vma)
+bool mlkd_populate_never_waits(struct vm_area_struct *vma)
 {
 	return vma_is_anonymous(vma) && !userfaultfd_armed(vma);
 }
@@ -283,7 +189,7 @@ static int fault_swapped(struct mlkd_walk *walk, unsigned long start,
 				       FAULT_FLAG_REMOTE, &unlocked);
 		cond_resched();
 	}
-	walk_unlocked(walk, unlocked);
+	mlkd_walk_unlocked(walk, unlocked);
 	return fatal(err) ? err : 0;
 }
 
@@ -297,8 +203,8 @@ static int fault_unmapped(struct mlkd_walk *walk, struct vm_area_struct *vma,
 
 	run_end = mlkd_pgtable_run(mm, start, end, MLKD_USED, &used);
 	if (!used) {
-		if (walk->crew)
-			count_fresh(walk->crew, (run_end - start) >> PAGE_SHIFT);
+		if (walk->fresh)
+			walk->fresh(walk, (run_end - start) >> PAGE_SHIFT);
 		return fault_fresh(vma, start, run_end);
 	}
 	run_end = mlkd_pgtable_run(mm, start, end, MLKD_MAPPED, &mapped);
@@ -319,7 +225,7 @@ static int make_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	*next = ALIGN(start + 1, page_size);
 	if (stuck(walk, start))
 		return 0;
-	if (for_crew(vma) && want.gup_flags == FOLL_WRITE) {
+	if (mlkd_populate_never_waits(vma) && want.gup_flags == FOLL_WRITE) {
 		ret = fault_unmapped(walk, vma, start, end);
 		if (ret <= 0) {
 			*next = start;		/* once more from here */
@@ -333,26 +239,26 @@ static int make_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 
 	/* What is to be pinned: once more from here. */
 	*next = want.pinned ? start : start + (ret << PAGE_SHIFT);
-	if (walk->locked && walk->mode.state == MEMLOCKD_STATE_SUPERLOCKED &&
+	if (walk->locked && walk->state == MEMLOCKD_STATE_SUPERLOCKED &&
 	    mlkd_vma_writeback(vma))
 		mlkd_shared_make_writable(vma, start, *next, walk->pages);
 	return 0;
 }
 
-/* A step that gives @vma what @want says. */
+/* A step that gives @vma what @want says, which is so up to @limit. */
 static int give(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		struct mlkd_want want, unsigned long start, unsigned long end,
-		unsigned long *next)
+		unsigned long limit, unsigned long *next)
 {
-	unsigned long file_end = mlkd_vma_file_end(vma), limit;
+	unsigned long file_end = mlkd_vma_file_end(vma);
 	bool armed = userfaultfd_armed(vma);
 	long nr;
 
 	if (!want.present || start >= file_end) {
-		*next = vma->vm_end;
+		*next = limit;
 		return 0;
 	}
-	limit = min3(vma->vm_end - 1, file_end - 1, walk->end - 1) + 1;
+	limit = min3(limit - 1, file_end - 1, walk->end - 1) + 1;
 	end = min(end, limit);
 
 	if (want.fault) {
@@ -387,18 +293,40 @@ static int give(struct mlkd_walk *walk, struct vm_area_struct *vma,
 
 	/* It is its monitor that makes it present, and we do not wait for that. */
 	if (armed) {
-		*next = want.pinned ? start + PAGE_SIZE : vma->vm_end;
+		*next = want.pinned ? start + PAGE_SIZE : limit;
 		return 0;
 	}
 
 	return make_present(walk, vma, want, start, end, next);
 }
 
-static int populate_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
-			 unsigned long start, unsigned long end,
-			 unsigned long *next)
+/*
+ * What the part of @vma that begins at @start is to have; *@end is made smaller, to
+ * where the part ends, and *@limit likewise.
+ */
+static struct mlkd_want look_up(struct mlkd_walk *walk, struct vm_area_struct *vma,
+				unsigned long start, unsigned long *end,
+				unsigned long *limit)
 {
-	return give(walk, vma, mlkd_want(vma, walk->mode), start, end, next);
+	struct mlkd_space *space = walk->space;
+	u32 attr;
+
+	*limit = vma->vm_end;
+	attr = mlkd_attr_get(&space->attrs, start, limit);
+	*end = min(*end, *limit);
+	walk->state = mlkd_attr_mode(attr, mlkd_space_in_force(space)).state;
+	return mlkd_space_want(space, vma, attr);
+}
+
+/* Gives a part of a mapping what it is to have. */
+int mlkd_populate_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
+		       unsigned long start, unsigned long end,
+		       unsigned long *next)
+{
+	unsigned long limit;
+	struct mlkd_want want = look_up(walk, vma, start, &end, &limit);
+
+	return give(walk, vma, want, start, end, limit, next);
 }
 
 /*
@@ -410,28 +338,24 @@ static int future_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		       unsigned long *next)
 {
 	struct mlkd_space *space = walk->space;
-	unsigned long gap, gap_end;
+	unsigned long gap, gap_end, limit;
 	struct mlkd_want want;
 
-	walk->mode = space->future_mode;
-	want = mlkd_want(vma, walk->mode);
-	/* Older than a lock with FUTURE alone: not for us. */
-	if (want.locked && !(vma->vm_flags & VM_LOCKED))
-		want.pinned = false;
+	want = look_up(walk, vma, start, &end, &limit);
 	if (!want.pinned || fatal_signal_pending(current)) {
-		*next = vma->vm_end;
+		*next = limit;
 		return 0;
 	}
 	/* mprotect() gives write permission back, but not to its page tables. */
 	if (is_vm_hugetlb_page(vma) || walk->room < MLKD_CHUNK_PAGES)
-		return give(walk, vma, want, start, end, next);
+		return give(walk, vma, want, start, end, limit, next);
 
 	gap = mlkd_pins_next_gap(&space->pins, start, end, &gap_end);
 	if (gap >= end) {
 		*next = end;
 		return 0;
 	}
-	return give(walk, vma, want, gap, gap_end, next);
+	return give(walk, vma, want, gap, gap_end, limit, next);
 }
 
 /**
@@ -440,8 +364,8 @@ static int future_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
  * @start: first address
  * @end: address behind the last; 0 for all there is
  *
- * Works by @space->future_mode, looked at with mmap_lock held, so that it leaves
- * nothing behind an unlock.  Whatever it cannot pin has what LOCKED promises.
+ * Works by @space->in_force and the attributes, looked at with mmap_lock held, so that
+ * it leaves nothing behind an unlock.  Whatever it cannot pin has what LOCKED promises.
  */
 void mlkd_populate_future(struct mlkd_space *space, unsigned long start,
 			  unsigned long end)
@@ -455,7 +379,7 @@ void mlkd_populate_future(struct mlkd_space *space, unsigned long start,
 		.room = ARRAY_SIZE(few),
 	};
 
-	if (end - 1 - start >= ARRAY_SIZE(few) * PAGE_SIZE && !walk_alloc(&walk))
+	if (end - 1 - start >= ARRAY_SIZE(few) * PAGE_SIZE && !mlkd_walk_alloc(&walk))
 		return;
 	mlkd_walk(&walk, future_step);
 	if (walk.pages != few)
@@ -473,7 +397,7 @@ static int writable_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	*next = vma->vm_end;
 	if ((vma->vm_flags & (VM_WRITE | VM_LOCKED)) != (VM_WRITE | VM_LOCKED) ||
 	    userfaultfd_armed(vma) || start >= file_end ||
-	    walk->space->future_mode.state != MEMLOCKD_STATE_SUPERLOCKED)
+	    mlkd_space_in_force(walk->space).state != MEMLOCKD_STATE_SUPERLOCKED)
 		return 0;
 	end = min(end, file_end);
 	*next = end;
@@ -502,247 +426,8 @@ void mlkd_populate_writable(struct mlkd_space *space)
 {
 	struct mlkd_walk walk = { .space = space };
 
-	if (!walk_alloc(&walk))
+	if (!mlkd_walk_alloc(&walk))
 		return;
 	mlkd_walk(&walk, writable_step);
 	kfree(walk.pages);
-}
-
-/*
- * Private memory without a file is most of a process.  A fault there waits for
- * memory and for swap alone, never for a server that may not answer, so it need
- * not be the caller, who can be killed, that waits.  Workers do that: they borrow
- * the target's address space, as only in its own can pages be pinned fast.
- *
- * One is enough for what is present, or swapped out.  Where memory has to be
- * cleared, more help.
- */
-#define MAX_CREW	4
-
-/* What each takes at once, and from what on the first calls the others. */
-#define SHARE_SIZE	(8 * MLKD_CHUNK_SIZE)
-#define MUCH_TO_CLEAR	(4 * MLKD_CHUNK_PAGES)
-
-struct member {
-	struct work_struct work;
-	struct mlkd_crew *crew;
-};
-
-/**
- * struct mlkd_crew - those who populate private memory without a file
- * @space: the space; its claim is held
- * @task: the process
- * @caller: who asked for it, and waits
- * @memcg: the caller's memory cgroup, which pays for our bookkeeping
- * @mode: what is promised
- * @lock: protects @next
- * @next: the first address that nobody has taken
- * @last: the last address
- * @err: what one of them has failed with
- * @fresh: pages that the first has had cleared
- * @members: the first is the one that calls the others
- */
-struct mlkd_crew {
-	struct mlkd_space *space;
-	struct task_struct *task;
-	struct task_struct *caller;
-	struct mem_cgroup *memcg;
-	struct mlkd_mode mode;
-	struct mutex lock;		/* @next */
-	unsigned long next;
-	unsigned long last;
-	int err;
-	unsigned long fresh;
-	struct member members[MAX_CREW];
-};
-
-static int crew_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
-		     unsigned long start, unsigned long end, unsigned long *next)
-{
-	if (for_crew(vma))
-		return populate_step(walk, vma, start, end, next);
-	*next = vma->vm_end;
-	return 0;
-}
-
-static int others_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
-		       unsigned long start, unsigned long end, unsigned long *next)
-{
-	if (!for_crew(vma))
-		return populate_step(walk, vma, start, end, next);
-	*next = vma->vm_end;
-	return 0;
-}
-
-/* The next part of the address space that has something to do. */
-static bool take_share(struct mlkd_crew *crew, struct mlkd_walk *walk)
-{
-	struct mm_struct *mm = crew->space->mm;
-	struct vm_area_struct *vma;
-	bool found;
-
-	mutex_lock(&crew->lock);
-	mmap_read_lock(mm);
-	vma = find_vma(mm, crew->next);
-	while (vma && !(for_crew(vma) && mlkd_want(vma, crew->mode).present))
-		vma = find_vma(mm, vma->vm_end);
-	found = vma && max(crew->next, vma->vm_start) <= crew->last;
-	if (found) {
-		walk->start = max(crew->next, vma->vm_start);
-		walk->end = min(walk->start | (SHARE_SIZE - 1), crew->last) + 1;
-		crew->next = walk->end;
-	}
-	mmap_read_unlock(mm);
-	mutex_unlock(&crew->lock);
-	return found;
-}
-
-/*
- * vvar holds the clocks of its process's time namespace.  Its fault handler takes
- * that from current, and warns when current has another address space: so it
- * takes one that borrows the target's, and has the same namespace.  In another one
- * vvar is left to fault once.
- */
-static void prefault_vvar(struct mm_struct *mm, struct task_struct *task)
-{
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
-	bool same_time;
-
-	task_lock(task);
-	same_time = task->nsproxy &&
-		    task->nsproxy->time_ns == current->nsproxy->time_ns;
-	task_unlock(task);
-	if (!same_time)
-		return;
-
-	mmap_read_lock(mm);
-	vma_iter_init(&vmi, mm, 0);
-	for_each_vma(vmi, vma) {
-		unsigned long addr;
-
-		if (!mlkd_vma_vvar(vma))
-			continue;
-		/* It has holes, where the machine lacks the clock that is for. */
-		for (addr = vma->vm_start; addr < vma->vm_end; addr += PAGE_SIZE)
-			fixup_user_fault(mm, addr, 0, NULL);
-	}
-	mmap_read_unlock(mm);
-}
-
-/* Works until nothing is left, in the target's address space. */
-static void work_along(struct mlkd_crew *crew, bool first)
-{
-	struct mlkd_walk walk = {
-		.space = crew->space,
-		.task = crew->task,
-		.caller = crew->caller,
-		.mode = crew->mode,
-		.crew = first ? crew : NULL,
-	};
-	int err = first ? -ENOMEM : 0;
-
-	if (walk_alloc(&walk))
-		err = 0;
-	while (walk.pages && !err && !READ_ONCE(crew->err) &&
-	       take_share(crew, &walk))
-		err = mlkd_walk(&walk, crew_step);
-	if (err)
-		WRITE_ONCE(crew->err, err);
-	kfree(walk.pages);
-	if (first && crew->last == ULONG_MAX)
-		prefault_vvar(crew->space->mm, crew->task);
-}
-
-/* The first worker is about to have @nr pages cleared. */
-static void count_fresh(struct mlkd_crew *crew, unsigned long nr)
-{
-	bool was_much = crew->fresh >= MUCH_TO_CLEAR;
-	unsigned int i, size = min_t(unsigned int, num_online_cpus(), MAX_CREW);
-
-	crew->fresh += nr;
-	if (was_much || crew->fresh < MUCH_TO_CLEAR)
-		return;
-	for (i = 1; i < size; i++)
-		queue_work(system_dfl_wq, &crew->members[i].work);
-}
-
-static void crew_work(struct work_struct *work)
-{
-	struct member *member = container_of(work, struct member, work);
-	struct mlkd_crew *crew = member->crew;
-	struct mm_struct *mm = crew->space->mm;
-	struct mem_cgroup *old = set_active_memcg(crew->memcg);
-
-	kthread_use_mm(mm);
-	work_along(crew, member == crew->members);
-	kthread_unuse_mm(mm);
-	set_active_memcg(old);
-}
-
-/* All of @walk that a crew may do; and of all there is vvar, too. */
-static int populate_by_crew(const struct mlkd_walk *walk)
-{
-	struct mlkd_crew crew = {
-		.space = walk->space,
-		.task = walk->task,
-		.caller = walk->caller,
-		.memcg = get_mem_cgroup_from_mm(current->mm),
-		.mode = walk->mode,
-		.next = walk->start,
-		.last = walk->end - 1,
-	};
-	struct member *member;
-
-	mutex_init(&crew.lock);
-	for (member = crew.members; member < crew.members + MAX_CREW; member++) {
-		member->crew = &crew;
-		INIT_WORK_ONSTACK(&member->work, crew_work);
-	}
-	if (current->mm == crew.space->mm)
-		work_along(&crew, true);
-	else
-		queue_work(system_dfl_wq, &crew.members[0].work);
-	/* It is the first that queues the others. */
-	for (member = crew.members; member < crew.members + MAX_CREW; member++) {
-		flush_work(&member->work);
-		destroy_work_on_stack(&member->work);
-	}
-	mem_cgroup_put(crew.memcg);
-	return crew.err;
-}
-
-/**
- * mlkd_populate - make an address space present and pinned as @mode promises
- * @space: the space; its claim is held
- * @task: the process
- * @mode: what is promised
- * @start: first address
- * @end: address behind the last; 0 for all there is
- *
- * A page that cannot be had (behind the end of a file, poisoned, in the hands of
- * a userfaultfd monitor) does not fail the call.
- *
- * Return: 0, -ENOMEM, -EINTR or -ESRCH; then part of it is present and pinned.
- */
-int mlkd_populate(struct mlkd_space *space, struct task_struct *task,
-		  struct mlkd_mode mode, unsigned long start, unsigned long end)
-{
-	struct mlkd_walk walk = {
-		.space = space,
-		.start = start,
-		.end = end,
-		.task = task,
-		.caller = current,
-		.mode = mode,
-	};
-	int err;
-
-	if (!walk_alloc(&walk))
-		return -ENOMEM;
-	err = populate_by_crew(&walk);
-	if (!err)
-		err = mlkd_walk(&walk, others_step);
-	kfree(walk.pages);
-	return err;
 }

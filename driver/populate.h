@@ -1,63 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Walking an address space in steps, and making it present and pinned.
+ * Making an address space present and pinned.
  */
 #ifndef _MEMLOCKD_POPULATE_H
 #define _MEMLOCKD_POPULATE_H
 
 #include <linux/mm_types.h>
 
-#include "policy.h"
+#include "walk.h"
 
-struct mlkd_crew;
 struct mlkd_space;
 
-/**
- * struct mlkd_walk - one walk over an address space
- * @space: what is walked; its claim is held
- * @start: first address
- * @end: address behind the last; 0 for all there is
- * @task: the process; the walk stops when that ends, or @caller is killed.
- *	NULL for a walk that goes on, whatever happens
- * @caller: who asked for the walk, which a worker may do
- * @mode: what the walk works towards
- * @request: for a walk that undoes: the request to undo
- * @locked: mmap_lock is held for reading
- * @pages: room for @room page pointers
- * @room: MLKD_CHUNK_PAGES; may be less where only what is to be pinned is walked
- * @spared: pages of a step that it did not have to look at one by one
- * @crew: whom to call when there is much to fault in; or NULL
- * @stuck: address that could not be pinned last time
- * @tries: how often
- */
-struct mlkd_walk {
-	struct mlkd_space *space;
-	unsigned long start;
-	unsigned long end;
-	struct task_struct *task;
-	struct task_struct *caller;
-	struct mlkd_mode mode;
-	unsigned long request;
-	int locked;
-	struct page **pages;
-	unsigned long room;
-	long spared;
-	struct mlkd_crew *crew;
-	unsigned long stuck;
-	unsigned int tries;
-};
-
-/*
- * Handles [start, end) of @vma, which lies in one chunk, and sets *next to the
- * address to go on at.  If it clears walk->locked, @vma may be gone.
- */
-typedef int (*mlkd_step_fn)(struct mlkd_walk *walk, struct vm_area_struct *vma,
-			    unsigned long start, unsigned long end,
-			    unsigned long *next);
-
-int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step);
-int mlkd_populate(struct mlkd_space *space, struct task_struct *task,
-		  struct mlkd_mode mode, unsigned long start, unsigned long end);
+bool mlkd_populate_never_waits(struct vm_area_struct *vma);
+int mlkd_populate_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
+		       unsigned long start, unsigned long end,
+		       unsigned long *next);
 void mlkd_populate_writable(struct mlkd_space *space);
 void mlkd_populate_future(struct mlkd_space *space, unsigned long start,
 			  unsigned long end);

@@ -18,7 +18,6 @@
 
 #include "compat.h"
 #include "pgtable.h"
-#include "range.h"
 #include "report.h"
 #include "space.h"
 
@@ -63,7 +62,7 @@ struct mlkd_report *mlkd_report_begin(struct mm_struct *mm, bool fresh)
 	report->fresh = fresh;
 	report->space = mlkd_space_find(report->mm);
 	if (report->space)
-		report->mode = mlkd_space_mode(report->space);
+		report->mode = mlkd_space_promised(report->space);
 	return report;
 }
 
@@ -132,13 +131,9 @@ static enum memlockd_reason kind_reason(struct mlkd_mode mode,
 static void gather_facts(struct mlkd_report *report, struct vm_area_struct *vma,
 			 struct facts *facts)
 {
-	u32 state;
-
-	facts->mode = report->mode;
-	if (report->space &&
-	    mlkd_ranges_cover(report->space, vma->vm_start, vma->vm_end, &state) &&
-	    state > facts->mode.state)
-		facts->mode.state = state;
+	facts->mode = (struct mlkd_mode){};
+	if (report->space)
+		facts->mode = mlkd_space_mode_of(report->space, vma, report->mode);
 	facts->want = mlkd_want(vma, facts->mode);
 	facts->file_end = mlkd_vma_file_end(vma);
 	facts->reason = kind_reason(facts->mode, vma);
@@ -148,9 +143,7 @@ static void gather_facts(struct mlkd_report *report, struct vm_area_struct *vma,
 		facts->reason = MEMLOCKD_REASON_NOT_COVERED;
 	} else if (facts->want.locked && !(vma->vm_flags & VM_LOCKED)) {
 		facts->covered = false;
-		facts->reason = mlkd_owners_ours(&report->space->owners, vma) ?
-				MEMLOCKD_REASON_DROPPED :
-				MEMLOCKD_REASON_NOT_COVERED;
+		facts->reason = MEMLOCKD_REASON_DROPPED;
 	}
 }
 

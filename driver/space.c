@@ -1,44 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A locked address space, and its life.
+ * The table of locked address spaces, and references to them.
  */
 #include <linux/module.h>
 #include <linux/sched/mm.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "compat.h"
-#include "future.h"
-#include "holder.h"
-#include "munlock.h"
-#include "populate.h"
-#include "range.h"
 #include "space.h"
-#include "target.h"
 
 static DEFINE_HASHTABLE(spaces, 8);
 static DEFINE_SPINLOCK(spaces_lock);
 static unsigned int nr_spaces;
-static struct workqueue_struct *reaper, *pinner;
+static struct workqueue_struct *reaper;
 
 int __init mlkd_spaces_init(void)
 {
 	reaper = alloc_workqueue("memlockd_reap", WQ_UNBOUND, 0);
-	if (!reaper)
-		return -ENOMEM;
-	pinner = alloc_workqueue("memlockd_pin", WQ_UNBOUND, 0);
-	if (!pinner) {
-		destroy_workqueue(reaper);
-		return -ENOMEM;
-	}
-	return 0;
+	return reaper ? 0 : -ENOMEM;
 }
 
 /* Nothing is locked, or the module would be in use; the last may be on its way. */
 void mlkd_spaces_exit(void)
 {
-	destroy_workqueue(pinner);
 	destroy_workqueue(reaper);
+}
+
+/* The address space has ended: @space->reap takes the space apart. */
+void mlkd_space_reap_later(struct mlkd_space *space)
+{
+	queue_work(reaper, &space->reap);
 }
 
 /* Waits until what has ended so far is gone. */
@@ -52,14 +43,97 @@ unsigned int mlkd_spaces_count(void)
 	return READ_ONCE(nr_spaces);
 }
 
-struct mlkd_mode mlkd_space_mode(struct mlkd_space *space)
+struct mlkd_mode mlkd_space_promised(struct mlkd_space *space)
 {
 	struct mlkd_mode mode;
 
 	spin_lock(&space->lock);
-	mode = space->mode;
+	mode = space->promised;
 	spin_unlock(&space->lock);
 	return mode;
+}
+
+/**
+ * mlkd_space_mode_of - what is asked for of all of a mapping
+ * @space: the space; mmap_lock is held
+ * @vma: the mapping
+ * @whole: what the locks of the whole address space ask for
+ *
+ * Return: of its parts' modes, the one with the least state.
+ */
+struct mlkd_mode mlkd_space_mode_of(struct mlkd_space *space, struct vm_area_struct *vma,
+				    struct mlkd_mode whole)
+{
+	unsigned long addr = vma->vm_start, end = vma->vm_end;
+	u32 attr = mlkd_attr_get(&space->attrs, addr, &end);
+	struct mlkd_mode mode = mlkd_attr_mode(attr, whole), least = mode;
+
+	while (end < vma->vm_end && least.state != MEMLOCKD_STATE_UNLOCKED) {
+		addr = end;
+		end = vma->vm_end;
+		attr = mlkd_attr_get(&space->attrs, addr, &end);
+		mode = mlkd_attr_mode(attr, whole);
+		if (mode.state < least.state)
+			least = mode;
+	}
+	return least;
+}
+
+/**
+ * mlkd_space_want - what a part of a mapping is to have now
+ * @space: the space; mmap_lock is held
+ * @vma: the mapping
+ * @attr: the attribute of the part
+ *
+ * A mapping that is to be VM_LOCKED and is not is left alone: it is older than a lock
+ * of the future alone, or the process has taken it from us.  Where a range covers a
+ * part of a mapping, nothing but pins can hold that.
+ */
+struct mlkd_want mlkd_space_want(struct mlkd_space *space, struct vm_area_struct *vma,
+				 u32 attr)
+{
+	struct mlkd_want want;
+
+	want = mlkd_want(vma, mlkd_attr_mode(attr, mlkd_space_in_force(space)));
+	if (want.locked && !(vma->vm_flags & VM_LOCKED) && !(attr & MLKD_BY_RANGE))
+		want = (struct mlkd_want){};
+	return want;
+}
+
+/* Called from a probe: current is about to move memory. */
+void mlkd_space_move_begin(struct mlkd_space *space, struct mlkd_move *move)
+{
+	unsigned long flags;
+
+	move->task = current;
+	raw_spin_lock_irqsave(&space->moves_lock, flags);
+	list_add(&move->node, &space->moves);
+	raw_spin_unlock_irqrestore(&space->moves_lock, flags);
+}
+
+void mlkd_space_move_end(struct mlkd_space *space, struct mlkd_move *move)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&space->moves_lock, flags);
+	list_del(&move->node);
+	raw_spin_unlock_irqrestore(&space->moves_lock, flags);
+}
+
+/* Is current between the two? */
+bool mlkd_space_moving(struct mlkd_space *space)
+{
+	struct mlkd_move *move;
+	bool moving = false;
+	unsigned long flags;
+
+	if (list_empty_careful(&space->moves))
+		return false;
+	raw_spin_lock_irqsave(&space->moves_lock, flags);
+	list_for_each_entry(move, &space->moves, node)
+		moving |= move->task == current;
+	raw_spin_unlock_irqrestore(&space->moves_lock, flags);
+	return moving;
 }
 
 static struct mlkd_space *lookup(struct mm_struct *mm)
@@ -73,8 +147,39 @@ static struct mlkd_space *lookup(struct mm_struct *mm)
 	return NULL;
 }
 
-/* Takes the space out of the table. Returns false when that has been done. */
-static bool leave(struct mlkd_space *space)
+void mlkd_space_put(struct mlkd_space *space)
+{
+	if (!refcount_dec_and_test(&space->ref))
+		return;
+	mlkd_pins_destroy(&space->pins);
+	mlkd_attrs_destroy(&space->attrs);
+	mmdrop(space->mm);
+	kfree_rcu(space, rcu);
+	module_put(THIS_MODULE);
+}
+
+/**
+ * mlkd_space_enter - put a new space into the table
+ * @space: the space, claimed
+ *
+ * Return: false when the table has a space of that address space already.
+ */
+bool mlkd_space_enter(struct mlkd_space *space)
+{
+	bool exists;
+
+	spin_lock(&spaces_lock);
+	exists = lookup(space->mm);
+	if (!exists) {
+		hash_add_rcu(spaces, &space->node, (unsigned long)space->mm);
+		nr_spaces++;
+	}
+	spin_unlock(&spaces_lock);
+	return !exists;
+}
+
+/* Takes the space out of the table.  Returns false when that has been done. */
+bool mlkd_space_leave(struct mlkd_space *space)
 {
 	bool was_there;
 
@@ -89,164 +194,15 @@ static bool leave(struct mlkd_space *space)
 	return was_there;
 }
 
-void mlkd_space_put(struct mlkd_space *space)
-{
-	if (!refcount_dec_and_test(&space->ref))
-		return;
-	mlkd_pins_destroy(&space->pins);
-	mlkd_owners_clear(&space->owners);
-	mtree_destroy(&space->ranges);
-	mtree_destroy(&space->range_flags);
-	mmdrop(space->mm);
-	kfree_rcu(space, rcu);
-	module_put(THIS_MODULE);
-}
-
-/* New mappings that their own process could not pin on its way out. */
-static void pin_work(struct work_struct *work)
-{
-	struct mlkd_space *space = container_of(work, struct mlkd_space, pin_work);
-
-	clear_bit(MLKD_SPACE_PINNING, &space->flags);
-	if (mmget_not_zero(space->mm)) {
-		mlkd_populate_future(space, 0, 0);
-		if (test_and_clear_bit(MLKD_SPACE_SOFT_DIRTY, &space->flags))
-			mlkd_populate_writable(space);
-		mmput(space->mm);
-	}
-	mlkd_space_put(space);
-}
-
-/* Called from probes, under RCU. */
-void mlkd_space_pin_later(struct mlkd_space *space)
-{
-	if (test_and_set_bit(MLKD_SPACE_PINNING, &space->flags))
-		return;
-	if (refcount_inc_not_zero(&space->ref))
-		queue_work(pinner, &space->pin_work);
-}
-
-/* The address space has ended, and its notifier with it. */
-static void reap(struct work_struct *work)
-{
-	struct mlkd_space *space = container_of(work, struct mlkd_space, reap);
-
-	mlkd_holders_drop(space);
-	mlkd_wired_drop(space);
-	mlkd_future_disarm(space);
-	mmu_notifier_unregister(&space->notifier, space->mm);
-	mlkd_space_put(space);
-}
-
-/*
- * The last user of the address space has gone, and its pages are about to be
- * freed.  Runs in whatever dropped the last reference, be it our own mmput().
- */
-static void notifier_release(struct mmu_notifier *notifier, struct mm_struct *mm)
-{
-	struct mlkd_space *space = container_of(notifier, struct mlkd_space, notifier);
-
-	if (!leave(space))
-		return;		/* unregistered by its unlock */
-	mlkd_pins_drop(&space->pins, 0, ULONG_MAX, false);
-	queue_work(reaper, &space->reap);
-}
-
-/*
- * Unmapping munlocks a page where VM_LOCKED is set.  In the middle of an unlock it
- * is not any more, and the unlock may not get there in time.
- */
-static int notifier_start(struct mmu_notifier *notifier,
-			  const struct mmu_notifier_range *range)
-{
-	struct mlkd_space *space = container_of(notifier, struct mlkd_space, notifier);
-
-	if (READ_ONCE(space->munlocking) &&
-	    (range->event == MMU_NOTIFY_UNMAP || range->event == MMU_NOTIFY_CLEAR))
-		mlkd_munlock_mapped(range->mm, range->start, range->end,
-				    mmu_notifier_range_blockable(range));
-	return 0;
-}
-
-/*
- * Only an unmapped range is gone for good.  Reclaim, migration and KSM send
- * MMU_NOTIFY_CLEAR by the million, for pages that they then leave in place.
- */
-static void notifier_end(struct mmu_notifier *notifier,
-			 const struct mmu_notifier_range *range)
-{
-	struct mlkd_space *space = container_of(notifier, struct mlkd_space, notifier);
-
-	if (range->event == MMU_NOTIFY_PROTECTION_PAGE && READ_ONCE(space->heal.on))
-		mlkd_heal_note(space, range->start, range->end);
-
-	if (range->event == MMU_NOTIFY_SOFT_DIRTY)
-		mlkd_future_soft_dirty(space);
-
-	/* The OOM reaper may not wait; ->release follows soon. */
-	if (range->event != MMU_NOTIFY_UNMAP || !mmu_notifier_range_blockable(range))
-		return;
-	WRITE_ONCE(space->wired.stale, true);
-	mlkd_pins_drop(&space->pins, range->start, range->end, false);
-	mlkd_owners_unmap(&space->owners, range->start, range->end);
-	mlkd_ranges_unmap(space, range->start, range->end);
-}
-
-static const struct mmu_notifier_ops notifier_ops = {
-	.release = notifier_release,
-	.invalidate_range_start = notifier_start,
-	.invalidate_range_end = notifier_end,
-};
-
-static struct mlkd_space *alloc_space(struct mm_struct *mm)
-{
-	struct mlkd_space *space = kzalloc(sizeof(*space), GFP_KERNEL_ACCOUNT);
-
-	if (!space)
-		return NULL;
-	__module_get(THIS_MODULE);
-	space->notifier.ops = &notifier_ops;
-	space->mm = mm;
-	mmgrab(mm);
-	space->request = MLKD_FIRST_REQUEST - 1;
-	space->busy = true;
-	refcount_set(&space->ref, 2);
-	init_waitqueue_head(&space->wait);
-	INIT_WORK(&space->reap, reap);
-	INIT_WORK(&space->pin_work, pin_work);
-	spin_lock_init(&space->lock);
-	INIT_LIST_HEAD(&space->holders);
-	mlkd_wired_setup(&space->wired);
-	mlkd_owners_setup(&space->owners);
-	mt_init(&space->ranges);
-	mt_init(&space->range_flags);
-	mlkd_pins_setup(&space->pins, mm);
-	mlkd_heal_setup(&space->heal);
-	return space;
-}
-
-/* Ends a space that holds no lock; its claim is ours. */
-static void end_space(struct mlkd_space *space, bool registered)
-{
-	leave(space);
-	wake_up_all(&space->wait);
-	mlkd_wired_drop(space);
-	mlkd_future_disarm(space);
-	if (registered)
-		mmu_notifier_unregister(&space->notifier, space->mm);
-	mlkd_space_put(space);		/* the table's */
-	mlkd_space_put(space);		/* the claim's */
-}
-
 /* The space of @mm with a reference, and claimed if it was not busy; or NULL. */
-static struct mlkd_space *find_and_claim(struct mm_struct *mm, bool *claimed)
+struct mlkd_space *mlkd_space_find_idle(struct mm_struct *mm, bool *claimed)
 {
 	struct mlkd_space *space;
 
 	spin_lock(&spaces_lock);
 	space = lookup(mm);
 	if (space) {
-		refcount_inc(&space->ref);
+		mlkd_space_get(space);
 		*claimed = !space->busy;
 		space->busy = true;
 	}
@@ -254,128 +210,28 @@ static struct mlkd_space *find_and_claim(struct mm_struct *mm, bool *claimed)
 	return space;
 }
 
-/* A new space of @mm, claimed; -EEXIST if there is one already. */
-static struct mlkd_space *new_space(struct mm_struct *mm)
+/* Claims @space, and takes a reference, unless it is busy or has ended. */
+bool mlkd_space_set_busy(struct mlkd_space *space)
 {
-	struct mlkd_space *space = alloc_space(mm);
-	bool exists;
-	int err;
+	bool claimed;
 
-	if (!space)
-		return ERR_PTR(-ENOMEM);
 	spin_lock(&spaces_lock);
-	exists = lookup(mm);
-	if (!exists) {
-		hash_add_rcu(spaces, &space->node, (unsigned long)mm);
-		nr_spaces++;
+	claimed = !space->gone && !space->busy;
+	if (claimed) {
+		space->busy = true;
+		mlkd_space_get(space);
 	}
 	spin_unlock(&spaces_lock);
-	if (exists) {
-		refcount_set(&space->ref, 1);
-		mlkd_space_put(space);
-		return ERR_PTR(-EEXIST);
-	}
-
-	err = mmu_notifier_register(&space->notifier, mm);
-	if (err) {
-		end_space(space, false);
-		/* Any signal makes it give up; nothing has happened yet. */
-		return ERR_PTR(err == -EINTR ? -ERESTARTNOINTR : err);
-	}
-	return space;
+	return claimed;
 }
 
-/**
- * mlkd_space_claim - claim a process's address space, to change its lock
- * @target: the process
- * @create: make a space if there is none
- *
- * Return: the space, with a user of its mm held, to be given to
- * mlkd_space_release(); or an ERR_PTR(): -ESRCH when the address space has ended,
- * -ENOENT when it is not locked, -ENOMEM, -EINTR.
- */
-struct mlkd_space *mlkd_space_claim(struct mlkd_target *target, bool create)
+/* Ends a claim. */
+void mlkd_space_set_idle(struct mlkd_space *space)
 {
-	struct mm_struct *mm = target->mm;
-	struct mlkd_space *space;
-	bool claimed = false;
-	int err;
-
-	for (;;) {
-		if (!mmget_not_zero(mm))
-			return ERR_PTR(-ESRCH);
-		space = find_and_claim(mm, &claimed);
-		if (claimed)
-			return space;
-		if (!space) {
-			space = create ? new_space(mm) : ERR_PTR(-ENOENT);
-			if (!IS_ERR(space))
-				return space;
-			mmput(mm);
-			if (PTR_ERR(space) != -EEXIST)
-				return space;
-			continue;
-		}
-		mmput(mm);
-		err = wait_event_killable(space->wait,
-					  !READ_ONCE(space->busy) ||
-					  READ_ONCE(space->gone));
-		mlkd_space_put(space);
-		if (err)
-			return ERR_PTR(-EINTR);
-	}
-}
-
-/**
- * mlkd_space_claim_again - claim a space that is known already
- * @space: the space; the caller, a worker, has a reference
- *
- * Return: true with the claim, a reference more, and a user of its mm; false when
- * it has ended.
- */
-bool mlkd_space_claim_again(struct mlkd_space *space)
-{
-	for (;;) {
-		bool claimed;
-
-		if (!mmget_not_zero(space->mm))
-			return false;
-		spin_lock(&spaces_lock);
-		claimed = !space->gone && !space->busy;
-		if (claimed) {
-			space->busy = true;
-			refcount_inc(&space->ref);
-		}
-		spin_unlock(&spaces_lock);
-		if (claimed)
-			return true;
-		mmput(space->mm);
-		if (READ_ONCE(space->gone))
-			return false;
-		wait_event_idle(space->wait,
-				!READ_ONCE(space->busy) || READ_ONCE(space->gone));
-	}
-}
-
-/**
- * mlkd_space_release - end a claim, and the space if it is not locked now
- * @space: what mlkd_space_claim() returned
- */
-void mlkd_space_release(struct mlkd_space *space)
-{
-	struct mm_struct *mm = space->mm;
-
-	if (space->mode.state == MEMLOCKD_STATE_UNLOCKED &&
-	    mlkd_ranges_empty(space)) {
-		end_space(space, true);
-	} else {
-		spin_lock(&spaces_lock);
-		space->busy = false;
-		spin_unlock(&spaces_lock);
-		wake_up_all(&space->wait);
-		mlkd_space_put(space);
-	}
-	mmput(mm);
+	spin_lock(&spaces_lock);
+	space->busy = false;
+	spin_unlock(&spaces_lock);
+	wake_up_all(&space->wait);
 }
 
 /**
@@ -391,7 +247,7 @@ struct mlkd_space *mlkd_space_find(struct mm_struct *mm)
 	spin_lock(&spaces_lock);
 	space = lookup(mm);
 	if (space)
-		refcount_inc(&space->ref);
+		mlkd_space_get(space);
 	spin_unlock(&spaces_lock);
 	return space;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A locked address space, and its life.
+ * A locked address space, and the table of all of them.
  */
 #ifndef _MEMLOCKD_SPACE_H
 #define _MEMLOCKD_SPACE_H
@@ -11,13 +11,11 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include "attr.h"
 #include "heal.h"
-#include "owner.h"
 #include "pin.h"
 #include "policy.h"
 #include "wired.h"
-
-struct mlkd_target;
 
 /**
  * struct mlkd_space - a locked address space
@@ -29,28 +27,24 @@ struct mlkd_target;
  * @gone: unlocked, or its address space has ended; not in the table any more
  * @wait: woken when @busy ends or @gone begins
  * @reap: takes a space whose address space has ended apart
- * @lock: protects @mode, which every call may read
- * @mode: what the space has
+ * @lock: protects @promised, which every call may read
+ * @promised: what the locks of the whole address space ask for
+ * @in_force: what is worked towards: @promised, and during a request what that asks
+ *	for as well, or not any more.  Changed by who holds the claim; notifiers and
+ *	probes read it without a lock
  * @holders: who has asked for it; see holder.h
  * @wired: its part in the count of all that is locked
- * @owners: whose VM_LOCKED is
+ * @attrs: who wants which part of it locked
  * @pins: the pins
- * @ranges: parts of it that are locked apart from the whole; see range.c
- * @range_flags: mappings that are VM_LOCKED for these
  * @heal: what is to be made writable again
- * @request: number of the last lock request; changed by who has claimed it
- * @active: there is a lock, or one is being made; notifiers read it without a lock
  * @munlocking: mappings are not VM_LOCKED any more whose pages are mlocked yet: who
  *	unmaps these munlocks them.  Set before mlkd_munlock_begin(), under mmap_lock
  *	held for writing; notifiers read it without a lock
- * @future: it covers the future
- * @own_future: the process has asked for MCL_FUTURE itself; like @active and
- *	@future, it changes under mmap_lock held for writing
- * @stack_reserve: what the last lock asked for
  * @saved_numa_scan: @mm's numa_next_scan, while it is put off
+ * @stack_reserve: what the last lock asked for
  * @armed: the probes for what it does later are in place for it
- * @future_mode: what new mappings get; changes under mmap_lock held for writing,
- *	so that who holds it for reading can pin by it
+ * @moves_lock: protects @moves
+ * @moves: the threads that are within mremap(2)
  * @pin_work: pins new mappings, where their own process cannot
  * @flags: MLKD_SPACE_PINNING: @pin_work is on its way, with a reference;
  *	MLKD_SPACE_SOFT_DIRTY: and makes memory writable again
@@ -67,8 +61,7 @@ struct mlkd_target;
  * ->release cannot run; who waits holds none.
  *
  * Lock order: mmap_lock, the mutex of wired.c, then one of the leaves: the table's
- * lock, @lock, that of holder.c, @pins.chunks, @owners.tree, @ranges,
- * @range_flags, @heal.lock.
+ * lock, @lock, that of holder.c, @pins.chunks, @attrs.tree, @moves_lock, @heal.lock.
  */
 struct mlkd_space {
 	struct mmu_notifier notifier;
@@ -80,26 +73,22 @@ struct mlkd_space {
 	wait_queue_head_t wait;
 	struct work_struct reap;
 
-	spinlock_t lock;	/* @mode */
-	struct mlkd_mode mode;
+	spinlock_t lock;	/* @promised */
+	struct mlkd_mode promised;
+	struct mlkd_mode in_force;
 	struct list_head holders;
 	struct mlkd_wired wired;
 
-	struct mlkd_owners owners;
+	struct mlkd_attrs attrs;
 	struct mlkd_pins pins;
-	struct maple_tree ranges;
-	struct maple_tree range_flags;
 	struct mlkd_heal heal;
-	unsigned long request;
-	bool active;
 	bool munlocking;
-	bool future;
-	bool own_future;
 	unsigned long saved_numa_scan;
 	u64 stack_reserve;
 
 	bool armed;
-	struct mlkd_mode future_mode;
+	raw_spinlock_t moves_lock;	/* @moves */
+	struct list_head moves;
 	struct work_struct pin_work;
 	unsigned long flags;
 	struct rcu_head rcu;
@@ -113,14 +102,55 @@ void mlkd_spaces_exit(void);
 unsigned int mlkd_spaces_count(void);
 void mlkd_spaces_settle(void);
 
-struct mlkd_space *mlkd_space_claim(struct mlkd_target *target, bool create);
-bool mlkd_space_claim_again(struct mlkd_space *space);
-void mlkd_space_release(struct mlkd_space *space);
+bool mlkd_space_enter(struct mlkd_space *space);
+bool mlkd_space_leave(struct mlkd_space *space);
+struct mlkd_space *mlkd_space_find_idle(struct mm_struct *mm, bool *claimed);
+bool mlkd_space_set_busy(struct mlkd_space *space);
+void mlkd_space_set_idle(struct mlkd_space *space);
+void mlkd_space_reap_later(struct mlkd_space *space);
 
 struct mlkd_space *mlkd_space_find(struct mm_struct *mm);
 struct mlkd_space *mlkd_space_find_rcu(struct mm_struct *mm);
 void mlkd_space_put(struct mlkd_space *space);
-void mlkd_space_pin_later(struct mlkd_space *space);
-struct mlkd_mode mlkd_space_mode(struct mlkd_space *space);
+
+/* The caller has a reference to @space already, or holds the lock of a list of them. */
+static inline void mlkd_space_get(struct mlkd_space *space)
+{
+	refcount_inc(&space->ref);
+}
+
+/* Takes a reference to @space, which the caller has found under RCU, unless it has none left. */
+static inline bool mlkd_space_tryget(struct mlkd_space *space)
+{
+	return refcount_inc_not_zero(&space->ref);
+}
+
+struct mlkd_mode mlkd_space_promised(struct mlkd_space *space);
+struct mlkd_mode mlkd_space_mode_of(struct mlkd_space *space, struct vm_area_struct *vma,
+				    struct mlkd_mode whole);
+struct mlkd_want mlkd_space_want(struct mlkd_space *space, struct vm_area_struct *vma,
+				 u32 attr);
+
+static inline struct mlkd_mode mlkd_space_in_force(struct mlkd_space *space)
+{
+	return READ_ONCE(space->in_force);
+}
+
+/**
+ * struct mlkd_move - a thread that is within mremap(2)
+ * @node: in &mlkd_space.moves
+ * @task: the thread
+ *
+ * What is noted of the memory that it moves is not forgotten when that is unmapped
+ * at its old place: it is moved as well, once the call has returned.
+ */
+struct mlkd_move {
+	struct list_head node;
+	struct task_struct *task;
+};
+
+void mlkd_space_move_begin(struct mlkd_space *space, struct mlkd_move *move);
+void mlkd_space_move_end(struct mlkd_space *space, struct mlkd_move *move);
+bool mlkd_space_moving(struct mlkd_space *space);
 
 #endif /* _MEMLOCKD_SPACE_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The process that a call is about: who it is, and who may lock it.
+ * The process that a call is about: who it is, and who may lock it or look at it.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -14,8 +14,11 @@
 #include <linux/sched/task.h>
 
 #include "compat.h"
-#include "knobs.h"
 #include "target.h"
+
+/* vm.memlockd.unprivileged_mlock and old_mlock: see sysctl.h. */
+int mlkd_unprivileged_mlock;
+int mlkd_old_mlock;
 
 /* pidfd_pid() is not exported. */
 static struct pid *file_pid(struct file *file)
@@ -141,42 +144,82 @@ static bool own(struct task_struct *task, struct mm_struct *mm,
 }
 
 /*
- * May the caller lock @task, which has @mm, or look at its lock?  As ptrace(2)
- * decides, as far as a module can.  Memory is the machine's, so that root of a
- * user namespace is nobody here.
+ * May the caller lock @task, which has @mm?  As ptrace(2) decides, as far as a
+ * module can.  Memory is the machine's, so that root of a user namespace is nobody
+ * here.
  */
-static int permitted(struct task_struct *task, struct mm_struct *mm, bool proved)
+static bool may_lock(struct task_struct *task, struct mm_struct *mm,
+		     const struct cred *tcred, bool proved)
 {
 	bool privileged = capable(CAP_IPC_LOCK);
-	const struct cred *tcred;
-	int err = -EPERM;
 
 	if (!privileged && !READ_ONCE(mlkd_unprivileged_mlock))
-		return -EPERM;
+		return false;
 	if (privileged && (proved || same_thread_group(task, current)))
-		return 0;
+		return true;
+	return own(task, mm, tcred) ||
+	       (privileged && ns_capable(tcred->user_ns, CAP_SYS_PTRACE) &&
+		(mlkd_dumpable(task, mm) || mlkd_mm_capable(task, mm, CAP_SYS_PTRACE)));
+}
 
-	tcred = get_task_cred(task);
-	if (own(task, mm, tcred) ||
-	    (privileged && ns_capable(tcred->user_ns, CAP_SYS_PTRACE) &&
-	     (mlkd_dumpable(task, mm) || mlkd_mm_capable(task, mm, CAP_SYS_PTRACE))))
-		err = 0;
+/*
+ * May the caller look at the lock of @task?  How much a process has locked, and how
+ * often it faults, everybody reads in /proc; the caller's own are its own whatever
+ * program they run.
+ */
+static bool may_look(struct task_struct *task, const struct cred *tcred, bool proved)
+{
+	return proved || same_thread_group(task, current) ||
+	       uid_eq(current_uid(), tcred->uid) || capable(CAP_IPC_LOCK) ||
+	       ns_capable(tcred->user_ns, CAP_SYS_PTRACE);
+}
+
+/*
+ * Would /proc/PID/maps show the caller the memory of @task, which has @mm?  A security
+ * module, which may say no to it, cannot be asked from here.
+ */
+static bool may_see_addresses(struct task_struct *task, struct mm_struct *mm,
+			      const struct cred *tcred, bool proved)
+{
+	const struct cred *cred = current_cred();
+
+	if (proved || same_thread_group(task, current))
+		return true;
+	if (own(task, mm, tcred) && tcred->user_ns == cred->user_ns &&
+	    cap_issubset(tcred->cap_permitted, cred->cap_effective))
+		return true;
+	return ns_capable(tcred->user_ns, CAP_SYS_PTRACE) &&
+	       (mlkd_dumpable(task, mm) || mlkd_mm_capable(task, mm, CAP_SYS_PTRACE));
+}
+
+/* Sets @target->addresses. */
+static int check_access(struct mlkd_target *target, struct task_struct *task,
+			struct mm_struct *mm, bool proved, enum mlkd_purpose purpose)
+{
+	const struct cred *tcred = get_task_cred(task);
+	bool may = purpose == MLKD_TO_LOCK ? may_lock(task, mm, tcred, proved) :
+					 may_look(task, tcred, proved);
+
+	target->addresses = may && purpose == MLKD_TO_LOOK &&
+			    may_see_addresses(task, mm, tcred, proved);
 	put_cred(tcred);
-	return err;
+	return may ? 0 : -EPERM;
 }
 
 /**
- * mlkd_target_get - find the process that a call names, if the caller may lock it
+ * mlkd_target_get - find the process that a call names, if the caller may do that
  * @target: set on success, to be given to mlkd_target_put()
  * @type: &enum memlockd_target_type
  * @id: as @type says
+ * @purpose: what the caller is going to do with it
  *
  * Asked at each call, of the caller, who need not be who opened the device.
  *
  * Return: 0; -EPERM; -ESRCH when there is no such process or it has no address
  * space; -EINVAL or -EBADF when @id is not what @type says; -EINTR.
  */
-int mlkd_target_get(struct mlkd_target *target, u32 type, s32 id)
+int mlkd_target_get(struct mlkd_target *target, u32 type, s32 id,
+		    enum mlkd_purpose purpose)
 {
 	struct mm_struct *mm, *proved = NULL;
 	struct task_struct *task;
@@ -206,7 +249,7 @@ int mlkd_target_get(struct mlkd_target *target, u32 type, s32 id)
 	err = -ESRCH;
 	mm = task->flags & PF_KTHREAD ? NULL : mm_of_task(task);
 	if (mm && (!proved || mm == proved))
-		err = permitted(task, mm, proved);
+		err = check_access(target, task, mm, proved, purpose);
 	up_read(&task->signal->exec_update_lock);
 	if (!err) {
 		mmgrab(mm);

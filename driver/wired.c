@@ -34,9 +34,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
-#include "knobs.h"
-#include "lock.h"
-#include "range.h"
+#include "limit.h"
 #include "space.h"
 #include "wired.h"
 
@@ -61,6 +59,9 @@ struct mlkd_wired_range {
 
 INTERVAL_TREE_DEFINE(struct mlkd_wired_range, rb, unsigned long, subtree_last,
 		     FIRST, LAST, static, range)
+
+/* vm.memlockd.max_wired: see sysctl.h. */
+unsigned long mlkd_max_wired;
 
 static DEFINE_MUTEX(wired_mutex);	/* all that follows */
 static DEFINE_HASHTABLE(files, 10);
@@ -149,36 +150,40 @@ static void prune(struct mlkd_wired_range *ranges, unsigned int nr)
 	}
 }
 
-/* Is @vma locked by us, or about to be? */
-static bool counts(struct mlkd_space *space, struct vm_area_struct *vma,
-		   struct mlkd_mode mode, bool all)
-{
-	struct mlkd_want want = mlkd_want(vma, mode);
+/* Mappings that are counted under one mmap_lock. */
+#define MAPPINGS_AT_ONCE	256
 
-	if (!want.locked || !want.present)
-		return false;
-	return all || ((vma->vm_flags & VM_LOCKED) &&
-		       mlkd_owners_hold(&space->owners, vma->vm_start, vma->vm_end));
-}
+/**
+ * struct count - a count in the making
+ * @space: the space
+ * @killable: the count may end with -EINTR
+ * @wired: the result
+ * @room: how many ranges @wired has room for
+ */
+struct count {
+	struct mlkd_space *space;
+	bool killable;
+	struct mlkd_wired *wired;
+	unsigned int room;
+};
 
-/* Counts the pages of [start, end), a part of @vma that is locked as @mode says. */
-static void count_part(struct mlkd_wired *wired, struct vm_area_struct *vma,
-		       struct mlkd_mode mode, unsigned long start,
-		       unsigned long end)
+/* Counts the pages of [start, end), a part of @vma.  Returns false for want of room. */
+static bool count_part(struct count *count, struct vm_area_struct *vma,
+		       struct mlkd_want want, unsigned long start, unsigned long end)
 {
+	struct mlkd_wired *wired = count->wired;
 	struct mlkd_wired_range *range = NULL;
-	struct mlkd_want want = mlkd_want(vma, mode);
 	unsigned long first, nr;
 
 	end = min(end, mlkd_vma_file_end(vma));
 	if (!want.locked || !want.present || start >= end)
-		return;
+		return true;
 	nr = (end - start) >> PAGE_SHIFT;
 	/* Its own copies, now or since it was written to; else the file's pages. */
 	if (!vma->vm_file || vma_is_anonymous(vma) ||
 	    (mlkd_vma_private(vma) && ((want.gup_flags & FOLL_WRITE) || vma->anon_vma))) {
 		wired->pages += nr;
-		return;
+		return true;
 	}
 
 	first = vma->vm_pgoff + ((start - vma->vm_start) >> PAGE_SHIFT);
@@ -186,62 +191,90 @@ static void count_part(struct mlkd_wired *wired, struct vm_area_struct *vma,
 		range = &wired->ranges[wired->nr_ranges - 1];
 	if (!range || range->mapping != vma->vm_file->f_mapping ||
 	    range->last + 1 != first) {
+		if (wired->nr_ranges == count->room)
+			return false;
 		range = &wired->ranges[wired->nr_ranges++];
 		range->mapping = vma->vm_file->f_mapping;
 		range->first = first;
 	}
 	range->last = first + nr - 1;
+	return true;
 }
 
-/*
- * Calls count_part() for all that is locked, or with @wired being NULL counts how
- * many parts of files that are.  @all: whatever @mode covers, locked yet or not.
- */
-static unsigned int count_parts(struct mlkd_space *space, struct mlkd_mode mode,
-				bool all, struct mlkd_wired *wired)
+/* Counts what is locked of @vma, from *@addr on; sets that to where to go on. */
+static bool count_mapping(struct count *count, struct vm_area_struct *vma,
+			  unsigned long *addr)
 {
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
-	unsigned int nr = 0;
+	struct mlkd_space *space = count->space;
+	struct mlkd_mode in_force = mlkd_space_in_force(space);
+	bool locked = vma->vm_flags & VM_LOCKED;
+	unsigned long start = max(*addr, vma->vm_start);
 
-	vma_iter_init(&vmi, space->mm, 0);
-	for_each_vma(vmi, vma) {
-		unsigned long start = vma->vm_start, end = vma->vm_end;
-		struct mlkd_mode part = { .flags = MEMLOCKD_CURRENT };
+	while (start < vma->vm_end) {
+		unsigned long end = vma->vm_end;
+		u32 attr = mlkd_attr_get(&space->attrs, start, &end);
 
+		/* What is MLKD_NEW is about to be locked, or pinned. */
+		if ((locked || (attr & (MLKD_BY_RANGE | MLKD_NEW))) &&
+		    !count_part(count, vma, mlkd_want(vma, mlkd_attr_mode(attr, in_force)),
+				start, end))
+			return false;
+		start = end;
+		*addr = end;
+	}
+	return true;
+}
+
+/* Makes room for more ranges. */
+static bool grow(struct count *count)
+{
+	struct mlkd_wired *wired = count->wired;
+	unsigned int room = max(2 * count->room, 16U);
+	struct mlkd_wired_range *ranges;
+
+	ranges = kvcalloc(room, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
+	if (!ranges)
+		return false;
+	if (wired->nr_ranges)
+		memcpy(ranges, wired->ranges, wired->nr_ranges * sizeof(*ranges));
+	kvfree(wired->ranges);
+	wired->ranges = ranges;
+	count->room = room;
+	return true;
+}
+
+/* Counts a whole space, some mappings under one mmap_lock. */
+static int count_all(struct count *count)
+{
+	struct mm_struct *mm = count->space->mm;
+	unsigned long addr = 0;
+	bool more, full;
+
+	do {
+		unsigned int nr = 0;
+		struct vm_area_struct *vma;
+		struct vma_iterator vmi;
+
+		if (!count->killable)
+			mmap_read_lock(mm);
+		else if (mmap_read_lock_killable(mm))
+			return -EINTR;
+		more = false;
+		full = false;
+		vma_iter_init(&vmi, mm, addr);
+		for_each_vma(vmi, vma) {
+			more = nr++ == MAPPINGS_AT_ONCE;
+			full = !more && !count_mapping(count, vma, &addr);
+			if (more || full)
+				break;
+		}
+		count->wired->locked_vm = mm->locked_vm;
+		count->wired->map_count = mm->map_count;
+		mmap_read_unlock(mm);
 		cond_resched();
-		if (counts(space, vma, mode, all)) {
-			nr += !!vma->vm_file;
-			if (wired)
-				count_part(wired, vma, mode, start, end);
-			continue;
-		}
-		while (mlkd_ranges_next(space, &start, &end, &part.state)) {
-			nr += !!vma->vm_file;
-			if (wired)
-				count_part(wired, vma, part, start, end);
-			start = end;
-			end = vma->vm_end;
-		}
-	}
-	return nr;
-}
-
-/* Counts @space into *@wired. */
-static int count(struct mlkd_space *space, struct mlkd_mode mode, bool all,
-		 struct mlkd_wired *wired)
-{
-	unsigned int room = count_parts(space, mode, all, NULL);
-
-	if (room) {
-		wired->ranges = kvcalloc(room, sizeof(*wired->ranges),
-					 GFP_KERNEL_ACCOUNT);
-		if (!wired->ranges)
+		if (full && !grow(count))
 			return -ENOMEM;
-	}
-	count_parts(space, mode, all, wired);
-	wired->locked_vm = space->mm->locked_vm;
-	wired->map_count = space->mm->map_count;
+	} while (more || full);
 	return 0;
 }
 
@@ -295,56 +328,59 @@ static int replace(struct mlkd_space *space, struct mlkd_wired *new,
 	return 0;
 }
 
-static int update(struct mlkd_space *space, struct mlkd_mode mode, bool all,
-		  struct mlkd_limit *limit)
+/* Counts @space anew.  Called without its mmap_lock, with a user of its mm. */
+static int update(struct mlkd_space *space, bool killable, struct mlkd_limit *limit)
 {
+	struct mlkd_wired *wired = &space->wired;
 	struct mlkd_wired new = {};
+	struct count count = {
+		.space = space,
+		.killable = killable,
+		.wired = &new,
+	};
+	unsigned int pass;
 	int err;
 
-	lockdep_assert_held(&space->mm->mmap_lock);
-	/* Set again by whatever happens while we count. */
-	WRITE_ONCE(space->wired.stale, false);
-	err = count(space, mode, all, &new);
 	mutex_lock(&wired_mutex);
-	if (!err && !space->wired.gone)
+	pass = ++wired->counts;
+	mutex_unlock(&wired_mutex);
+	/* Set again by whatever happens while we count. */
+	WRITE_ONCE(wired->stale, false);
+	err = count_all(&count);
+	mutex_lock(&wired_mutex);
+	/* A count that has begun later knows better, but for a request. */
+	if (!err && !wired->gone && (limit || pass == wired->counts))
 		err = replace(space, &new, limit);
+	/* What a refused request has noted may be in a count that has begun meanwhile. */
+	wired->counts += !!err;
 	mutex_unlock(&wired_mutex);
 	if (err)
-		WRITE_ONCE(space->wired.stale, true);
+		WRITE_ONCE(wired->stale, true);
 	kvfree(new.ranges);
 	return err;
 }
 
 /**
  * mlkd_wired_reserve - count what a request is about to lock
- * @space: the space; its mmap_lock is held for writing
- * @mode: what the space is about to have
- * @all: on all mappings that there are
+ * @space: the space; its claim is held, and what is wanted has been noted
  * @limit: set when the limit would be exceeded
  *
- * Return: 0 or -ENOMEM, and the count is as it was.
+ * Return: 0; or -ENOMEM or -EINTR, and the count is as it was.
  */
-int mlkd_wired_reserve(struct mlkd_space *space, struct mlkd_mode mode, bool all,
-		       struct mlkd_limit *limit)
+int mlkd_wired_reserve(struct mlkd_space *space, struct mlkd_limit *limit)
 {
-	int err = update(space, mode, all, limit);
-
-	if (!err)
-		space->wired.mode = mode;
-	return err;
+	return update(space, true, limit);
 }
 
 /**
  * mlkd_wired_recount - count what is locked
- * @space: the space; its mmap_lock is held for writing
- * @mode: what it has now
+ * @space: the space; its claim is held
  *
  * Without memory for that the old count stays, until somebody needs the total.
  */
-void mlkd_wired_recount(struct mlkd_space *space, struct mlkd_mode mode)
+void mlkd_wired_recount(struct mlkd_space *space)
 {
-	space->wired.mode = mode;
-	update(space, mode, false, NULL);
+	update(space, false, NULL);
 }
 
 void mlkd_wired_setup(struct mlkd_wired *wired)
@@ -384,7 +420,7 @@ static struct mlkd_space *next_stale(unsigned int pass)
 		if ((READ_ONCE(wired->stale) || wired->nr_ranges ||
 		     READ_ONCE(mm->locked_vm) != wired->locked_vm ||
 		     READ_ONCE(mm->map_count) != wired->map_count) &&
-		    refcount_inc_not_zero(&space->ref))
+		    mlkd_space_tryget(space))
 			return space;
 	}
 	return NULL;
@@ -416,11 +452,7 @@ static bool refresh(void)
 
 		mutex_unlock(&wired_mutex);
 		if (mmget_not_zero(mm)) {
-			killed = mmap_read_lock_killable(mm);
-			if (!killed) {
-				update(space, space->wired.mode, false, NULL);
-				mmap_read_unlock(mm);
-			}
+			killed = update(space, true, NULL) == -EINTR;
 			mmput(mm);
 		}
 		mlkd_space_put(space);

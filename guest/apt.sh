@@ -2,6 +2,7 @@
 # Sourced by guest/fetch: apt for any Debian suite, in the cache, with nothing of the machine's own apt changed.
 # It needs lib.sh.
 : "${cache:?}"
+debs=''
 
 # mirror SUITE: the archive to take a suite from: the one that the machine itself uses for its release or for security.
 mirror() {
@@ -54,16 +55,19 @@ closure() {
 		grep -E '^linux-(image|binary|base|modules|headers|kbuild|source)-[^<>]*$' | grep -v -e '-unsigned$' | sort -u
 }
 
-# unpack WHAT CONF DIR PACKAGE...: download packages and unpack them below DIR.
+# unpack WHAT CONF DIR PACKAGE...: download packages, those that `debs` has not got yet, and unpack them below DIR.
 unpack() {
-	local what=$1 conf=$2 dir=$3 deb size
+	local what=$1 conf=$2 dir=$3 files file size
 	shift 3
-	mkdir -p "$dir/debs"
-	size=$(apt-get -c "$conf" download --print-uris -q "$@" | awk '{ bytes += $3 } END { print int(bytes / 1000000 + 1) }')
+	files=$(apt-get -c "$conf" download --print-uris -q "$@" | awk '{ print $2, $3 }')
+	size=$(cd "$debs" && while read -r file size; do
+		[[ -e $file ]] || echo "$size"
+	done <<<"$files" | awk '{ bytes += $1 } END { print int(bytes / 1000000 + 1) }')
 	say "fetching $what (once, $size MB)"
-	(cd "$dir/debs" && quietly "$dir/debs/log" apt-get -c "$conf" download -q "$@") || die "could not download $*"
-	for deb in "$dir"/debs/*.deb; do
-		dpkg-deb -x "$deb" "$dir"
-	done
-	rm -r "$dir/debs"
+	# apt takes what is there already, when it is whole
+	(cd "$debs" && quietly "$debs/log" apt-get -c "$conf" download -q "$@") || die "could not download $*"
+	mkdir -p "$dir"
+	while read -r file _; do
+		dpkg-deb -x "$debs/$file" "$dir"
+	done <<<"$files"
 }

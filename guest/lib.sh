@@ -1,12 +1,16 @@
 # shellcheck shell=bash
 # Sourced by the scripts here: where things are, how to talk, and how to make a thing once.
 
-top=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd -P)
-mkdir -p "${MEMLOCKD_CACHE:-$top/.cache}"
-cache=$(cd "${MEMLOCKD_CACHE:-$top/.cache}" && pwd -P)
-
 say() { echo "guest: $*" >&2; }
 die() { say "$*"; exit 125; }
+
+top=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd -P)
+# All checkouts of a user share what was fetched: it is large, and does not differ.
+cache=${MEMLOCKD_CACHE:-${XDG_CACHE_HOME:-${HOME:-$top}/.cache}/memlockd}
+[[ "$top$cache" != *[[:space:]]* ]] ||
+	die "the kernel's build cannot work at a path with a space in it, such as '$top' or '$cache': move it, or set MEMLOCKD_CACHE"
+mkdir -p "$cache"
+cache=$(cd "$cache" && pwd -P)
 
 # quietly LOG COMMAND...: the output of a command matters only when it fails.
 quietly() {
@@ -31,22 +35,26 @@ kernel_names() { awk '!/^#/ && NF { printf "%s%s", sep, $1; sep = " " }' "$top/g
 # release: the Debian release of this machine.
 release() { (. /etc/os-release && echo "${VERSION_CODENAME:-}"); }
 
-# once ITEM KEY FUNCTION ARG...: $cache/ITEM, made by FUNCTION in a folder of its own and renamed when it is whole, so that
-# neither an interrupted nor a concurrent fetch can leave half a thing. It is made anew when KEY is not the one it was made for.
+# once ITEM KEY FUNCTION ARG...: sets `made` to a folder in the cache that FUNCTION has filled, now or before. It is filled in a
+# place of its own and renamed when it is whole, so that neither an interrupted nor a concurrent fetch can leave half a
+# thing. KEY says all that it is made from, and is in its name: checkouts that want different ones do not disturb each
+# other. What FUNCTION downloads goes to the folder `debs`, which stays until the thing is whole, for the next try.
 once() {
-	local dest=$cache/$1 key=$2 making=$cache/making/${1//\//-}
+	local item=$1 key=$2 name making
+	name=$item.$(sha256sum <<<"$key" | head -c 12)
+	making=$cache/making/${name//\//-}
+	made=$cache/$name
+	debs=$making.debs
 	shift 2
-	made "$dest" "$key" && return
-	mkdir -p "$cache/making"
+	[[ ! -e $made ]] || return 0
+	mkdir -p "$cache/making" "${made%/*}"
 	(
 		flock 9
-		made "$dest" "$key" && exit
-		rm -rf "$making" && mkdir "$making"
+		[[ ! -e $made ]] || exit 0
+		rm -rf "$making"
+		mkdir -p "$making" "$debs"
 		"$@" "$making"
-		echo "$key" >"$making/.key"
-		mkdir -p "${dest%/*}"
-		rm -rf "$dest" && mv "$making" "$dest"
+		mv "$making" "$made"
+		rm -rf "$debs"
 	) 9>"$making.lock"
 }
-
-made() { [[ -e $1/.key && $(<"$1/.key") == "$2" ]]; }

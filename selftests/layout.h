@@ -99,7 +99,7 @@ AT(memlockd_mappings, rows, 24);
 AT(memlockd_mappings, nr_rows, 32);
 AT(memlockd_mappings, row_size, 36);
 AT(memlockd_mappings, out_rows, 40);
-AT(memlockd_mappings, out_reserved, 44);
+AT(memlockd_mappings, out_flags, 44);
 AT(memlockd_mappings, out_next, 48);
 
 SIZE(memlockd_holder, 40);

@@ -489,6 +489,44 @@ TEST_F(limits, bypass_needs_CAP_IPC_LOCK)
 	target_stop(&client);
 }
 
+static long do_sync(long fd, long pid, long c)
+{
+	struct memlockd_sync sync = { .size = sizeof(sync), .target = pid };
+
+	return device_call(fd, MEMLOCKD_IOC_SYNC, &sync);
+}
+
+/* Root's bypass does not lock for a user what that user may not. */
+TEST_F(limits, bypass_belongs_to_who_may)
+{
+	pid_t pid = self->target.pid;
+	struct memlockd_lock lock;
+	struct target client;
+
+	ASSERT_EQ(0, target_call(&self->target, do_set_dumpable, 1, 0, 0));
+	ASSERT_TRUE(write_number(KNOB("unprivileged_mlock"), 1));
+	set_limit(pid, 0);
+	ASSERT_EQ(0, lock_pid(self->fd, pid, L, MEMLOCKD_CURRENT | MEMLOCKD_BYPASS, &lock));
+	ASSERT_LT(0, target_call(&self->target, do_map, LEN, RW, MAP_SHARED));
+	target_start_with(&client, self->fd);
+	ASSERT_EQ(0, target_call(&client, do_setuid, NOBODY, 0, 0));
+	EXPECT_EQ(-ENOMEM, target_call(&client, do_sync, self->fd, pid, 0));
+	TH_LOG("root has locked %llu; after a user's SYNC: %lu",
+	       (unsigned long long)lock.out_locked, status_bytes(pid, "VmLck"));
+	EXPECT_EQ(lock.out_locked, status_bytes(pid, "VmLck"));
+	EXPECT_EQ(lock.out_pinned, status_bytes(pid, "VmPin"));
+	/* A lock of the user's own beside it neither. */
+	EXPECT_EQ(-ENOMEM, target_call(&client, do_lock, self->fd, pid,
+				       STATE_FLAGS(L, MEMLOCKD_CURRENT)));
+	EXPECT_EQ(lock.out_locked, status_bytes(pid, "VmLck"));
+	/* Root's SYNC goes on with it. */
+	EXPECT_EQ(0, do_sync(self->fd, pid, 0));
+	EXPECT_EQ(lock.out_locked + LEN, status_bytes(pid, "VmLck"));
+	target_stop(&client);
+	ASSERT_EQ(0, unlock_pid(self->fd, pid));
+	check_unlocked(_metadata, self->fd, pid);
+}
+
 TEST_F(limits, old_mlock_applies_no_limit)
 {
 	pid_t pid = self->target.pid;

@@ -56,7 +56,31 @@ FIXTURE_TEARDOWN(who)
 	EXPECT_TRUE(counters_back(&self->start));
 }
 
-/* All calls that have a target, with this one: what all of them say, or -EXDEV. */
+/* What do_look() answers, if it may look. */
+#define SHOWN	0
+#define HIDDEN	1
+
+/* The calls that only look at their target: both say the same, or it is -EXDEV. */
+static long do_look(long fd, long type, long target)
+{
+	struct memlockd_status status = {
+		.size = sizeof(status), .target_type = type, .target = target,
+	};
+	struct memlockd_mappings mappings = {
+		.size = sizeof(mappings), .target_type = type, .target = target,
+		.row_size = sizeof(struct memlockd_mapping),
+	};
+	int err = device_call(fd, MEMLOCKD_IOC_STATUS, &status);
+
+	if (device_call(fd, MEMLOCKD_IOC_MAPPINGS, &mappings) != err)
+		return -EXDEV;
+	return err ? err : mappings.out_flags & MEMLOCKD_MAPPINGS_HIDDEN ? HIDDEN : SHOWN;
+}
+
+/*
+ * All calls that have a target, with this one: what all of them say, or -EXDEV. Who may
+ * not lock may still look: that is for do_look().
+ */
 static long do_all(long fd, long type, long target)
 {
 	struct memlockd_lock lock = {
@@ -66,13 +90,6 @@ static long do_all(long fd, long type, long target)
 	struct memlockd_unlock unlock = {
 		.size = sizeof(unlock), .target_type = type, .target = target,
 	};
-	struct memlockd_status status = {
-		.size = sizeof(status), .target_type = type, .target = target,
-	};
-	struct memlockd_mappings mappings = {
-		.size = sizeof(mappings), .target_type = type, .target = target,
-		.row_size = sizeof(struct memlockd_mapping),
-	};
 	struct memlockd_sync sync = {
 		.size = sizeof(sync), .target_type = type, .target = target,
 	};
@@ -80,10 +97,8 @@ static long do_all(long fd, long type, long target)
 	struct memlockd_range range = {
 		.size = sizeof(range), .target_type = type, .target = target, .state = L,
 	};
-	int err[] = {
+	long look, err[] = {
 		device_call(fd, MEMLOCKD_IOC_LOCK, &lock),
-		device_call(fd, MEMLOCKD_IOC_STATUS, &status),
-		device_call(fd, MEMLOCKD_IOC_MAPPINGS, &mappings),
 		device_call(fd, MEMLOCKD_IOC_SYNC, &sync),
 		device_call(fd, MEMLOCKD_IOC_LOCK_RANGE, &range),
 		device_call(fd, MEMLOCKD_IOC_UNLOCK, &unlock),
@@ -92,11 +107,16 @@ static long do_all(long fd, long type, long target)
 
 	for (i = 0; i < ARRAY_SIZE(err); i++)
 		same += err[i] == err[0];
+	look = do_look(fd, type, target);
+	if (err[0] != -EPERM && err[0] != (look > 0 ? 0 : look))
+		return -EXDEV;
 	return same == ARRAY_SIZE(err) ? err[0] : -EXDEV;
 }
 
 #define client_all(type, target)	target_call(&self->client, do_all, self->fd, type, target)
 #define client_pid(pid)			client_all(MEMLOCKD_TARGET_PID, pid)
+#define client_look(pid)		target_call(&self->client, do_look, self->fd, \
+						    MEMLOCKD_TARGET_PID, pid)
 
 /* What the client has then is what the user has: nothing but its own. */
 static void client_becomes(struct __test_metadata *_metadata, struct target *client, long uid)
@@ -225,6 +245,159 @@ TEST_F(who, one_foreign_id_is_enough)
 	}
 }
 
+/* ---- looking is not locking ---- */
+
+TEST_F(who, user_looks_at_its_own_without_privilege)
+{
+	client_becomes(_metadata, &self->client, NOBODY);
+	EXPECT_EQ(-EPERM, client_pid(self->nobody.pid));
+	EXPECT_EQ(SHOWN, client_look(self->nobody.pid));
+	EXPECT_EQ(SHOWN, client_look(0));
+	EXPECT_EQ(-EPERM, client_look(self->target.pid));
+	EXPECT_EQ(-EPERM, client_look(getpid()));
+	/* What it sees is what root has locked. */
+	ASSERT_EQ(0, lock_pid(self->fd, self->nobody.pid, S, CURRENT_FUTURE, NULL));
+	EXPECT_EQ(S, target_call(&self->client, do_state, self->fd, self->nobody.pid, 0));
+	EXPECT_EQ(SHOWN, client_look(self->nobody.pid));
+	/* ptrace(2) would not show where its memory lies. */
+	ASSERT_EQ(0, target_call(&self->nobody, do_set_dumpable, 0, 0, 0));
+	EXPECT_EQ(HIDDEN, client_look(self->nobody.pid));
+	EXPECT_EQ(S, target_call(&self->client, do_state, self->fd, self->nobody.pid, 0));
+	/* That of the own process it knows. */
+	ASSERT_EQ(0, target_call(&self->client, do_set_dumpable, 0, 0, 0));
+	EXPECT_EQ(SHOWN, client_look(0));
+}
+
+/* For good: it is not to be had again. */
+static long do_lose_cap(long cap, long b, long c)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &header, data))
+		return -errno;
+	data[CAP_TO_INDEX(cap)].effective &= ~CAP_TO_MASK(cap);
+	data[CAP_TO_INDEX(cap)].permitted &= ~CAP_TO_MASK(cap);
+	return syscall(SYS_capset, &header, data) ? -errno : 0;
+}
+
+TEST_F(who, one_capability_is_enough_to_look)
+{
+	struct target both;
+
+	/* CAP_IPC_LOCK alone does not show addresses, CAP_SYS_PTRACE does. */
+	target_start_with(&both, self->fd);
+	ASSERT_EQ(0, target_call(&self->client, do_drop_cap, CAP_SYS_PTRACE, 0, 0));
+	ASSERT_EQ(0, target_call(&both, do_drop_cap, CAP_IPC_LOCK, 0, 0));
+	EXPECT_EQ(HIDDEN, client_look(self->nobody.pid));
+	EXPECT_EQ(SHOWN, target_call(&both, do_look, self->fd, MEMLOCKD_TARGET_PID,
+				     self->nobody.pid));
+	EXPECT_EQ(-EPERM, target_call(&both, do_all, self->fd, MEMLOCKD_TARGET_PID,
+				      self->nobody.pid));
+	/* One that has a capability more than the looker, though of the same user. */
+	EXPECT_EQ(HIDDEN, client_look(self->target.pid));
+	ASSERT_EQ(0, target_call(&self->target, do_lose_cap, CAP_SYS_PTRACE, 0, 0));
+	EXPECT_EQ(SHOWN, client_look(self->target.pid));
+	/* Without both it is a user as any other. */
+	ASSERT_EQ(0, target_call(&self->client, do_drop_cap, CAP_IPC_LOCK, 0, 0));
+	EXPECT_EQ(-EPERM, client_look(self->nobody.pid));
+	target_stop(&both);
+}
+
+/* All rows that the caller gets, @per_call at once; the number of them, or -errno. */
+static long look_rows(int fd, pid_t pid, unsigned int per_call, struct memlockd_mapping *rows,
+		      long room)
+{
+	struct memlockd_mappings mappings = {
+		.size = sizeof(mappings), .target = pid, .row_size = sizeof(*rows),
+	};
+	long nr = 0;
+	int err;
+
+	do {
+		mappings.rows = (uintptr_t)(rows + nr);
+		mappings.nr_rows = nr + per_call < room ? per_call : room - nr;
+		err = device_call(fd, MEMLOCKD_IOC_MAPPINGS, &mappings);
+		if (err || (!mappings.out_rows && mappings.out_next))
+			return err ? err : -ENOSPC;
+		nr += mappings.out_rows;
+		mappings.start = mappings.out_next;
+	} while (mappings.out_next);
+	return nr;
+}
+
+#define MAX_ROWS	256
+
+/* Shared with the client, so that the test has what it was given. */
+static struct {
+	struct memlockd_mapping rows[MAX_ROWS];
+	struct memlockd_mapping one;
+} *seen;
+
+static long do_rows(long fd, long pid, long per_call)
+{
+	return look_rows(fd, pid, per_call, seen->rows, MAX_ROWS);
+}
+
+/* The one row that has @start. */
+static long do_row_at(long fd, long pid, long start)
+{
+	struct memlockd_mappings mappings = {
+		.size = sizeof(mappings), .target = pid, .start = start,
+		.rows = (uintptr_t)&seen->one, .nr_rows = 1, .row_size = sizeof(seen->one),
+	};
+
+	return device_call(fd, MEMLOCKD_IOC_MAPPINGS, &mappings) ?: (long)mappings.out_rows;
+}
+
+/* Without addresses: all that root sees, row by row, but for where it lies. */
+TEST_F(who, hidden_rows_tell_all_but_the_addresses)
+{
+	static const int steps[] = { MAX_ROWS, 1, 3 };
+	struct memlockd_mapping real[MAX_ROWS];
+	unsigned long at = 0;
+	unsigned int step;
+	long nr, i;
+
+	seen = mmap(NULL, sizeof(*seen), RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, (void *)seen);
+	target_stop(&self->client);
+	target_start_with(&self->client, self->fd);
+	client_becomes(_metadata, &self->client, NOBODY);
+	ASSERT_EQ(0, target_call(&self->nobody, do_set_dumpable, 0, 0, 0));
+	ASSERT_EQ(0, lock_pid(self->fd, self->nobody.pid, S, CURRENT_FUTURE, NULL));
+	nr = look_rows(self->fd, self->nobody.pid, MAX_ROWS, real, MAX_ROWS);
+	ASSERT_LT(0, nr);
+	for (step = 0; step < ARRAY_SIZE(steps); step++) {
+		memset(seen, 0, sizeof(*seen));
+		ASSERT_EQ(nr, target_call(&self->client, do_rows, self->fd, self->nobody.pid,
+					  steps[step]));
+		for (i = 0, at = PAGE; i < nr; i++) {
+			const struct memlockd_mapping *row = &seen->rows[i];
+
+			EXPECT_EQ(at, row->start);
+			EXPECT_EQ(real[i].end - real[i].start, row->end - row->start);
+			EXPECT_EQ(0, memcmp(&real[i].resident, &row->resident,
+					    sizeof(*row) - offsetof(struct memlockd_mapping,
+								    resident)));
+			at = row->end;
+		}
+	}
+	TH_LOG("%ld rows, %lu bytes, from %#llx to %#llx for root", nr, at - PAGE,
+	       (unsigned long long)real[0].start, (unsigned long long)real[nr - 1].end);
+	/* They can be begun at, as the addresses can: the row is whole. */
+	for (i = 0; i < nr; i++) {
+		ASSERT_EQ(1, target_call(&self->client, do_row_at, self->fd, self->nobody.pid,
+					 seen->rows[i].end - 1));
+		EXPECT_EQ(0, memcmp(&seen->rows[i], &seen->one, sizeof(seen->one)));
+	}
+	EXPECT_EQ(0, target_call(&self->client, do_row_at, self->fd, self->nobody.pid, at));
+	EXPECT_EQ(0, target_call(&self->client, do_row_at, self->fd, self->nobody.pid,
+				 real[0].start));
+	EXPECT_EQ(0, unlock_pid(self->fd, self->nobody.pid));
+	munmap(seen, sizeof(*seen));
+}
+
 /* ---- set-user-ID programs ---- */
 
 /* /bin/cat under a name of its own, on a file system that honours such bits. */
@@ -315,6 +488,8 @@ static void check_exec_is_refused(struct __test_metadata *_metadata, struct targ
 	EXPECT_EQ(-EPERM, target_call(client, do_all, fd, MEMLOCKD_TARGET_PID, t->pid));
 	EXPECT_EQ(-EPERM, target_call(client, do_all, fd, MEMLOCKD_TARGET_PIDFD, pidfd));
 	EXPECT_EQ(-ESRCH, target_call(client, do_all, fd, MEMLOCKD_TARGET_PROC_MEM, mem));
+	/* Its user may look at what it has, but not see where that is. */
+	EXPECT_EQ(HIDDEN, target_call(client, do_look, fd, MEMLOCKD_TARGET_PID, t->pid));
 	/* The lock of before went with the old program. */
 	EXPECT_EQ(MEMLOCKD_STATE_UNLOCKED, state_of(root_fd, t->pid));
 	EXPECT_EQ(0, status_bytes(t->pid, "VmLck"));
@@ -466,9 +641,12 @@ TEST_F(who, proc_mem_proves_it)
 	ASSERT_EQ(0, target_call(&self->client, do_drop_cap, CAP_SYS_PTRACE, 0, 0));
 	EXPECT_EQ(-EPERM, client_pid(self->nobody.pid));
 	EXPECT_EQ(0, client_all(MEMLOCKD_TARGET_PROC_MEM, mem));
-	/* It proves who the target may be, not that the caller may lock. */
+	/* It proves who the target may be, not that the caller may lock; but it may look. */
 	ASSERT_EQ(0, target_call(&self->client, do_drop_cap, CAP_IPC_LOCK, 0, 0));
 	EXPECT_EQ(-EPERM, client_all(MEMLOCKD_TARGET_PROC_MEM, mem));
+	EXPECT_EQ(-EPERM, client_look(self->nobody.pid));
+	EXPECT_EQ(SHOWN, target_call(&self->client, do_look, self->fd, MEMLOCKD_TARGET_PROC_MEM,
+				     mem));
 }
 
 TEST_F(who, proc_mem_of_ones_own_is_no_more_than_its_number)
@@ -753,33 +931,60 @@ TEST_F(who, pid_namespace_sees_only_its_own)
 
 /* ---- LIST ---- */
 
-static long do_list(long fd, long b, long c)
+/* How many rows there are; and all of them are of @target, unless that is 0. */
+static long do_list(long fd, long target, long c)
 {
 	struct memlockd_holder *rows;
 	long nr = list_all(fd, 1, &rows), i;
 
 	for (i = 0; i < nr; i++) {
-		if (rows[i].uid != NOBODY)
+		if (target && rows[i].target != target)
 			return -EXDEV;
 	}
 	free(rows);
 	return nr;
 }
 
-TEST_F(who, users_see_their_own_locks_only)
-{
-	struct memlockd_holder *rows;
+#define client_list(target)	target_call(&self->client, do_list, self->fd, target, 0)
 
+TEST_F(who, users_see_their_own_locks_and_processes_only)
+{
 	client_becomes(_metadata, &self->client, NOBODY);
-	ASSERT_TRUE(write_number(KNOB_UNPRIVILEGED, 1));
+	EXPECT_EQ(0, client_list(0));
 	ASSERT_EQ(0, lock_pid(self->fd, self->target.pid, L, CURRENT_FUTURE, NULL));
-	EXPECT_EQ(0, target_call(&self->client, do_list, self->fd, 0, 0));
+	EXPECT_EQ(0, client_list(0));
+	/* Root's lock of a process of the user. */
+	ASSERT_EQ(0, lock_pid(self->fd, self->nobody.pid, S, CURRENT_FUTURE, NULL));
+	EXPECT_EQ(1, client_list(self->nobody.pid));
+	EXPECT_EQ(0, unlock_pid(self->fd, self->nobody.pid));
+	/* The user's own. */
+	ASSERT_TRUE(write_number(KNOB_UNPRIVILEGED, 1));
 	ASSERT_EQ(0, target_call(&self->client, do_lock, self->fd, self->nobody.pid,
 				 STATE_FLAGS(L, CURRENT_FUTURE)));
-	EXPECT_EQ(1, target_call(&self->client, do_list, self->fd, 0, 0));
-	EXPECT_EQ(2, list_all(self->fd, 1, &rows));
-	free(rows);
+	EXPECT_EQ(1, client_list(self->nobody.pid));
+	ASSERT_EQ(0, unlock_all(self->fd, self->nobody.pid));
+	EXPECT_EQ(0, client_list(0));
+	EXPECT_EQ(1, do_list(self->fd, self->target.pid, 0));
 	EXPECT_EQ(0, unlock_pid(self->fd, self->target.pid));
+}
+
+TEST_F(who, one_capability_is_enough_to_list)
+{
+	static const int caps[] = { CAP_IPC_LOCK, CAP_SYS_PTRACE };
+	struct target client;
+	unsigned int i;
+
+	ASSERT_EQ(0, lock_pid(self->fd, self->nobody.pid, L, CURRENT_FUTURE, NULL));
+	for (i = 0; i < ARRAY_SIZE(caps); i++) {
+		target_start_with(&client, self->fd);
+		/* Not by being who holds it. */
+		ASSERT_EQ(0, target_call(&client, do_setids, 0, 0, 0));
+		ASSERT_EQ(0, target_call(&client, do_drop_cap, caps[i], 0, 0));
+		EXPECT_EQ(1, target_call(&client, do_list, self->fd, self->nobody.pid, 0));
+		ASSERT_EQ(0, target_call(&client, do_drop_cap, caps[!i], 0, 0));
+		EXPECT_EQ(0, target_call(&client, do_list, self->fd, 0, 0));
+		target_stop(&client);
+	}
 	EXPECT_EQ(0, unlock_pid(self->fd, self->nobody.pid));
 }
 

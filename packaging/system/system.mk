@@ -6,7 +6,7 @@ man_out := $(out)/man
 # memlockctl.8.scd becomes memlockctl.8
 pages := $(patsubst $(top)/docs/man/%.scd,%,$(wildcard $(top)/docs/man/*.scd))
 
-# Debian's packages have units and rules in /lib.
+# Systems on which /lib is not a link to /usr/lib have these there.
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 UDEVDIR ?= $(PREFIX)/lib/udev/rules.d
 units := $(DESTDIR)$(UNITDIR)
@@ -15,9 +15,10 @@ sysusers := $(DESTDIR)$(PREFIX)/lib/sysusers.d
 at_boot := $(DESTDIR)$(PREFIX)/lib/modules-load.d
 doc := $(share)/doc/memlockctl
 
+# By its first line a page says that it has tables; scdoc does not write that.
 $(man_out)/%: $(top)/docs/man/%.scd
 	mkdir -p $(@D)
-	scdoc <$< >$@
+	{ printf '%s\n' "'\\\" t"; scdoc <$<; } >$@
 
 all: $(addprefix $(man_out)/,$(pages))
 

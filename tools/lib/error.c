@@ -53,18 +53,32 @@ static int have_capability(unsigned int cap)
 	return data[CAP_TO_INDEX(cap)].effective & CAP_TO_MASK(cap) ? 1 : 0;
 }
 
+/* To look is not to lock: <linux/memlockd.h> says who may do what. */
+static int fail_look(struct memlockd *m, int err, const char *name)
+{
+	return fail(m, err, "%s is another user's, and to look at what it has locked needs CAP_SYS_PTRACE or CAP_IPC_LOCK: run this as root, or as that user",
+		    name);
+}
+
 static int fail_permission(struct memlockd *m, int err, const char *name, unsigned long cmd)
 {
+	const char *verb = cmd == MEMLOCKD_IOC_UNLOCK || cmd == MEMLOCKD_IOC_UNLOCK_RANGE ?
+			   "unlocked" : "locked";
+
+	if (cmd == MEMLOCKD_IOC_LIST)
+		return fail(m, err, "what is locked may not be listed by this user");
+	if (cmd == MEMLOCKD_IOC_STATUS || cmd == MEMLOCKD_IOC_MAPPINGS)
+		return fail_look(m, err, name);
 	if (!have_capability(CAP_IPC_LOCK))
-		return fail(m, err, "%s may not be locked without CAP_IPC_LOCK: run this as root, or set vm.memlockd.unprivileged_mlock for processes of one's own",
-			    name);
+		return fail(m, err, "%s may not be %s without CAP_IPC_LOCK: run this as root, or set vm.memlockd.unprivileged_mlock for processes of one's own",
+			    name, verb);
 	if (!have_capability(CAP_SYS_PTRACE))
-		return fail(m, err, "%s is another user's, or not dumpable: that needs CAP_SYS_PTRACE beside CAP_IPC_LOCK",
-			    name);
+		return fail(m, err, "%s is another user's, or not dumpable: to have it %s needs CAP_SYS_PTRACE beside CAP_IPC_LOCK",
+			    name, verb);
 	if (cmd == MEMLOCKD_IOC_UNLOCK)
 		return fail(m, err, "%s is locked by others only: they can unlock it, or force it with MEMLOCKD_UNLOCK_FORCE",
 			    name);
-	return fail(m, err, "%s may not be locked from this user namespace", name);
+	return fail(m, err, "%s may not be %s from this user namespace", name, verb);
 }
 
 static int fail_limit(struct memlockd *m, int err, const char *name, const struct limit *limit)
@@ -116,7 +130,11 @@ int fail_call(struct memlockd *m, int err, struct memlockd_process process, unsi
 
 	if (!err)
 		return fail(m, 0, "%s", "");
-	process_name(process, name, sizeof(name));
+	/* These are about no process. */
+	if (cmd == MEMLOCKD_IOC_LIST || cmd == MEMLOCKD_IOC_INFO)
+		snprintf(name, sizeof(name), DEVICE);
+	else
+		process_name(process, name, sizeof(name));
 	switch (-err) {
 	case EPERM:
 		return fail_permission(m, err, name, cmd);
@@ -125,23 +143,25 @@ int fail_call(struct memlockd *m, int err, struct memlockd_process process, unsi
 	case ENOMEM:
 		if (limit)
 			return fail_limit(m, err, name, limit);
-		return fail(m, err, "out of memory");
+		return fail(m, err, "%s: out of memory", name);
 	case ENOENT:
 		return fail(m, err, cmd == MEMLOCKD_IOC_UNLOCK_RANGE ?
 			    "%s has no locked range there" : "%s is not locked", name);
 	case ENOTTY:
 		return fail(m, err, "the memlockd module that is loaded is too old for this: unlock all, then modprobe -r memlockd and modprobe memlockd");
 	case E2BIG:
-		return fail(m, err, "the memlockd module that is loaded is too old for this option");
+		return fail(m, err, "%s: the memlockd module that is loaded is too old for this option",
+			    name);
 	case EINVAL:
-		return fail(m, err, "the memlockd module refuses this combination of options, or does not know one of them");
+		return fail(m, err, "%s: the memlockd module refuses this combination of options, or does not know one of them",
+			    name);
 	case EOPNOTSUPP:
 		return fail(m, err, "a part of a shared mapping of %s cannot be locked from outside: lock all of it, or let the process do it",
 			    name);
 	case EINTR:
-		return fail(m, err, "interrupted; nothing has changed");
+		return fail(m, err, "%s: interrupted; nothing has changed", name);
 	case EBADF:
-		return fail(m, err, "a file descriptor is not open");
+		return fail(m, err, "the file descriptor that names the process is not open");
 	default:
 		return fail(m, err, "%s: %s", name, strerror(-err));
 	}

@@ -188,6 +188,9 @@ int memlockd_read_info(struct memlockd *m, struct memlockd_info *info, size_t si
  * @rows: set to an array, in the order of addresses, for free(3)
  * @row_size: sizeof(**rows)
  *
+ * Where the caller may not see the addresses of the process, they are as
+ * MEMLOCKD_MAPPINGS_HIDDEN says.
+ *
  * Return: the number of rows, or a negative errno.
  */
 ssize_t memlockd_read_mappings(struct memlockd *m, struct memlockd_process process,

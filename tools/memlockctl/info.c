@@ -14,16 +14,19 @@ static void print_info(const struct memlockd_info *info, const char *version)
 	printf("memlockd %s, with pages of %s\n", version, size_text(info->out_page_size));
 	printf("  flags      %s\n",
 	       text_flags(flags, sizeof(flags), info->out_lock_flags));
-	printf("  processes  %u are locked\n", info->out_locked_processes);
+	printf("  processes  %u %s locked\n", info->out_locked_processes,
+	       info->out_locked_processes == 1 ? "is" : "are");
 	printf("  pinned     %s\n", size_text(info->out_pinned));
 	if (!info->out_max_wired)
 		return;
 	printf("  wired      %s of %s (vm.memlockd.max_wired), %s at most until now\n",
 	       size_text(info->out_wired), size_text(info->out_max_wired),
 	       size_text(info->out_wired_peak));
-	if (term_fancy(STDOUT_FILENO))
-		printf("             %s\n",
-		       term_bar(bar, 20, info->out_max_wired, info->out_wired, 0));
+	if (!term_fancy(STDOUT_FILENO))
+		return;
+	fputs("             ", stdout);
+	term_paint(term_blocks(bar, 20, info->out_max_wired, info->out_wired, 0), stdout);
+	putchar('\n');
 }
 
 void info_run(struct ctl *ctl)

@@ -4,26 +4,49 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+#include <libsmartcols/libsmartcols.h>
 
 #include "memlockctl.h"
 
-static void print_holder(const struct memlockd_holder *row)
-{
-	char name[64], flags[64], user[64], when[32], asker[64], held[160];
+enum { PID, NAME, STATE, FLAGS, SINCE, HOLDER, ID, USER };
 
+const struct column list_columns[] = {
+	[PID] = { "PID", "the process that is locked", SCOLS_FL_RIGHT, IN_TABLE, 0 },
+	[NAME] = { "NAME", "what it is called", SCOLS_FL_TRUNC, IN_TABLE, 0 },
+	[STATE] = { "STATE", "what was asked for", 0, IN_TABLE, 0 },
+	[FLAGS] = { "FLAGS", "how, where that is not the usual way", 0, IN_TABLE, 0 },
+	[SINCE] = { "SINCE", "when", 0, IN_TABLE, 0 },
+	[HOLDER] = { "HOLDER", "by whom", SCOLS_FL_TRUNC, IN_TABLE, 0 },
+	[ID] = { "ID", "number of the lock", SCOLS_FL_RIGHT, 0, 0 },
+	[USER] = { "USER", "of the holder", 0, 0, 0 },
+	[USER + 1] = {}
+};
+
+static void add_line(struct table *table, const struct memlockd_holder *row)
+{
+	char name[64], flags[64], user[64], when[32], asker[64];
+
+	table_line(table);
+	table_cell(table, PID, "%d", row->target);
 	target_name(row->target, name, sizeof(name));
+	table_cell(table, NAME, "%s", name);
+	table_cell(table, STATE, "%s", text_state(row->state));
+	text_mode(flags, sizeof(flags), row->flags);
+	table_cell(table, FLAGS, "%s", *flags ? flags : "-");
+	table_cell(table, SINCE, "%s", text_time(when, sizeof(when), row->lock_time_ns));
+	table_cell(table, ID, "%llu", (unsigned long long)row->id);
 	text_user(user, sizeof(user), row->uid);
+	table_cell(table, USER, "%s", user);
 	if (row->kind == MEMLOCKD_HOLDER_USER) {
-		snprintf(held, sizeof(held), "user %s", user);
+		table_cell(table, HOLDER, "user %s", user);
 	} else if (row->pid) {
 		target_name(row->pid, asker, sizeof(asker));
-		snprintf(held, sizeof(held), "%s (PID %d), user %s", asker, row->pid, user);
+		table_cell(table, HOLDER, "%s (PID %d), user %s", asker, row->pid, user);
 	} else {
-		snprintf(held, sizeof(held), "a process that has the file open, user %s", user);
+		table_cell(table, HOLDER, "a process that has the file open, user %s", user);
 	}
-	text_mode(flags, sizeof(flags), row->flags);
-	printf("%7d  %-16s %-11s  %-14s  %-19s  %s\n", row->target, name, text_state(row->state),
-	       *flags ? flags : "-", text_time(when, sizeof(when), row->lock_time_ns), held);
 }
 
 static void add_holder(struct json_object *array, const struct memlockd_holder *row)
@@ -44,10 +67,25 @@ static void add_holder(struct json_object *array, const struct memlockd_holder *
 	json_object_array_add(array, object);
 }
 
+static void print_holders(struct ctl *ctl, const struct memlockd_holder *rows, ssize_t nr)
+{
+	struct table *table;
+	ssize_t i;
+
+	if (!nr && !ctl->options.no_headings)
+		puts("nothing is locked");
+	if (!nr)
+		return;
+	table = table_new(ctl, IN_TABLE, term_width(STDOUT_FILENO));
+	for (i = 0; i < nr; i++)
+		add_line(table, &rows[i]);
+	table_print(table, 0, TABLE_END);
+}
+
 void list_run(struct ctl *ctl)
 {
-	struct json_object *array = NULL;
 	struct memlockd_holder *rows;
+	struct json_object *array;
 	ssize_t nr, i;
 
 	nr = memlockd_read_holders(ctl->dev, &rows, sizeof(*rows));
@@ -58,17 +96,10 @@ void list_run(struct ctl *ctl)
 	if (ctl->doc) {
 		array = json_object_new_array();
 		json_object_object_add(ctl->doc, "locks", array);
-	} else if (!nr) {
-		puts("nothing is locked");
-	} else {
-		printf("%7s  %-16s %-11s  %-14s  %-19s  %s\n", "PID", "NAME", "STATE", "FLAGS",
-		       "SINCE", "HELD BY");
-	}
-	for (i = 0; i < nr; i++) {
-		if (array)
+		for (i = 0; i < nr; i++)
 			add_holder(array, &rows[i]);
-		else
-			print_holder(&rows[i]);
+	} else {
+		print_holders(ctl, rows, nr);
 	}
 	free(rows);
 }

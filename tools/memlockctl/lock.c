@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "memlockctl.h"
@@ -36,15 +37,15 @@ static const char *advice(unsigned int limit)
 }
 
 static void report_lock_failure(struct ctl *ctl, const struct target *target, int err,
-				const struct memlockd_lock *lock)
+				const struct memlockd_lock *lock, const char *sentence)
 {
 	struct json_object *object;
 
 	if (err != -ENOMEM) {
-		report_failure(ctl, target, err);
+		report_sentence(ctl, target, err, sentence);
 		return;
 	}
-	object = report_error(ctl, target, err, EXIT_LIMIT, "%s%s", memlockd_error(ctl->dev),
+	object = report_error(ctl, target, err, EXIT_LIMIT, "%s%s", sentence,
 			      advice(lock->out_limit));
 	if (object) {
 		json_string(object, "limit", memlockd_limit_name(lock->out_limit));
@@ -72,48 +73,98 @@ static unsigned int lock_flags(const struct options *options)
 	return flags;
 }
 
-bool lock_target(struct ctl *ctl, const struct target *target, unsigned int state,
-		 struct memlockd_lock *lock)
+/* Up to where the driver grows a stack, as &memlockd_lock.stack_reserve says. */
+#define STACK_MAX	(8ULL << 20)
+
+/* What a superlock with these options grows the stack of @target to; 0: not at all. */
+static uint64_t stack_reserve(struct ctl *ctl, const struct target *target, bool tell)
+{
+	uint64_t asked = ctl->options.stack_reserve, reserve;
+	const char *why = "that is the most that memlockd grows a stack to";
+	struct rlimit limit;
+
+	if (asked == MEMLOCKD_STACK_RESERVE_NONE)
+		return 0;
+	if (!asked)
+		asked = MEMLOCKD_STACK_RESERVE_DEFAULT;
+	reserve = asked;
+	if (reserve > STACK_MAX)
+		reserve = STACK_MAX;
+	if (!prlimit(target->pid, RLIMIT_STACK, NULL, &limit) && limit.rlim_cur < reserve) {
+		reserve = limit.rlim_cur;
+		why = "that is its RLIMIT_STACK";
+	}
+	if (tell && reserve < asked)
+		report_warning(ctl, "%s (PID %d) has a stack reserve of %s, not of %s: %s",
+			       target->name, target->pid, size_text(reserve), size_text(asked),
+			       why);
+	return reserve;
+}
+
+/* The signals that end a lock are held back: see lock_target(). */
+static int lock_raised(struct ctl *ctl, const struct target *target, struct memlockd_lock *lock)
 {
 	const struct options *options = &ctl->options;
+	char sentence[SENTENCE_ROOM];
 	struct memlockd_memlock old;
 	int raised = 0, err;
 
-	*lock = (struct memlockd_lock){
-		.state = state,
-		.flags = lock_flags(options),
-		.stack_reserve = options->stack_reserve,
-	};
 	if (options->raise_limit) {
 		raised = memlockd_raise_limit(ctl->dev, target->pid, options->limit, &old);
 		if (raised < 0) {
 			report_failure(ctl, target, raised);
-			return false;
+			return raised;
 		}
 	}
-	err = lock_with_progress(ctl, target, lock);
+	err = lock_interruptibly(ctl, target, lock, sentence);
 	if (!err)
-		return true;
-	report_lock_failure(ctl, target, err, lock);
+		return 0;
+	report_lock_failure(ctl, target, err, lock, sentence);
 	/* What fails changes nothing. */
 	if (raised > 0)
 		memlockd_restore_limit(ctl->dev, target->pid, &old);
-	return false;
+	return err;
 }
 
-static void print_lock(const struct target *target, const struct memlockd_lock *lock, uint64_t ns)
+bool lock_target(struct ctl *ctl, const struct target *target, unsigned int state,
+		 struct memlockd_lock *lock)
+{
+	int err;
+
+	*lock = (struct memlockd_lock){
+		.state = state,
+		.flags = lock_flags(&ctl->options),
+		.stack_reserve = ctl->options.stack_reserve,
+	};
+	/* From the limit that is raised to the limit that is put back, or the lock. */
+	signals_hold();
+	err = lock_raised(ctl, target, lock);
+	signals_let_go();
+	if (!err && state == MEMLOCKD_STATE_SUPERLOCKED)
+		stack_reserve(ctl, target, true);
+	return !err;
+}
+
+static void print_lock(const struct target *target, const struct memlockd_lock *lock,
+		       const struct sizes *sizes, uint64_t ns)
 {
 	char duration[16], flags[64];
 
 	text_mode(flags, sizeof(flags), lock->flags);
-	printf("%s (PID %d) is %s%s%s now: %s locked, %s pinned, in %s\n", target->name,
+	printf("%s (PID %d) is %s%s%s now: %s kept in memory, %s pinned, in %s\n", target->name,
 	       target->pid, text_state(lock->state), *flags ? "|" : "", flags,
-	       size_text(lock->out_locked), size_text(lock->out_pinned),
+	       size_text(sizes->kept), size_text(lock->out_pinned),
 	       text_duration(duration, sizeof(duration), ns));
-	if (lock->out_incomplete)
-		printf("%u of its %u mappings %s less than that: memlockctl maps %d says which, and why\n",
-		       lock->out_incomplete, lock->out_mappings,
-		       lock->out_incomplete == 1 ? "has" : "have", target->pid);
+	if (sizes->reserved)
+		printf("%s more of its address space has nothing in it, and takes no memory\n",
+		       size_text(sizes->reserved));
+	if (sizes->incomplete)
+		printf("%u of its %s %s less than that: memlockctl maps %d marks %s, and says why\n",
+		       sizes->incomplete, count_text(lock->out_mappings, "mapping"),
+		       sizes->incomplete == 1 ? "has" : "have", target->pid,
+		       sizes->incomplete == 1 ? "it" : "them");
+	else if (lock->out_mappings == 1)
+		puts("its one mapping has that");
 	else
 		printf("all of its %u mappings have that\n", lock->out_mappings);
 }
@@ -123,21 +174,28 @@ static bool lock_and_tell(struct ctl *ctl, const struct target *target, unsigned
 	uint64_t begin = now_ns(), duration;
 	struct memlockd_lock lock;
 	struct json_object *object;
+	struct sizes sizes;
 
 	if (!lock_target(ctl, target, state, &lock))
 		return false;
 	duration = now_ns() - begin;
+	if (!maps_sizes(ctl, target, state, &sizes))
+		sizes = (struct sizes){ lock.out_locked, 0, lock.out_incomplete };
 	if (report_text(ctl))
-		print_lock(target, &lock, duration);
+		print_lock(target, &lock, &sizes, duration);
 	object = report_process(ctl, target);
 	if (object) {
 		json_string(object, "state", memlockd_state_name(state));
 		json_flags(object, lock.flags);
 		json_number(object, "mappings", lock.out_mappings);
-		json_number(object, "incomplete", lock.out_incomplete);
+		json_number(object, "incomplete", sizes.incomplete);
 		json_number(object, "locked", lock.out_locked);
+		json_number(object, "kept", sizes.kept);
+		json_number(object, "reserved", sizes.reserved);
 		json_number(object, "pinned", lock.out_pinned);
 		json_number(object, "duration_ns", duration);
+		if (state == MEMLOCKD_STATE_SUPERLOCKED)
+			json_number(object, "stack_reserve", stack_reserve(ctl, target, false));
 	}
 	return true;
 }
@@ -150,5 +208,5 @@ void lock_one(struct ctl *ctl, const struct target *target)
 void superlock_one(struct ctl *ctl, const struct target *target)
 {
 	if (lock_and_tell(ctl, target, MEMLOCKD_STATE_SUPERLOCKED))
-		compaction_check(ctl);
+		ctl->superlocked = true;
 }

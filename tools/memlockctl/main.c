@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,32 +12,40 @@
 #include "memlockctl.h"
 
 #define PROCESSES	"PID... | -n NAME | --cgroup PATH"
-#define LOCK_OPTIONS	"jqncHlb"
 
 static const struct command commands[] = {
 	{ "superlock", PROCESSES, "no page fault of any kind, now and in the future",
-	  LOCK_OPTIONS "sS", .selects = true, .each = superlock_one },
+	  OF_SELECT | OF_JSON | OF_QUIET | OF_LOCK | OF_SUPERLOCK, .selects = true,
+	  .each = superlock_one },
 	{ "lock", PROCESSES, "every page present, never paged out",
-	  LOCK_OPTIONS "CFm", .selects = true, .each = lock_one },
+	  OF_SELECT | OF_JSON | OF_QUIET | OF_LOCK | OF_PLAIN_LOCK, .selects = true,
+	  .each = lock_one },
 	{ "unlock", PROCESSES, "undo that",
-	  "jqncf", .selects = true, .each = unlock_one },
+	  OF_SELECT | OF_JSON | OF_QUIET | OF_UNLOCK, .selects = true, .each = unlock_one },
 	{ "sync", PROCESSES, "lock what has appeared unnoticed since",
-	  "jqnc", .selects = true, .each = sync_one },
-	{ "status", "[PID... | -n NAME | --cgroup PATH]", "what a process has, and its page faults since",
-	  "jqnc", .selects = true, .all = true, .each = status_one },
+	  OF_SELECT | OF_JSON | OF_QUIET, .selects = true, .each = sync_one },
+	{ "status", "[" PROCESSES "]", "what a process has, and its page faults since",
+	  OF_SELECT | OF_JSON | OF_QUIET, .selects = true, .all = true, .each = status_one },
 	{ "maps", PROCESSES, "the address space: what is pinned, what is not, and why",
-	  "jncu", .selects = true, .each = maps_one },
-	{ "list", "", "all locks that are held, and by whom", "j", .run = list_run },
-	{ "info", "", "the driver, and how much it has locked", "j", .run = info_run },
+	  OF_SELECT | OF_JSON | OF_TABLE | OF_MAPS, .columns = maps_columns, .selects = true,
+	  .each = maps_one },
+	{ "list", "", "all locks that are held, and by whom",
+	  OF_JSON | OF_TABLE, .columns = list_columns, .run = list_run },
+	{ "info", "", "the driver, and how much it has locked",
+	  OF_JSON, .run = info_run },
 	{ "run", "[--superlock] -- COMMAND [ARGUMENT...]", "run a program, locked from its first instruction",
-	  "qCFmHlbsSPo", .run = run_run },
-	{ "watch", "[PID... | -n NAME | --cgroup PATH]", "a table that refreshes itself; q quits",
-	  "jncit", .run = watch_run },
+	  OF_QUIET | OF_LOCK | OF_SUPERLOCK | OF_PLAIN_LOCK | OF_RUN, .run = run_run },
+	{ "watch", "[" PROCESSES "]", "a table that refreshes itself; q quits",
+	  OF_SELECT | OF_JSON | OF_TABLE | OF_WATCH, .columns = watch_columns,
+	  .selects = true, .all = true, .run = watch_run },
 };
 
 static const struct command *command_find(const char *name)
 {
 	size_t i;
+
+	if (!name)
+		return NULL;
 
 	for (i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (!strcmp(commands[i].name, name))
@@ -52,7 +61,7 @@ static void print_commands(FILE *to)
 	fputs("usage: memlockctl COMMAND [OPTION...] [PROCESS...]\n\n", to);
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
-	fputs("\nmemlockctl COMMAND --help has the options of a command, memlockctl(8) has everything.\n",
+	fputs("\nmemlockctl help COMMAND has the options of a command, memlockctl(8) has everything.\n",
 	      to);
 }
 
@@ -86,12 +95,57 @@ static void run_command(struct ctl *ctl)
 		return;
 	}
 	targets_select(ctl, &targets);
-	for (i = 0; i < targets.nr; i++) {
+	for (i = 0; i < targets.nr && !ctl->signal; i++) {
 		if (i && report_text(ctl) && command->all)
 			putchar('\n');
 		command->each(ctl, &targets.list[i]);
 	}
 	targets_free(&targets);
+	if (ctl->superlocked)
+		compaction_check(ctl);
+}
+
+static bool is_one_of(const char *word, const char *a, const char *b, const char *c)
+{
+	return !strcmp(word, a) || !strcmp(word, b) || !strcmp(word, c);
+}
+
+/* Without a command, or of one. */
+static int print_help(int argc, char **argv)
+{
+	const struct command *command = command_find(argc > 2 ? argv[2] : NULL);
+
+	if (argc > 2 && !command) {
+		fprintf(stderr, "memlockctl: there is no command '%s'; memlockctl --help lists them\n",
+			argv[2]);
+		return EXIT_USAGE;
+	}
+	if (command)
+		options_help(command);
+	else
+		print_commands(stdout);
+	return EXIT_OK;
+}
+
+static int no_command(struct ctl *ctl, int argc, char **argv)
+{
+	ctl->options.json = options_want_json(argc, argv);
+	report_begin(ctl);
+	report_error(ctl, NULL, 0, EXIT_USAGE,
+		     "there is no command '%s'; memlockctl --help lists them", argv[1]);
+	report_end(ctl);
+	return EXIT_USAGE;
+}
+
+/* So that a shell sees what has ended it. */
+static void end_by(int sig)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	raise(sig);
 }
 
 int main(int argc, char **argv)
@@ -104,22 +158,17 @@ int main(int argc, char **argv)
 		print_commands(stderr);
 		return EXIT_USAGE;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-		print_commands(stdout);
-		return EXIT_OK;
-	}
-	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+	if (is_one_of(argv[1], "--help", "-h", "help"))
+		return print_help(argc, argv);
+	if (is_one_of(argv[1], "--version", "-V", "-v")) {
 		puts("memlockctl " MEMLOCKD_VERSION);
 		return EXIT_OK;
 	}
 	ctl.command = command_find(argv[1]);
-	if (!ctl.command) {
-		fprintf(stderr, "memlockctl: there is no command '%s'; memlockctl --help lists them\n",
-			argv[1]);
-		return EXIT_USAGE;
-	}
+	if (!ctl.command)
+		return no_command(&ctl, argc, argv);
 
-	options_parse(&ctl.options, ctl.command, argc - 1, argv + 1);
+	options_parse(&ctl, argc - 1, argv + 1);
 	report_begin(&ctl);
 	open_device(&ctl);
 	if (!ctl.status)
@@ -131,5 +180,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "memlockctl: cannot write the output: %s\n", strerror(errno));
 		return ctl.status ? ctl.status : EXIT_FAILED;
 	}
+	if (ctl.signal)
+		end_by(ctl.signal);
 	return ctl.status;
 }

@@ -3,27 +3,69 @@
  * memlockctl maps: the address space, mapping by mapping or kind by kind
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include <libsmartcols/libsmartcols.h>
 
 #include "memlockctl.h"
 
 #define BAR_WIDTH	12
+
+/* Of an entry of /proc/PID/pagemap: a page that MADV_GUARD_INSTALL guards (Linux 6.15). */
+#define PM_GUARD_REGION	(1ULL << 58)
+
+enum { ADDRESS, PROT, KIND, MAPPINGS, SIZE, RESIDENT, PINNED, BAR, STATE, LESS, MAPPING, WHY, END };
+
+const struct column maps_columns[] = {
+	[ADDRESS] = { "ADDRESS", "where it begins", 0, IN_TABLE, 0 },
+	[PROT] = { "PROT", "what it may be used for", 0, IN_TABLE, 100 },
+	[KIND] = { "KIND", "what it is made of", 0, IN_SUMMARY, 0 },
+	[MAPPINGS] = { "MAPPINGS", "how many are summed up", SCOLS_FL_RIGHT, IN_SUMMARY, 0 },
+	[SIZE] = { "SIZE", "of its addresses", SCOLS_FL_RIGHT, IN_TABLE | IN_SUMMARY, 0 },
+	[RESIDENT] = { "RESIDENT", "in memory", SCOLS_FL_RIGHT, IN_TABLE | IN_SUMMARY, 90 },
+	[PINNED] = { "PINNED", "and pinned", SCOLS_FL_RIGHT, IN_TABLE | IN_SUMMARY, 70 },
+	[BAR] = { "BAR", "the same as a bar", 0, IN_TABLE | IN_SUMMARY | IN_COLOUR, 120 },
+	[STATE] = { "STATE", "what it has", 0, IN_TABLE | IN_SUMMARY, 0 },
+	[LESS] = { "LESS", "whether that is less than was promised", 0, IN_TABLE | IN_SUMMARY, 0 },
+	[MAPPING] = { "MAPPING", "its name", SCOLS_FL_TRUNC, IN_TABLE, 0 },
+	[WHY] = { "WHY", "why it has not more", SCOLS_FL_TRUNC, IN_TABLE | IN_SUMMARY, 0 },
+	[END] = { "END", "where it ends", 0, 0, 0 },
+	[END + 1] = {}
+};
 
 /**
  * struct map - what is known about a mapping
  * @row: what the device says; in a summary, the sum of several
  * @nr: how many it sums up
  * @name: what /proc/PID/maps says; NULL if that is nothing
+ * @why: in words why it has not more; "" when it has all
+ * @less: it has less than was promised, in a way that matters
  */
 struct map {
 	struct memlockd_mapping row;
 	unsigned int nr;
 	char *name;
+	const char *why;
+	bool less;
+};
+
+/**
+ * struct maps - an address space
+ * @list: its mappings, or their sums
+ * @nr: how many
+ * @hidden: the caller may not see where they lie
+ */
+struct maps {
+	struct map *list;
+	size_t nr;
+	bool hidden;
 };
 
 static const char *kind_text(unsigned int kind)
@@ -37,7 +79,7 @@ static const char *kind_text(unsigned int kind)
 }
 
 /* Fill the names in. The process runs meanwhile: some may be missing. */
-static void read_names(pid_t pid, struct map *maps, size_t nr)
+static void read_names(pid_t pid, struct maps *maps)
 {
 	char line[PATH_MAX + 128], path[64];
 	unsigned long start;
@@ -54,185 +96,328 @@ static void read_names(pid_t pid, struct map *maps, size_t nr)
 		name = 0;
 		if (sscanf(line, "%lx-%*x %*s %*s %*s %*s %n", &start, &name) < 1 || !name)
 			continue;
-		while (i < nr && maps[i].row.start < start)
+		while (i < maps->nr && maps->list[i].row.start < start)
 			i++;
-		if (i < nr && maps[i].row.start == start && line[name])
-			maps[i].name = strdup(line + name);
+		if (i < maps->nr && maps->list[i].row.start == start && line[name])
+			maps->list[i].name = strdup(line + name);
 	}
 	fclose(file);
 }
 
-static void free_maps(struct map *maps, size_t nr)
+static void free_maps(struct maps *maps)
 {
-	while (maps && nr)
-		free(maps[--nr].name);
-	free(maps);
+	while (maps->nr)
+		free(maps->list[--maps->nr].name);
+	free(maps->list);
 }
 
-static struct map *read_maps(struct ctl *ctl, const struct target *target, size_t *nr)
+/* Bytes of guard pages, which are as PROT_NONE; 0 where the kernel does not show them. */
+static uint64_t guarded(int pagemap, const struct memlockd_mapping *row)
+{
+	uint64_t page = getpagesize(), addr, bytes = 0, entries[512];
+	ssize_t nr, i;
+
+	for (addr = row->start; addr < row->end; addr += nr * page) {
+		uint64_t left = (row->end - addr) / page;
+
+		if (left > ARRAY_SIZE(entries))
+			left = ARRAY_SIZE(entries);
+		nr = pread(pagemap, entries, left * sizeof(*entries),
+			   addr / page * sizeof(*entries));
+		nr /= (ssize_t)sizeof(*entries);
+		if (nr < 1)
+			break;
+		for (i = 0; i < nr; i++)
+			bytes += entries[i] & PM_GUARD_REGION ? page : 0;
+	}
+	return bytes;
+}
+
+/* Mappings that the device can only call special, by the names that the kernel gives them. */
+static bool is_called(const struct map *map, const char *prefix)
+{
+	return map->name && !strncmp(map->name, prefix, strlen(prefix));
+}
+
+/* Why it has not more, and whether that matters: it does if an access may have to wait. */
+static void judge(struct map *map, unsigned int state, int pagemap)
+{
+	struct memlockd_mapping *row = &map->row;
+
+	map->why = memlockd_reason_text(row->reason);
+	map->less = true;
+	switch (row->reason) {
+	case MEMLOCKD_REASON_NOT_COVERED:
+		/* Without a lock of the process nothing was promised. */
+		map->less = state != MEMLOCKD_STATE_UNLOCKED;
+		break;
+	case MEMLOCKD_REASON_NONE:
+	case MEMLOCKD_REASON_NO_ACCESS:
+	case MEMLOCKD_REASON_KERNEL:
+		map->less = false;
+		break;
+	case MEMLOCKD_REASON_DEVICE:
+		if (is_called(map, "/[aio]")) {
+			map->why = "ring of io_setup(2): present, but may be migrated";
+		} else if (is_called(map, "anon_inode:[io_uring]")) {
+			map->why = "ring of io_uring: the kernel's, always present";
+			map->less = false;
+		}
+		break;
+	case MEMLOCKD_REASON_NOT_PRESENT:
+		if (pagemap >= 0 &&
+		    row->resident + guarded(pagemap, row) >= row->end - row->start) {
+			map->why = "guard pages (MADV_GUARD_INSTALL)";
+			map->less = false;
+			row->state = state;
+		}
+		break;
+	}
+}
+
+static bool are_hidden(struct ctl *ctl, const struct target *target)
+{
+	struct memlockd_mappings call = {
+		.size = sizeof(call),
+		.target_type = MEMLOCKD_TARGET_PIDFD,
+		.target = target->pidfd,
+		.row_size = sizeof(struct memlockd_mapping),
+	};
+
+	return !ioctl(memlockd_fd(ctl->dev), MEMLOCKD_IOC_MAPPINGS, &call) &&
+	       (call.out_flags & MEMLOCKD_MAPPINGS_HIDDEN);
+}
+
+/* 0, or what memlockd_read_mappings() says. */
+static int read_maps(struct ctl *ctl, const struct target *target, unsigned int state,
+		     struct maps *maps)
 {
 	struct memlockd_mapping *rows;
-	struct map *maps;
-	ssize_t ret, i;
+	char path[64];
+	int pagemap;
+	ssize_t nr;
+	size_t i;
 
-	ret = memlockd_read_mappings(ctl->dev, target_process(target), &rows, sizeof(*rows));
-	if (ret < 0) {
-		report_failure(ctl, target, ret);
-		return NULL;
-	}
-	maps = calloc(ret + 1, sizeof(*maps));
-	if (!maps) {
-		report_error(ctl, target, -ENOMEM, EXIT_FAILED, "out of memory");
+	*maps = (struct maps){};
+	nr = memlockd_read_mappings(ctl->dev, target_process(target), &rows, sizeof(*rows));
+	if (nr < 0)
+		return nr;
+	maps->list = calloc(nr + 1, sizeof(*maps->list));
+	if (!maps->list) {
 		free(rows);
-		return NULL;
+		return -ENOMEM;
 	}
-	for (i = 0; i < ret; i++) {
-		maps[i].row = rows[i];
-		maps[i].nr = 1;
+	maps->nr = nr;
+	maps->hidden = are_hidden(ctl, target);
+	for (i = 0; i < maps->nr; i++) {
+		maps->list[i].row = rows[i];
+		maps->list[i].nr = 1;
 	}
 	free(rows);
-	*nr = ret;
-	read_names(target->pid, maps, *nr);
-	return maps;
+	if (!maps->hidden)
+		read_names(target->pid, maps);
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", target->pid);
+	pagemap = maps->hidden ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+	for (i = 0; i < maps->nr; i++)
+		judge(&maps->list[i], state, pagemap);
+	if (pagemap >= 0)
+		close(pagemap);
+	return 0;
 }
 
-static void add_up(struct map *sum, const struct memlockd_mapping *row)
+/* Is it the lock that keeps the pages which a mapping has? */
+static bool covered(const struct memlockd_mapping *row)
 {
-	sum->row.end += row->end - row->start;
-	sum->row.resident += row->resident;
-	sum->row.pinned += row->pinned;
-	sum->nr++;
+	switch (row->reason) {
+	case MEMLOCKD_REASON_NOT_COVERED:
+	case MEMLOCKD_REASON_DROPPED:
+	case MEMLOCKD_REASON_DEVICE:
+	case MEMLOCKD_REASON_KERNEL:
+	case MEMLOCKD_REASON_DAX:
+	case MEMLOCKD_REASON_DROPPABLE:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static struct sizes sizes_of(const struct maps *maps)
+{
+	struct sizes sizes = {};
+	size_t i;
+
+	for (i = 0; i < maps->nr; i++) {
+		const struct memlockd_mapping *row = &maps->list[i].row;
+
+		sizes.incomplete += maps->list[i].less;
+		if (!covered(row))
+			continue;
+		sizes.kept += row->resident;
+		sizes.reserved += row->end - row->start - row->resident;
+	}
+	return sizes;
+}
+
+bool maps_sizes(struct ctl *ctl, const struct target *target, unsigned int state,
+		struct sizes *sizes)
+{
+	struct maps maps;
+
+	if (read_maps(ctl, target, state, &maps))
+		return false;
+	*sizes = sizes_of(&maps);
+	free_maps(&maps);
+	return true;
+}
+
+static void add_up(struct map *sum, const struct map *map)
+{
+	sum->row.end += map->row.end - map->row.start;
+	sum->row.resident += map->row.resident;
+	sum->row.pinned += map->row.pinned;
+	sum->nr += map->nr;
 }
 
 static int compare(const void *a, const void *b)
 {
-	const struct memlockd_mapping *x = &((const struct map *)a)->row;
-	const struct memlockd_mapping *y = &((const struct map *)b)->row;
+	const struct map *m = a, *n = b;
+	const struct memlockd_mapping *x = &m->row, *y = &n->row;
 
 	if (x->kind != y->kind)
 		return x->kind < y->kind ? -1 : 1;
 	if (x->state != y->state)
 		return x->state > y->state ? -1 : 1;
-	return x->reason < y->reason ? -1 : x->reason > y->reason;
+	if (x->reason != y->reason)
+		return x->reason < y->reason ? -1 : 1;
+	/* One reason may have several sentences. */
+	return strcmp(m->why, n->why);
 }
 
-/* Of each kind, state and reason make one; returns how many that are. */
-static size_t sum_up(struct map *maps, size_t nr)
+/* Of each kind, state and reason make one. */
+static void sum_up(struct maps *maps)
 {
 	size_t i, sums = 0;
 
-	qsort(maps, nr, sizeof(*maps), compare);
-	for (i = 0; i < nr; i++) {
-		const struct memlockd_mapping row = maps[i].row;
+	qsort(maps->list, maps->nr, sizeof(*maps->list), compare);
+	for (i = 0; i < maps->nr; i++) {
+		const struct map map = maps->list[i];
 
-		free(maps[i].name);
-		maps[i].name = NULL;
-		if (!sums || compare(&maps[sums - 1], &maps[i])) {
-			maps[sums].row = row;
-			maps[sums].row.start = 0;
-			maps[sums].row.end = 0;
-			maps[sums].row.resident = 0;
-			maps[sums].row.pinned = 0;
-			maps[sums].nr = 0;
-			maps[sums].name = NULL;
+		free(map.name);
+		maps->list[i].name = NULL;
+		if (!sums || compare(&maps->list[sums - 1], &map)) {
+			maps->list[sums] = map;
+			maps->list[sums].name = NULL;
+			maps->list[sums].nr = 0;
+			maps->list[sums].row.start = 0;
+			maps->list[sums].row.end = 0;
+			maps->list[sums].row.resident = 0;
+			maps->list[sums].row.pinned = 0;
 			sums++;
 		}
-		add_up(&maps[sums - 1], &row);
+		add_up(&maps->list[sums - 1], &map);
 	}
-	return sums;
+	maps->nr = sums;
 }
 
 static void print_head(const struct target *target, const struct memlockd_status *status,
-		       const struct map *maps, size_t nr, bool fancy)
+		       const struct maps *maps)
 {
+	struct sizes sizes = sizes_of(maps);
 	struct map all = {};
 	char bar[BAR_ROOM];
 	size_t i;
 
-	for (i = 0; i < nr; i++)
-		add_up(&all, &maps[i].row);
-	printf("%s (PID %d): %s; %u mappings, %s, of which %s resident, %s pinned\n",
-	       target->name, target->pid, text_state(status->out_state), all.nr,
-	       size_text(all.row.end), size_text(all.row.resident), size_text(all.row.pinned));
-	if (fancy)
-		printf("%s  \033[32mpinned\033[0m, \033[33mresident\033[0m, \033[2mneither\033[0m\n",
-		       term_bar(bar, 20, all.row.end, all.row.pinned,
-				all.row.resident - all.row.pinned));
+	for (i = 0; i < maps->nr; i++)
+		add_up(&all, &maps->list[i]);
+	printf("%s (PID %d): %s; %s, %s, of which %s resident, %s pinned",
+	       target->name, target->pid, text_state(status->out_state),
+	       count_text(all.nr, "mapping"), size_text(all.row.end), size_text(all.row.resident),
+	       size_text(all.row.pinned));
+	if (sizes.incomplete)
+		printf("; %u %s less than promised", sizes.incomplete,
+		       sizes.incomplete == 1 ? "has" : "have");
+	putchar('\n');
+	if (!term_fancy(STDOUT_FILENO))
+		return;
+	term_paint(term_blocks(bar, 20, all.row.end, all.row.pinned,
+			       all.row.resident > all.row.pinned ?
+			       all.row.resident - all.row.pinned : 0), stdout);
+	puts("  \033[32mpinned\033[0m, \033[33mresident\033[0m, \033[2mneither\033[0m");
 }
 
-/* Sizes, and the bar: what both tables have. */
-static void print_sizes(const struct memlockd_mapping *row, bool fancy)
+static void prot_text(char *buf, unsigned int prot)
 {
+	buf[0] = prot & PROT_READ ? 'r' : '-';
+	buf[1] = prot & PROT_WRITE ? 'w' : '-';
+	buf[2] = prot & PROT_EXEC ? 'x' : '-';
+	buf[3] = '\0';
+}
+
+static void add_line(struct table *table, const struct map *map, bool hidden)
+{
+	const struct memlockd_mapping *row = &map->row;
 	uint64_t size = row->end - row->start;
 	uint64_t weak = row->resident > row->pinned ? row->resident - row->pinned : 0;
-	char bar[BAR_ROOM];
+	const char *name = map->name ? map->name : hidden ? "-" : "[anon]";
+	const char *base = *name == '/' ? strrchr(name, '/') + 1 : name;
+	/* So that a reader sees which of the reasons are not worth a thought. */
+	bool harmless = *map->why && !map->less && row->reason != MEMLOCKD_REASON_NOT_COVERED;
+	char bar[BAR_ROOM], prot[4];
 
-	printf("%10s %10s %10s  ", size_text(size), size_text(row->resident),
-	       size_text(row->pinned));
-	if (fancy)
-		printf("%s  ", term_bar(bar, BAR_WIDTH, size, row->pinned, weak));
-}
-
-static void print_titles(const char *left, bool fancy, const char *right)
-{
-	printf("%s %10s %10s %10s  %-*s%-11s  %s\n", left, "SIZE", "RESIDENT", "PINNED",
-	       fancy ? BAR_WIDTH + 2 : 0, "", "STATE", right);
-}
-
-static void print_maps(const struct map *maps, size_t nr, bool fancy)
-{
-	size_t i;
-
-	print_titles("ADDRESS       PROT", fancy, "MAPPING                   WHY NOT MORE");
-	for (i = 0; i < nr; i++) {
-		const struct memlockd_mapping *row = &maps[i].row;
-		const char *name = maps[i].name ? maps[i].name : "[anon]";
-		const char *base = *name == '/' ? strrchr(name, '/') + 1 : name;
-		const char *why = memlockd_reason_text(row->reason);
-
-		printf("%012llx  %c%c%c ", (unsigned long long)row->start,
-		       row->prot & PROT_READ ? 'r' : '-', row->prot & PROT_WRITE ? 'w' : '-',
-		       row->prot & PROT_EXEC ? 'x' : '-');
-		print_sizes(row, fancy);
-		if (*why)
-			printf("%-11s  %-24s  %s\n", text_state(row->state), base, why);
-		else
-			printf("%-11s  %s\n", text_state(row->state), base);
+	table_line(table);
+	if (hidden) {
+		table_cell(table, ADDRESS, "-");
+		table_cell(table, END, "-");
+	} else {
+		table_cell(table, ADDRESS, "%012llx", (unsigned long long)row->start);
+		table_cell(table, END, "%012llx", (unsigned long long)row->end);
+	}
+	prot_text(prot, row->prot);
+	table_cell(table, PROT, "%s", prot);
+	table_cell(table, KIND, "%s", kind_text(row->kind));
+	table_cell(table, MAPPINGS, "%u", map->nr);
+	table_cell(table, SIZE, "%s", size_text(size));
+	table_cell(table, RESIDENT, "%s", size_text(row->resident));
+	table_cell(table, PINNED, "%s", size_text(row->pinned));
+	table_cell(table, BAR, "%s", term_blocks(bar, BAR_WIDTH, size, row->pinned, weak));
+	table_cell(table, STATE, "%s", text_state(row->state));
+	table_cell(table, LESS, "%s", map->less ? "yes" : "-");
+	table_cell(table, MAPPING, "%s", base);
+	table_cell(table, WHY, "%s%s", harmless ? "no loss: " : "", *map->why ? map->why : "-");
+	if (map->less) {
+		table_colour(table, LESS, "red");
+		table_colour(table, WHY, "red");
 	}
 }
 
-static void print_sums(const struct map *sums, size_t nr, bool fancy)
+static void print_maps(struct ctl *ctl, const struct maps *maps)
 {
+	unsigned int in = ctl->options.summary ? IN_SUMMARY : IN_TABLE;
+	struct table *table = table_new(ctl, in, term_width(STDOUT_FILENO));
 	size_t i;
 
-	print_titles("KIND           MAPPINGS", fancy, "WHY NOT MORE");
-	for (i = 0; i < nr; i++) {
-		const struct memlockd_mapping *row = &sums[i].row;
-		const char *why = memlockd_reason_text(row->reason);
-
-		printf("%-14s %8u ", kind_text(row->kind), sums[i].nr);
-		print_sizes(row, fancy);
-		if (*why)
-			printf("%-11s  %s\n", text_state(row->state), why);
-		else
-			printf("%s\n", text_state(row->state));
-	}
+	for (i = 0; i < maps->nr; i++)
+		add_line(table, &maps->list[i], maps->hidden || ctl->options.summary);
+	table_print(table, 0, TABLE_END);
 }
 
-static void add_map(struct json_object *array, const struct map *map, bool summary)
+static void add_map(struct json_object *array, const struct map *map, bool hidden, bool summary)
 {
 	const struct memlockd_mapping *row = &map->row;
 	struct json_object *object = json_object_new_object();
-	char prot[4] = {
-		row->prot & PROT_READ ? 'r' : '-', row->prot & PROT_WRITE ? 'w' : '-',
-		row->prot & PROT_EXEC ? 'x' : '-', '\0',
-	};
+	char prot[4];
 
 	if (summary) {
 		json_number(object, "mappings", map->nr);
 	} else {
-		json_address(object, "start", row->start);
-		json_address(object, "end", row->end);
+		if (hidden) {
+			json_string(object, "start", NULL);
+			json_string(object, "end", NULL);
+		} else {
+			json_address(object, "start", row->start);
+			json_address(object, "end", row->end);
+		}
+		prot_text(prot, row->prot);
 		json_string(object, "prot", prot);
 		json_string(object, "name", map->name);
 	}
@@ -242,46 +427,46 @@ static void add_map(struct json_object *array, const struct map *map, bool summa
 	json_number(object, "pinned", row->pinned);
 	json_string(object, "state", memlockd_state_name(row->state));
 	json_string(object, "reason", row->reason ? memlockd_reason_name(row->reason) : NULL);
+	json_string(object, "why", *map->why ? map->why : NULL);
+	json_object_object_add(object, "less", json_object_new_boolean(map->less));
 	json_object_array_add(array, object);
 }
 
 static void add_maps(struct json_object *object, const struct memlockd_status *status,
-		     const struct map *maps, size_t nr, bool summary)
+		     const struct maps *maps, bool summary)
 {
 	struct json_object *array = json_object_new_array();
 	size_t i;
 
 	json_string(object, "state", memlockd_state_name(status->out_state));
 	json_object_object_add(object, summary ? "kinds" : "mappings", array);
-	for (i = 0; i < nr; i++)
-		add_map(array, &maps[i], summary);
+	for (i = 0; i < maps->nr; i++)
+		add_map(array, &maps->list[i], maps->hidden, summary);
 }
 
 void maps_one(struct ctl *ctl, const struct target *target)
 {
-	bool fancy = term_fancy(STDOUT_FILENO), summary = ctl->options.summary;
+	bool summary = ctl->options.summary;
 	struct memlockd_status status;
 	struct json_object *object;
-	struct map *maps;
-	size_t nr = 0;
+	struct maps maps;
 	int err;
 
 	err = memlockd_read_status(ctl->dev, target_process(target), &status, sizeof(status));
+	if (!err)
+		err = read_maps(ctl, target, status.out_state, &maps);
 	if (err) {
 		report_failure(ctl, target, err);
 		return;
 	}
-	maps = read_maps(ctl, target, &nr);
-	if (!maps)
-		return;
-	if (report_text(ctl))
-		print_head(target, &status, maps, nr, fancy);
+	if (report_text(ctl) && !ctl->options.no_headings)
+		print_head(target, &status, &maps);
 	if (summary)
-		nr = sum_up(maps, nr);
+		sum_up(&maps);
 	if (report_text(ctl))
-		(summary ? print_sums : print_maps)(maps, nr, fancy);
+		print_maps(ctl, &maps);
 	object = report_process(ctl, target);
 	if (object)
-		add_maps(object, &status, maps, nr, summary);
-	free_maps(maps, nr);
+		add_maps(object, &status, &maps, summary);
+	free_maps(&maps);
 }

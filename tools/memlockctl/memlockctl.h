@@ -5,9 +5,11 @@
 #ifndef MEMLOCKCTL_H
 #define MEMLOCKCTL_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 #include <json-c/json.h>
@@ -33,6 +35,53 @@ enum {
 
 /* ---- options.c: the command line ---- */
 
+/* The options: by their letter, or, where nobody types one, by a number that is none. */
+enum {
+	OPT_COUNT = 't',
+	OPT_HELP = 'h',
+	OPT_INTERVAL = 'i',
+	OPT_JSON = 'j',
+	OPT_NAME = 'n',
+	OPT_OUTPUT = 'o',
+	OPT_PID = 'p',
+	OPT_QUIET = 'q',
+	OPT_VERSION = 'V',
+	OPT_BYPASS_LIMIT = CHAR_MAX + 1,
+	OPT_CGROUP,
+	OPT_CURRENT,
+	OPT_FORCE,
+	OPT_FUTURE,
+	OPT_HEAL,
+	OPT_MOVABLE,
+	OPT_NO_HEADINGS,
+	OPT_OWNED,
+	OPT_RAISE_LIMIT,
+	OPT_SET_SYSCTL,
+	OPT_SORT,
+	OPT_STACK,
+	OPT_SUMMARY,
+	OPT_SUPERLOCK,
+};
+
+/* Which commands take an option: those of its group. */
+enum {
+	OF_ALL = 1 << 0,
+	OF_SELECT = 1 << 1,	/* that take processes */
+	OF_JSON = 1 << 2,
+	OF_QUIET = 1 << 3,
+	OF_LOCK = 1 << 4,	/* that lock, in any way */
+	OF_SUPERLOCK = 1 << 5,	/* that may superlock */
+	OF_PLAIN_LOCK = 1 << 6,	/* that may do less */
+	OF_TABLE = 1 << 7,
+	OF_UNLOCK = 1 << 8,
+	OF_MAPS = 1 << 9,
+	OF_RUN = 1 << 10,
+	OF_WATCH = 1 << 11,
+};
+
+/* More columns than any table has. */
+#define MAX_COLUMNS	16
+
 /**
  * struct options - what the command line says
  * @json: print one JSON document instead of text
@@ -44,34 +93,51 @@ enum {
  * @summary: add mappings of one kind up
  * @superlock: `run` superlocks
  * @raise_limit: raise the target's RLIMIT_MEMLOCK
- * @limit: what to
+ * @no_headings: tables without their first line
+ * @by_faults: `watch` has those with the most new page faults first
+ * @limit: what to raise the limit to
  * @stack_reserve: of a superlock
  * @interval: milliseconds between the refreshes of `watch`
  * @count: refreshes of `watch`; 0 is no end
  * @names, @nr_names: -n
+ * @pids, @nr_pids: -p
  * @cgroups, @nr_cgroups: --cgroup
+ * @output: -o, as it was typed
+ * @columns, @nr_columns: and as indexes of the command's columns; none: the usual ones
  * @words, @nr_words: what is no option
  */
 struct options {
 	bool json, quiet, force, movable, heal, owned, bypass, current, future;
-	bool set_sysctl, summary, superlock, raise_limit;
+	bool set_sysctl, summary, superlock, raise_limit, no_headings, by_faults;
 	uint64_t limit;
 	uint64_t stack_reserve;
 	unsigned int interval;
 	unsigned int count;
 	const char **names;
 	int nr_names;
+	const char **pids;
+	int nr_pids;
 	const char **cgroups;
 	int nr_cgroups;
+	const char *output;
+	size_t columns[MAX_COLUMNS];
+	size_t nr_columns;
 	char **words;
 	int nr_words;
 };
 
 struct command;
+struct ctl;
 
 /* Ends the program when the command line is wrong, or asks for help. */
-void options_parse(struct options *options, const struct command *command, int argc, char **argv);
+void options_parse(struct ctl *ctl, int argc, char **argv);
 void options_free(struct options *options);
+/* What --help of a command prints. */
+void options_help(const struct command *command);
+/* Is JSON asked for in words that are not understood (yet)? */
+bool options_want_json(int argc, char **argv);
+/* A process is named in one way or the other. */
+bool options_select(const struct options *options);
 
 /* ---- main.c ---- */
 
@@ -79,10 +145,12 @@ void options_free(struct options *options);
  * struct ctl - a run of the program
  * @dev: the device
  * @options: of the command line
- * @command: what to do
+ * @command: what to do; NULL when the command line names none
  * @doc: the JSON document, or NULL when text is printed
  * @processes, @warnings, @errors: arrays in @doc
  * @status: the exit status: that of the first thing that went wrong
+ * @signal: what has ended the work; the program ends by it once all is as it should be
+ * @superlocked: there is a superlock, of which compaction_check() has to know
  */
 struct ctl {
 	struct memlockd *dev;
@@ -90,16 +158,20 @@ struct ctl {
 	const struct command *command;
 	struct json_object *doc, *processes, *warnings, *errors;
 	int status;
+	int signal;
+	bool superlocked;
 };
 
 struct target;
+struct column;
 
 /**
  * struct command - something that can be asked for
  * @name: how it is called
  * @arguments: for its help
  * @help: in a line
- * @options: letters of the options that it takes, as options.c has them
+ * @options: the groups of those that it takes, beside OF_ALL
+ * @columns: of the table that it prints, up to one without a name; NULL if there is none
  * @selects: it takes processes, or (with @all) may go without
  * @all: without a process named, all that are locked are meant
  * @each: what to do with each process
@@ -109,7 +181,8 @@ struct command {
 	const char *name;
 	const char *arguments;
 	const char *help;
-	const char *options;
+	unsigned int options;
+	const struct column *columns;
 	bool selects, all;
 	void (*each)(struct ctl *ctl, const struct target *target);
 	void (*run)(struct ctl *ctl);
@@ -125,6 +198,76 @@ void list_run(struct ctl *ctl);
 void info_run(struct ctl *ctl);
 void run_run(struct ctl *ctl);
 void watch_run(struct ctl *ctl);
+
+/* ---- table.c: tables, by libsmartcols ---- */
+
+/**
+ * struct column - a column of a table
+ * @name: its heading, and what -o calls it
+ * @help: in a few words
+ * @flags: SCOLS_FL_...
+ * @in: the tables of its command that have it unless -o says otherwise
+ * @from: how wide a terminal has to be to have room for it, then
+ */
+struct column {
+	const char *name;
+	const char *help;
+	int flags;
+	unsigned int in;
+	unsigned int from;
+};
+
+/* Of @in: the table; that of --summary; that of a terminal which has colours. */
+#define IN_TABLE	1
+#define IN_SUMMARY	2
+#define IN_COLOUR	4
+
+struct table;
+
+/**
+ * table_new() - begin a table of a command's columns
+ * @ctl: the run
+ * @in: IN_TABLE or IN_SUMMARY
+ * @width: columns of the terminal; 0 when it is none, and nothing is cut off
+ */
+struct table *table_new(const struct ctl *ctl, unsigned int in, unsigned int width);
+void table_line(struct table *table);
+/* A cell of the last line; of a column that is not shown it does nothing. */
+void table_cell(struct table *table, size_t column, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* In a colour such as "red", if there are colours. */
+void table_colour(struct table *table, size_t column, const char *colour);
+/**
+ * table_print() - print the lines @first to @last, and the headings
+ *
+ * Ends the table.
+ */
+void table_print(struct table *table, size_t first, size_t last);
+#define TABLE_END	SIZE_MAX
+
+/* ---- maps.c ---- */
+
+extern const struct column maps_columns[];
+
+/**
+ * struct sizes - what a process has of what its lock covers
+ * @kept: bytes in memory, to stay
+ * @reserved: bytes of address space behind which there is nothing
+ * @incomplete: mappings that have less than was promised
+ */
+struct sizes {
+	uint64_t kept, reserved;
+	unsigned int incomplete;
+};
+
+/* False when that cannot be known. */
+bool maps_sizes(struct ctl *ctl, const struct target *target, unsigned int state,
+		struct sizes *sizes);
+
+/* ---- list.c, watch.c ---- */
+
+extern const struct column list_columns[];
+extern const struct column watch_columns[];
 
 /* ---- lock.c ---- */
 
@@ -189,8 +332,9 @@ struct json_object *report_process(struct ctl *ctl, const struct target *target)
  */
 struct json_object *report_error(struct ctl *ctl, const struct target *target, int err, int status,
 				 const char *format, ...) __attribute__((format(printf, 5, 6)));
-/* The same, of what the library has to say. */
+/* The same, of what the library has to say; and of what it has said elsewhere. */
 void report_failure(struct ctl *ctl, const struct target *target, int err);
+void report_sentence(struct ctl *ctl, const struct target *target, int err, const char *sentence);
 void report_warning(struct ctl *ctl, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -206,19 +350,27 @@ void json_address(struct json_object *object, const char *key, uint64_t value);
 /* Colours and bars may be used. */
 bool term_fancy(int fd);
 
-#define BAR_ROOM	160
+/* Columns of the terminal that @fd is; 0 when it is none. And its lines. */
+unsigned int term_width(int fd);
+unsigned int term_height(int fd);
+
+#define BAR_ROOM	64
 
 /**
- * term_bar() - a bar of blocks
+ * term_blocks() - a bar of blocks
  * @buf: where to, BAR_ROOM bytes
  * @width: in columns, up to 20
  * @total: what all of it stands for
- * @strong: the part that is pinned, in green
- * @weak: the part behind it that is present, in yellow
+ * @strong: the part that is pinned
+ * @weak: the part behind it that is present
+ *
+ * It has no colours, so that it can be a cell of a table; term_paint() gives it some.
  *
  * Return: @buf.
  */
-char *term_bar(char *buf, int width, uint64_t total, uint64_t strong, uint64_t weak);
+char *term_blocks(char *buf, int width, uint64_t total, uint64_t strong, uint64_t weak);
+/* Print text with the bars in it green, yellow and dim, where there are colours. */
+void term_paint(const char *text, FILE *to);
 
 /* ---- text.c: words for people ---- */
 
@@ -233,15 +385,33 @@ char *text_time(char *buf, size_t room, uint64_t boottime_ns);
 char *text_duration(char *buf, size_t room, uint64_t ns);
 /* memlockd_format_size() into a buffer of its own, a few of them at a time. */
 const char *size_text(uint64_t bytes);
+/* "1 page", "7 pages" */
+const char *count_text(uint64_t n, const char *noun);
 
 /* ---- progress.c ---- */
 
-/* memlockd_lock_process(), with a bar on a terminal when it takes long. */
-int lock_with_progress(struct ctl *ctl, const struct target *target, struct memlockd_lock *lock);
+/* The signals that end a lock: held back from here on, until they are let go. */
+void signals_hold(void);
+void signals_let_go(void);
+
+#define SENTENCE_ROOM	512
+
+/**
+ * lock_interruptibly() - memlockd_lock_process() that SIGINT, SIGTERM, SIGHUP, SIGQUIT end
+ * @ctl: the run; its @signal is set then
+ * @target: the process
+ * @lock: as for memlockd_lock_process()
+ * @sentence: set to what memlockd_error() would be
+ *
+ * Returns when it is known what has become of the lock, and shows a bar on a terminal
+ * when that takes long.  Those signals are held back.
+ */
+int lock_interruptibly(struct ctl *ctl, const struct target *target, struct memlockd_lock *lock,
+		       char *sentence);
 
 /* ---- sysctl.c ---- */
 
-/* Set vm.compact_unevictable_allowed if asked to, warn of it otherwise; once. */
+/* Set vm.compact_unevictable_allowed if asked to, warn of it otherwise. */
 void compaction_check(struct ctl *ctl);
 
 #endif /* MEMLOCKCTL_H */

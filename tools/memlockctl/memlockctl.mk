@@ -5,10 +5,10 @@ ctl_objects := $(patsubst $(ctl_dir)/%.c,$(out)/memlockctl.o/%.o,$(wildcard $(ct
 
 $(out)/memlockctl.o/%.o: $(ctl_dir)/%.c $(ctl_dir)/memlockctl.h $(lib_headers)
 	mkdir -p $(@D)
-	$(CC) $(flags) -pthread -c -o $@ $<
+	$(CC) $(flags) -c -o $@ $<
 
 $(out)/memlockctl: $(ctl_objects) $(out)/libmemlockd.so
-	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $(ctl_objects) -L$(out) -lmemlockd -ljson-c
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(ctl_objects) -L$(out) -lmemlockd -ljson-c -lsmartcols
 
 all: $(out)/memlockctl
 

@@ -8,59 +8,83 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <unistd.h>
 
 #include "memlockctl.h"
 
 /**
  * struct option_help - one option
- * @letter: what commands name it by, and getopt_long() returns
- * @is_short: the letter is for users as well
+ * @id: what getopt_long() returns
+ * @group: which commands take it
  * @name: the long form
  * @argument: what it takes; with [] around it need not be there
  * @help: in a line
  */
 struct option_help {
-	char letter;
-	bool is_short;
+	int id;
+	unsigned int group;
 	const char *name;
 	const char *argument;
 	const char *help;
 };
 
 static const struct option_help table[] = {
-	{ 'n', true, "name", "NAME", "all processes whose command or executable is called so" },
-	{ 'c', false, "cgroup", "PATH", "all processes of a control group, and of those below it" },
-	{ 'S', false, "set-sysctl", NULL,
+	{ OPT_PID, OF_SELECT, "pid", "PID", "a process, as a PID without -p" },
+	{ OPT_NAME, OF_SELECT, "name", "NAME",
+	  "all processes whose command or executable is called so" },
+	{ OPT_CGROUP, OF_SELECT, "cgroup", "PATH",
+	  "all processes of a control group, and of those below it" },
+	{ OPT_SET_SYSCTL, OF_SUPERLOCK, "set-sysctl", NULL,
 	  "set vm.compact_unevictable_allowed to 0, until the next boot" },
-	{ 'P', false, "superlock", NULL, "superlock the program, instead of locking it" },
-	{ 'o', false, "owned", NULL, "when memlockctl itself is killed, the lock goes" },
-	{ 'C', false, "current", NULL, "only the mappings that exist now" },
-	{ 'F', false, "future", NULL, "only the mappings that appear later" },
-	{ 'm', false, "movable", NULL, "do not pin, as mlockall(2): for large servers that fork" },
-	{ 'H', false, "heal", NULL, "keep shared writable files writable through writeback" },
-	{ 'l', false, "raise-limit", "[SIZE]",
+	{ OPT_SUPERLOCK, OF_RUN, "superlock", NULL,
+	  "superlock the program, instead of locking it" },
+	{ OPT_OWNED, OF_RUN, "owned", NULL, "when memlockctl itself is killed, the lock goes" },
+	{ OPT_CURRENT, OF_PLAIN_LOCK, "current", NULL, "only the mappings that exist now" },
+	{ OPT_FUTURE, OF_PLAIN_LOCK, "future", NULL, "only the mappings that appear later" },
+	{ OPT_MOVABLE, OF_PLAIN_LOCK, "movable", NULL,
+	  "do not pin, as mlockall(2): for large servers that fork" },
+	{ OPT_HEAL, OF_LOCK, "heal", NULL,
+	  "keep shared writable files writable through writeback" },
+	{ OPT_RAISE_LIMIT, OF_LOCK, "raise-limit", "[SIZE]",
 	  "raise the RLIMIT_MEMLOCK of the process first; without SIZE, to infinity" },
-	{ 'b', false, "bypass-limit", NULL,
+	{ OPT_BYPASS_LIMIT, OF_LOCK, "bypass-limit", NULL,
 	  "do not apply the RLIMIT_MEMLOCK of the process to this lock" },
-	{ 's', false, "stack", "SIZE",
+	{ OPT_STACK, OF_SUPERLOCK, "stack", "SIZE",
 	  "of a superlock: grow the main stack to this size, or 'none' (1M)" },
-	{ 'f', false, "force", NULL, "unlock what others hold, too" },
-	{ 'u', false, "summary", NULL, "one line for all mappings of a kind and state" },
-	{ 'i', true, "interval", "SECONDS", "time between two refreshes (1)" },
-	{ 't', true, "count", "N", "stop after so many refreshes" },
-	{ 'j', true, "json", NULL, "print JSON" },
-	{ 'q', true, "quiet", NULL, "print errors only" },
-	{ 'h', true, "help", NULL, "this help" },
+	{ OPT_FORCE, OF_UNLOCK, "force", NULL, "unlock what others hold, too" },
+	{ OPT_SUMMARY, OF_MAPS, "summary", NULL, "one line for all mappings of a kind and state" },
+	{ OPT_INTERVAL, OF_WATCH, "interval", "SECONDS", "time between two refreshes (1)" },
+	{ OPT_COUNT, OF_WATCH, "count", "N", "stop after so many refreshes" },
+	{ OPT_SORT, OF_WATCH, "sort", "COLUMN",
+	  "'pid', or 'faults': who has the most new ones comes first" },
+	{ OPT_OUTPUT, OF_TABLE, "output", "LIST",
+	  "these columns; with '+' in front, beside the usual ones" },
+	{ OPT_NO_HEADINGS, OF_TABLE, "noheadings", NULL, "no line of headings" },
+	{ OPT_JSON, OF_JSON, "json", NULL, "print JSON" },
+	{ OPT_QUIET, OF_QUIET, "quiet", NULL, "print errors only" },
+	{ OPT_HELP, OF_ALL, "help", NULL, "this help" },
+	{ OPT_VERSION, OF_ALL, "version", NULL, "the version of memlockctl" },
 };
 
-/* Each command has --help. */
-static bool takes(const struct command *command, char letter)
+static bool takes(const struct command *command, const struct option_help *option)
 {
-	return letter == 'h' || strchr(command->options, letter);
+	return option->group & (command->options | OF_ALL);
 }
 
-static void print_help(const struct command *command)
+static bool is_letter(int id)
 {
+	return id <= CHAR_MAX;
+}
+
+bool options_select(const struct options *options)
+{
+	return options->nr_words || options->nr_pids || options->nr_names || options->nr_cgroups;
+}
+
+void options_help(const struct command *command)
+{
+	const struct column *column;
 	char left[64];
 	size_t i;
 
@@ -69,27 +93,65 @@ static void print_help(const struct command *command)
 	for (i = 0; i < ARRAY_SIZE(table); i++) {
 		const char *argument = table[i].argument;
 		bool optional = argument && *argument == '[';
+		bool letter = is_letter(table[i].id);
 
-		if (!takes(command, table[i].letter))
+		if (!takes(command, &table[i]))
 			continue;
-		snprintf(left, sizeof(left), "%c%c%s --%s%s%s", table[i].is_short ? '-' : ' ',
-			 table[i].is_short ? table[i].letter : ' ', table[i].is_short ? "," : " ",
+		snprintf(left, sizeof(left), "%c%c%s --%s%s%s", letter ? '-' : ' ',
+			 letter ? table[i].id : ' ', letter ? "," : " ",
 			 table[i].name, !argument ? "" : optional ? "[=SIZE]" : " ",
 			 !argument || optional ? "" : argument);
 		printf("  %-28s %s\n", left, table[i].help);
 	}
+	if (!command->columns)
+		return;
+	puts("\ncolumns, * are the usual ones:");
+	for (column = command->columns; column->name; column++)
+		printf("  %c %-10s %s\n", column->in ? '*' : ' ', column->name, column->help);
 }
 
-static void __attribute__((noreturn, format(printf, 2, 3)))
-wrong(const struct command *command, const char *format, ...)
+/* A word that is, or as a cluster of letters has, the option for JSON. */
+static bool is_json(const char *word)
 {
+	if (!strncmp(word, "--", 2))
+		return !strcmp(word, "--json");
+	return *word == '-' && strchr(word, OPT_JSON);
+}
+
+bool options_want_json(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc && strcmp(argv[i], "--"); i++) {
+		if (is_json(argv[i]))
+			return true;
+	}
+	return false;
+}
+
+/* What the command line is, for the sentences about what is wrong with it. */
+static struct {
+	struct ctl *ctl;
+	int argc;
+	char **argv;
+} line;
+
+static void __attribute__((noreturn, format(printf, 1, 2))) wrong(const char *format, ...)
+{
+	const struct command *command = line.ctl->command;
+	char sentence[512];
 	va_list args;
 
 	va_start(args, format);
-	fprintf(stderr, "memlockctl %s: ", command->name);
-	vfprintf(stderr, format, args);
-	fprintf(stderr, "; see memlockctl %s --help\n", command->name);
+	vsnprintf(sentence, sizeof(sentence), format, args);
 	va_end(args);
+	/* It may stand behind what is wrong. */
+	line.ctl->options.json = (command->options & OF_JSON) &&
+				 options_want_json(line.argc, line.argv);
+	report_begin(line.ctl);
+	report_error(line.ctl, NULL, 0, EXIT_USAGE, "%s: %s; see memlockctl %s --help",
+		     command->name, sentence, command->name);
+	report_end(line.ctl);
 	exit(EXIT_USAGE);
 }
 
@@ -153,78 +215,157 @@ static void append(const char ***list, int *nr, const char *word)
 	(*list)[(*nr)++] = word;
 }
 
-static void take(struct options *options, const struct command *command, int letter)
+/* The column of @command that is called so; up to the end of @name or a comma. */
+static size_t find_column(const struct command *command, const char *name, size_t len)
 {
-	switch (letter) {
-	case 'n':
+	size_t i;
+
+	for (i = 0; command->columns[i].name; i++) {
+		if (strlen(command->columns[i].name) == len &&
+		    !strncasecmp(command->columns[i].name, name, len))
+			return i;
+	}
+	wrong("--output: there is no column '%.*s'", (int)len, name);
+}
+
+static void add_column(struct options *options, size_t column)
+{
+	size_t i;
+
+	for (i = 0; i < options->nr_columns; i++) {
+		if (options->columns[i] == column)
+			return;
+	}
+	options->columns[options->nr_columns++] = column;
+}
+
+/* "PID,NAME"; "+USER" is the usual columns, which need --summary to be known, and USER. */
+static void take_columns(struct options *options, const struct command *command)
+{
+	const char *word = options->output;
+	unsigned int in = options->summary ? IN_SUMMARY : IN_TABLE;
+	size_t i;
+
+	if (*word == '+') {
+		for (i = 0; command->columns[i].name; i++) {
+			if ((command->columns[i].in & in) &&
+			    (!(command->columns[i].in & IN_COLOUR) || term_fancy(STDOUT_FILENO)))
+				add_column(options, i);
+		}
+		word++;
+	}
+	for (;; word++) {
+		size_t len = strcspn(word, ",");
+
+		add_column(options, find_column(command, word, len));
+		word += len;
+		if (!*word)
+			return;
+	}
+}
+
+static void take_limit(struct options *options)
+{
+	options->raise_limit = true;
+	if (optarg && !strcmp(optarg, "infinity"))
+		options->limit = MEMLOCKD_NO_LIMIT;
+	else if (optarg && !parse_size(optarg, &options->limit))
+		wrong("--raise-limit: '%s' is no size such as 64M, and not 'infinity'", optarg);
+}
+
+static void take_stack(struct options *options)
+{
+	if (!strcmp(optarg, "none") || !strcmp(optarg, "0"))
+		options->stack_reserve = MEMLOCKD_STACK_RESERVE_NONE;
+	else if (!parse_size(optarg, &options->stack_reserve))
+		wrong("--stack: '%s' is no size such as 256K, and not 'none'", optarg);
+}
+
+static void take_sort(struct options *options)
+{
+	options->by_faults = !strcmp(optarg, "faults");
+	if (!options->by_faults && strcmp(optarg, "pid"))
+		wrong("--sort: '%s' is neither 'pid' nor 'faults'", optarg);
+}
+
+/* Those that only say yes. */
+static bool *flag_of(struct options *options, int id)
+{
+	switch (id) {
+	case OPT_SET_SYSCTL:
+		return &options->set_sysctl;
+	case OPT_SUPERLOCK:
+		return &options->superlock;
+	case OPT_OWNED:
+		return &options->owned;
+	case OPT_CURRENT:
+		return &options->current;
+	case OPT_FUTURE:
+		return &options->future;
+	case OPT_MOVABLE:
+		return &options->movable;
+	case OPT_HEAL:
+		return &options->heal;
+	case OPT_BYPASS_LIMIT:
+		return &options->bypass;
+	case OPT_FORCE:
+		return &options->force;
+	case OPT_SUMMARY:
+		return &options->summary;
+	case OPT_NO_HEADINGS:
+		return &options->no_headings;
+	case OPT_JSON:
+		return &options->json;
+	case OPT_QUIET:
+		return &options->quiet;
+	default:
+		return NULL;
+	}
+}
+
+static void take(struct options *options, const struct command *command, int id)
+{
+	bool *flag = flag_of(options, id);
+
+	if (flag) {
+		*flag = true;
+		return;
+	}
+	switch (id) {
+	case OPT_PID:
+		append(&options->pids, &options->nr_pids, optarg);
+		break;
+	case OPT_NAME:
 		append(&options->names, &options->nr_names, optarg);
 		break;
-	case 'c':
+	case OPT_CGROUP:
 		append(&options->cgroups, &options->nr_cgroups, optarg);
 		break;
-	case 'S':
-		options->set_sysctl = true;
+	case OPT_RAISE_LIMIT:
+		take_limit(options);
 		break;
-	case 'P':
-		options->superlock = true;
+	case OPT_STACK:
+		take_stack(options);
 		break;
-	case 'o':
-		options->owned = true;
-		break;
-	case 'C':
-		options->current = true;
-		break;
-	case 'F':
-		options->future = true;
-		break;
-	case 'm':
-		options->movable = true;
-		break;
-	case 'H':
-		options->heal = true;
-		break;
-	case 'l':
-		options->raise_limit = true;
-		if (optarg && !strcmp(optarg, "infinity"))
-			options->limit = MEMLOCKD_NO_LIMIT;
-		else if (optarg && !parse_size(optarg, &options->limit))
-			wrong(command,
-			      "--raise-limit: '%s' is no size such as 64M, and not 'infinity'",
-			      optarg);
-		break;
-	case 'b':
-		options->bypass = true;
-		break;
-	case 's':
-		if (!strcmp(optarg, "none") || !strcmp(optarg, "0"))
-			options->stack_reserve = MEMLOCKD_STACK_RESERVE_NONE;
-		else if (!parse_size(optarg, &options->stack_reserve))
-			wrong(command, "--stack: '%s' is no size such as 256K, and not 'none'",
-			      optarg);
-		break;
-	case 'f':
-		options->force = true;
-		break;
-	case 'u':
-		options->summary = true;
-		break;
-	case 'i':
+	case OPT_INTERVAL:
 		if (!parse_seconds(optarg, &options->interval))
-			wrong(command, "--interval: '%s' is no number of seconds from 0.1 to 86400",
-			      optarg);
+			wrong("--interval: '%s' is no number of seconds from 0.1 to 86400", optarg);
 		break;
-	case 't':
+	case OPT_COUNT:
 		if (!parse_count(optarg, &options->count))
-			wrong(command, "--count: '%s' is no number from 1", optarg);
+			wrong("--count: '%s' is no number from 1", optarg);
 		break;
-	case 'j':
-		options->json = true;
+	case OPT_SORT:
+		take_sort(options);
 		break;
-	case 'q':
-		options->quiet = true;
+	case OPT_OUTPUT:
+		options->output = optarg;
 		break;
-	case 'h':
-		print_help(command);
+	case OPT_HELP:
+		options_help(command);
+		exit(EXIT_OK);
+	case OPT_VERSION:
+		puts("memlockctl " MEMLOCKD_VERSION);
 		exit(EXIT_OK);
 	}
 }
@@ -236,22 +377,22 @@ static void describe(const struct command *command, struct option *longs, char *
 
 	/* Those behind the first word of `run` are the program's; and ':' tells what is wrong. */
 	*shorts++ = '+';
-	if (command->selects || strchr(command->options, 'n'))
+	if (command->run != run_run)
 		shorts--;
 	*shorts++ = ':';
 	for (i = 0; i < ARRAY_SIZE(table); i++) {
 		const struct option_help *option = &table[i];
 
-		if (!takes(command, option->letter))
+		if (!takes(command, option))
 			continue;
 		longs->name = option->name;
 		longs->has_arg = !option->argument ? no_argument :
 				 *option->argument == '[' ? optional_argument : required_argument;
 		longs->flag = NULL;
-		longs->val = option->letter;
+		longs->val = option->id;
 		longs++;
-		if (option->is_short) {
-			*shorts++ = option->letter;
+		if (is_letter(option->id)) {
+			*shorts++ = option->id;
 			if (option->argument)
 				*shorts++ = ':';
 		}
@@ -260,47 +401,54 @@ static void describe(const struct command *command, struct option *longs, char *
 	*shorts = '\0';
 }
 
-static void check(const struct options *options, const struct command *command)
+static void check(struct options *options, const struct command *command)
 {
 	bool superlock = command->each == superlock_one || options->superlock;
 
 	if (options->current && options->future)
-		wrong(command, "--current and --future exclude each other: without either, both are meant");
+		wrong("--current and --future exclude each other: without either, both are meant");
 	if (superlock && (options->current || options->future || options->movable))
-		wrong(command, "a superlock is of everything, and pinned: not with --current, --future, --movable");
+		wrong("a superlock is of everything, and pinned: not with --current, --future, --movable");
 	if (!superlock && options->stack_reserve)
-		wrong(command, "--stack is for a superlock");
+		wrong("--stack is for a superlock");
 	if (!superlock && options->set_sysctl)
-		wrong(command, "--set-sysctl is for a superlock");
-	if (command->selects && !command->all && !options->nr_words && !options->nr_names &&
-	    !options->nr_cgroups)
-		wrong(command, "which process? A PID, -n NAME or --cgroup PATH is missing");
-	if (!command->selects && !strchr(command->options, 'n') && command->run != run_run &&
-	    options->nr_words)
-		wrong(command, "'%s' is too much", options->words[0]);
+		wrong("--set-sysctl is for a superlock");
+	if (options->json && (options->output || options->no_headings))
+		wrong("--output and --noheadings are for a table, not for --json");
+	if (command->selects && !command->all && !options_select(options))
+		wrong("which process? A PID, -n NAME or --cgroup PATH is missing");
+	if (!command->selects && command->run != run_run && options->nr_words)
+		wrong("'%s' is too much", options->words[0]);
 	if (command->run == run_run && !options->nr_words)
-		wrong(command, "which program? A COMMAND is missing");
+		wrong("which program? A COMMAND is missing");
+	if (options->output)
+		take_columns(options, command);
 }
 
-void options_parse(struct options *options, const struct command *command, int argc, char **argv)
+void options_parse(struct ctl *ctl, int argc, char **argv)
 {
+	const struct command *command = ctl->command;
 	struct option longs[ARRAY_SIZE(table) + 1];
+	struct options *options = &ctl->options;
 	char shorts[2 * ARRAY_SIZE(table) + 3];
-	int letter;
+	int id;
 
+	line.ctl = ctl;
+	line.argc = argc;
+	line.argv = argv;
 	options->limit = MEMLOCKD_NO_LIMIT;
 	options->interval = 1000;
 	describe(command, longs, shorts);
-	while ((letter = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
-		if (letter == ':')
-			wrong(command, "%s needs an argument", argv[optind - 1]);
-		if (letter == '?' && optopt && argv[optind - 1][1] == '-')
-			wrong(command, "%s: that takes no argument", argv[optind - 1]);
-		if (letter == '?' && optopt)
-			wrong(command, "-%c is no option of it", optopt);
-		if (letter == '?')
-			wrong(command, "%s is no option of it", argv[optind - 1]);
-		take(options, command, letter);
+	while ((id = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		if (id == ':')
+			wrong("%s needs an argument", argv[optind - 1]);
+		if (id == '?' && optopt && argv[optind - 1][1] == '-')
+			wrong("%s: that takes no argument", argv[optind - 1]);
+		if (id == '?' && optopt)
+			wrong("-%c is no option of it", optopt);
+		if (id == '?')
+			wrong("%s is no option of it", argv[optind - 1]);
+		take(options, command, id);
 	}
 	options->words = argv + optind;
 	options->nr_words = argc - optind;
@@ -309,6 +457,7 @@ void options_parse(struct options *options, const struct command *command, int a
 
 void options_free(struct options *options)
 {
+	free(options->pids);
 	free(options->names);
 	free(options->cgroups);
 }

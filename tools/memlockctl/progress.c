@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A bar on a terminal while a lock takes long.
+ * A lock that signals end, with a bar on a terminal while it takes long.
  *
- * The call itself says nothing before it is done.  So a thread makes it, and
- * meanwhile the process's status is looked at.
+ * Only the death of who makes the call ends it, so a process of its own makes it.
+ * We wait for that one, look at the target's status meanwhile, and kill it when a
+ * signal says so.  Then the call has undone what it had done, or it was through: LIST
+ * still says which, as long as we have not reaped that process.
  */
 #include <errno.h>
-#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,49 +24,73 @@
 #define PATIENCE_MS	300
 #define REFRESH_MS	100
 
+/**
+ * struct job - what the two processes share
+ * @lock: the call
+ * @err: what it has returned
+ * @done: it has
+ * @sentence: what memlockd_error() is
+ */
 struct job {
-	pthread_mutex_t mutex;
-	pthread_cond_t cond;
-	struct ctl *ctl;
-	const struct target *target;
-	struct memlockd_lock *lock;
-	bool done;
+	struct memlockd_lock lock;
 	int err;
+	bool done;
+	char sentence[SENTENCE_ROOM];
 };
 
-static void *run_job(void *arg)
-{
-	struct job *job = arg;
-	int err = memlockd_lock_process(job->ctl->dev, target_process(job->target), job->lock,
-					sizeof(*job->lock));
+static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+static sigset_t before;
 
-	pthread_mutex_lock(&job->mutex);
-	job->err = err;
-	job->done = true;
-	pthread_cond_signal(&job->cond);
-	pthread_mutex_unlock(&job->mutex);
-	return NULL;
+/* What is ignored, as nohup(1) has it, ends nothing. */
+static sigset_t held(void)
+{
+	struct sigaction action;
+	sigset_t set;
+	size_t i;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	for (i = 0; i < ARRAY_SIZE(ending); i++) {
+		if (!sigaction(ending[i], NULL, &action) && action.sa_handler != SIG_IGN)
+			sigaddset(&set, ending[i]);
+	}
+	return set;
 }
 
-/* True when the job is done. */
-static bool wait_for(struct job *job, unsigned int ms)
+void signals_hold(void)
 {
-	struct timespec until;
-	bool done;
+	sigset_t set = held();
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += ms * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
+	/* Who has started us may ignore it, and a child is no zombie then. */
+	signal(SIGCHLD, SIG_DFL);
+	sigprocmask(SIG_BLOCK, &set, &before);
+}
 
-	pthread_mutex_lock(&job->mutex);
-	while (!job->done) {
-		if (pthread_cond_timedwait(&job->cond, &job->mutex, &until) == ETIMEDOUT)
-			break;
-	}
-	done = job->done;
-	pthread_mutex_unlock(&job->mutex);
-	return done;
+void signals_let_go(void)
+{
+	sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+static void run_job(struct ctl *ctl, const struct target *target, struct job *job)
+{
+	job->err = memlockd_lock_process(ctl->dev, target_process(target), &job->lock,
+					 sizeof(job->lock));
+	snprintf(job->sentence, sizeof(job->sentence), "%s", memlockd_error(ctl->dev));
+	job->done = true;
+}
+
+/* The process that makes the call; signals that are held back stay so in it. */
+static pid_t start(struct ctl *ctl, const struct target *target, struct job *job)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid)
+		return pid;
+	/* Who kills us kills the lock. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() == parent)
+		run_job(ctl, target, job);
+	_exit(0);
 }
 
 /* About how much there is to do: the private mappings that can be touched. */
@@ -101,58 +131,104 @@ static uint64_t resident(pid_t pid)
 	return pages * (uint64_t)getpagesize();
 }
 
-static void draw(struct memlockd *dev, const struct target *target, bool pins, uint64_t total)
+static void draw(struct ctl *ctl, const struct target *target, bool pins, uint64_t total)
 {
 	struct memlockd_status status = {};
 	char bar[BAR_ROOM];
 	uint64_t done;
 
-	if (pins && memlockd_read_status(dev, target_process(target), &status, sizeof(status)))
+	if (pins && memlockd_read_status(ctl->dev, target_process(target), &status,
+					 sizeof(status)))
 		return;
 	done = pins ? status.out_pinned : resident(target->pid);
 	if (done > total)
 		done = total;
-	fprintf(stderr, "\r\033[K%s (PID %d)  %s  %s of about %s", target->name, target->pid,
-		term_bar(bar, 20, total, done, 0), size_text(done), size_text(total));
+	fprintf(stderr, "\r\033[K%s (PID %d)  ", target->name, target->pid);
+	term_paint(term_blocks(bar, 20, total, done, 0), stderr);
+	fprintf(stderr, "  %s of about %s", size_text(done), size_text(total));
 	fflush(stderr);
 }
 
-static void watch_job(struct job *job)
+static bool ended(pid_t pid, int flags)
 {
-	bool pins = !(job->lock->flags & MEMLOCKD_MOVABLE);
-	const struct target *target = job->target;
-	struct memlockd *dev;
-	uint64_t total;
+	siginfo_t info = {};
 
-	if (wait_for(job, PATIENCE_MS))
-		return;
-	/* A handle is one thread's. */
-	if (!memlockd_open(&dev)) {
-		total = expected(target->pid);
-		do
-			draw(dev, target, pins, total);
-		while (!wait_for(job, REFRESH_MS));
-		fputs("\r\033[K", stderr);
-	}
-	memlockd_close(dev);
+	return !waitid(P_PID, pid, &info, WEXITED | WNOWAIT | flags) && info.si_pid == pid;
 }
 
-int lock_with_progress(struct ctl *ctl, const struct target *target, struct memlockd_lock *lock)
+/* Until the process has ended; it stays a zombie. */
+static void await(struct ctl *ctl, const struct target *target, const struct job *job, pid_t pid)
 {
-	struct job job = { .ctl = ctl, .target = target, .lock = lock };
-	pthread_condattr_t monotonic;
-	pthread_t thread;
+	struct timespec patience = { 0, PATIENCE_MS * 1000000L };
+	bool fancy = !ctl->doc && !ctl->options.quiet && term_fancy(STDERR_FILENO);
+	bool pins = !(job->lock.flags & MEMLOCKD_MOVABLE), drawn = false;
+	sigset_t set = held();
+	uint64_t total = 0;
+	int sig;
 
-	if (ctl->doc || ctl->options.quiet || !term_fancy(STDERR_FILENO))
-		return memlockd_lock_process(ctl->dev, target_process(target), lock, sizeof(*lock));
+	while (!ended(pid, WNOHANG)) {
+		sig = sigtimedwait(&set, NULL, fancy ? &patience : NULL);
+		if (sig > 0 && sig != SIGCHLD) {
+			ctl->signal = sig;
+			kill(pid, SIGKILL);
+			ended(pid, 0);
+		} else if (sig < 0 && errno == EAGAIN) {
+			if (!drawn)
+				total = expected(target->pid);
+			draw(ctl, target, pins, total);
+			drawn = true;
+			patience.tv_nsec = REFRESH_MS * 1000000L;
+		}
+	}
+	if (drawn)
+		fputs("\r\033[K", stderr);
+}
 
-	pthread_mutex_init(&job.mutex, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&job.cond, &monotonic);
-	if (pthread_create(&thread, NULL, run_job, &job))
-		return memlockd_lock_process(ctl->dev, target_process(target), lock, sizeof(*lock));
-	watch_job(&job);
-	pthread_join(thread, NULL);
-	return job.err;
+/* Has the process @pid, which is dead and not reaped, a lock of @target? */
+static bool holds(struct ctl *ctl, const struct target *target, pid_t pid)
+{
+	struct memlockd_holder *rows;
+	bool found = false;
+	ssize_t nr, i;
+
+	nr = memlockd_read_holders(ctl->dev, &rows, sizeof(*rows));
+	for (i = 0; i < nr; i++)
+		found |= rows[i].target == target->pid && rows[i].pid == pid;
+	if (nr >= 0)
+		free(rows);
+	return found;
+}
+
+int lock_interruptibly(struct ctl *ctl, const struct target *target, struct memlockd_lock *lock,
+		       char *sentence)
+{
+	struct job *job = mmap(NULL, sizeof(*job), PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_ANONYMOUS, -1, 0), alone = {};
+	pid_t pid = -1;
+	int err;
+
+	if (job == MAP_FAILED)
+		job = &alone;
+	job->lock = *lock;
+	/* The program of `run` is our own, and ends with a lock of it that fails. */
+	if (job != &alone && ctl->command->run != run_run)
+		pid = start(ctl, target, job);
+	if (pid < 0) {
+		run_job(ctl, target, job);
+	} else {
+		await(ctl, target, job, pid);
+		if (!job->done) {
+			job->err = holds(ctl, target, pid) ? 0 : -EINTR;
+			snprintf(job->sentence, sizeof(job->sentence),
+				 "%s (PID %d): interrupted; nothing has changed", target->name,
+				 target->pid);
+		}
+		waitpid(pid, NULL, 0);
+	}
+	*lock = job->lock;
+	err = job->err;
+	snprintf(sentence, SENTENCE_ROOM, "%s", job->sentence);
+	if (job != &alone)
+		munmap(job, sizeof(*job));
+	return err;
 }

@@ -30,8 +30,8 @@ void report_begin(struct ctl *ctl)
 		return;
 	ctl->doc = json_object_new_object();
 	json_number(ctl->doc, "format", JSON_FORMAT);
-	json_string(ctl->doc, "command", ctl->command->name);
-	if (ctl->command->each || ctl->command->run == watch_run)
+	json_string(ctl->doc, "command", ctl->command ? ctl->command->name : NULL);
+	if (ctl->command && (ctl->command->each || ctl->command->run == watch_run))
 		ctl->processes = add_array(ctl->doc, "processes");
 	ctl->warnings = add_array(ctl->doc, "warnings");
 	ctl->errors = add_array(ctl->doc, "errors");
@@ -100,7 +100,7 @@ struct json_object *report_error(struct ctl *ctl, const struct target *target, i
 		json_number(object, "pid", target->pid);
 		json_string(object, "name", target->name);
 	}
-	json_string(object, "errno", strerrorname_np(-err));
+	json_string(object, "errno", err ? strerrorname_np(-err) : NULL);
 	json_string(object, "message", message);
 	json_object_array_add(ctl->errors, object);
 	return object;
@@ -108,13 +108,20 @@ struct json_object *report_error(struct ctl *ctl, const struct target *target, i
 
 void report_failure(struct ctl *ctl, const struct target *target, int err)
 {
+	const char *sentence = memlockd_error(ctl->dev);
+
+	report_sentence(ctl, target, err, *sentence ? sentence : strerror(-err));
+}
+
+void report_sentence(struct ctl *ctl, const struct target *target, int err, const char *sentence)
+{
 	int status = EXIT_FAILED;
 
 	if (err == -ESRCH)
 		status = EXIT_NO_PROCESS;
 	else if (err == -EPERM || err == -EACCES)
 		status = EXIT_NOT_PERMITTED;
-	report_error(ctl, target, err, status, "%s", memlockd_error(ctl->dev));
+	report_error(ctl, target, err, status, "%s", sentence);
 }
 
 void report_warning(struct ctl *ctl, const char *format, ...)

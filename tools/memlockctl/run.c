@@ -117,6 +117,7 @@ static bool lock_child(struct ctl *ctl, pid_t pid)
 		return false;
 	locked = lock_target(ctl, &target, state, &lock);
 	target_close(&target);
+	/* Nothing is to be read between the lines of the program. */
 	if (locked && ctl->options.superlock && ctl->options.set_sysctl)
 		compaction_check(ctl);
 	return locked;

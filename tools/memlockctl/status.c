@@ -22,16 +22,22 @@ static void print_lock(const struct memlockd_status *status)
 	       (unsigned long long)status->out_lock_minor_faults,
 	       (unsigned long long)status->out_lock_major_faults);
 	if (status->out_healed)
-		printf("  healed       %llu pages were made writable again after writeback\n",
-		       (unsigned long long)status->out_healed);
+		printf("  healed       %s made writable again after writeback\n",
+		       count_text(status->out_healed, "page"));
 	if (status->out_holders > 1)
 		printf("  holders      %u; memlockctl list says who\n", status->out_holders);
 }
 
-static void print_status(const struct target *target, const struct memlockd_status *status)
+static void print_status(const struct target *target, const struct memlockd_status *status,
+			 const struct sizes *sizes)
 {
 	printf("%s (PID %d): %s\n", target->name, target->pid, text_state(status->out_state));
-	printf("  locked       %s; its RLIMIT_MEMLOCK is %s\n", size_text(status->out_locked),
+	if (sizes)
+		printf("  kept         %s in memory\n", size_text(sizes->kept));
+	if (sizes && sizes->reserved)
+		printf("  reserved     %s more of its address space, with nothing in it\n",
+		       size_text(sizes->reserved));
+	printf("  VmLck        %s; its RLIMIT_MEMLOCK is %s\n", size_text(status->out_locked),
 	       size_text(status->out_memlock_limit));
 	if (status->out_pinned || status->out_state)
 		printf("  pinned       %s, with %s of bookkeeping\n", size_text(status->out_pinned),
@@ -42,11 +48,14 @@ static void print_status(const struct target *target, const struct memlockd_stat
 		print_lock(status);
 }
 
-static void add_status(struct json_object *object, const struct memlockd_status *status)
+static void add_status(struct json_object *object, const struct memlockd_status *status,
+		       const struct sizes *sizes)
 {
 	json_string(object, "state", memlockd_state_name(status->out_state));
 	json_flags(object, status->out_lock_flags);
 	json_number(object, "locked", status->out_locked);
+	json_number(object, "kept", sizes ? sizes->kept : 0);
+	json_number(object, "reserved", sizes ? sizes->reserved : 0);
 	json_number(object, "pinned", status->out_pinned);
 	json_number(object, "ranges", status->out_ranges);
 	json_number(object, "bookkeeping", status->out_bookkeeping);
@@ -64,7 +73,9 @@ static void add_status(struct json_object *object, const struct memlockd_status 
 void status_one(struct ctl *ctl, const struct target *target)
 {
 	struct memlockd_status status;
+	const struct sizes *known = NULL;
 	struct json_object *object;
+	struct sizes sizes;
 	int err;
 
 	err = memlockd_read_status(ctl->dev, target_process(target), &status, sizeof(status));
@@ -72,11 +83,13 @@ void status_one(struct ctl *ctl, const struct target *target)
 		report_failure(ctl, target, err);
 		return;
 	}
+	if ((status.out_state != MEMLOCKD_STATE_UNLOCKED || status.out_ranges) &&
+	    maps_sizes(ctl, target, status.out_state, &sizes))
+		known = &sizes;
 	if (report_text(ctl))
-		print_status(target, &status);
+		print_status(target, &status, known);
 	object = report_process(ctl, target);
 	if (object)
-		add_status(object, &status);
-	if (status.out_state == MEMLOCKD_STATE_SUPERLOCKED)
-		compaction_check(ctl);
+		add_status(object, &status, known);
+	ctl->superlocked |= status.out_state == MEMLOCKD_STATE_SUPERLOCKED;
 }

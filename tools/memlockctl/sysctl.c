@@ -40,12 +40,10 @@ static int forbid_compaction(void)
 
 void compaction_check(struct ctl *ctl)
 {
-	static bool said;
 	int err;
 
-	if (said || !compaction_allowed())
+	if (!compaction_allowed())
 		return;
-	said = true;
 	if (!ctl->options.set_sysctl) {
 		report_warning(ctl,
 			       "vm.compact_unevictable_allowed is 1: shared memory of a superlocked process may be migrated, and an access then waits; superlock --set-sysctl sets it to 0");

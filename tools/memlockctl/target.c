@@ -55,6 +55,24 @@ static pid_t process_of_thread(pid_t tid)
 	return pid;
 }
 
+/* Its flags in /proc/PID/stat have PF_KTHREAD; the name may hold anything. */
+static bool is_kernel_thread(pid_t pid)
+{
+	char path[64], line[1024];
+	unsigned int flags = 0;
+	const char *end;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	end = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+	fclose(file);
+	return end && sscanf(end, ") %*c %*d %*d %*d %*d %*d %u", &flags) == 1 &&
+	       (flags & 0x00200000);
+}
+
 bool target_open(struct ctl *ctl, struct target *target, pid_t pid)
 {
 	pid_t process;
@@ -203,8 +221,12 @@ static int add_cgroup_dir(const char *path, const struct stat *stat, int type, s
 	if (!file)
 		return 0;
 	while (fscanf(file, "%d", &pid) == 1) {
-		/* 0 is a process outside of this PID namespace, and ourselves cannot be meant. */
-		if (pid > 0 && pid != getpid() && target_open(walk.ctl, &target, pid))
+		/*
+		 * 0 is a process outside of this PID namespace; ourselves cannot be meant,
+		 * nor the kernel's threads, which have no memory.
+		 */
+		if (pid > 0 && pid != getpid() && !is_kernel_thread(pid) &&
+		    target_open(walk.ctl, &target, pid))
 			add(walk.ctl, walk.targets, &target);
 	}
 	fclose(file);
@@ -280,10 +302,12 @@ void targets_select(struct ctl *ctl, struct targets *targets)
 	memset(targets, 0, sizeof(*targets));
 	for (i = 0; i < options->nr_words; i++)
 		add_word(ctl, targets, options->words[i]);
+	for (i = 0; i < options->nr_pids; i++)
+		add_word(ctl, targets, options->pids[i]);
 	for (i = 0; i < options->nr_names; i++)
 		add_name(ctl, targets, options->names[i]);
 	for (i = 0; i < options->nr_cgroups; i++)
 		add_cgroup(ctl, targets, options->cgroups[i]);
-	if (!options->nr_words && !options->nr_names && !options->nr_cgroups)
+	if (!options_select(options))
 		targets_locked(ctl, targets);
 }

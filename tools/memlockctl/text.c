@@ -88,3 +88,13 @@ const char *size_text(uint64_t bytes)
 
 	return memlockd_format_size(buf, sizeof(bufs[0]), bytes);
 }
+
+const char *count_text(uint64_t n, const char *noun)
+{
+	static char bufs[4][64];
+	static unsigned int next;
+	char *buf = bufs[next++ % ARRAY_SIZE(bufs)];
+
+	snprintf(buf, sizeof(bufs[0]), "%llu %s%s", (unsigned long long)n, noun, n == 1 ? "" : "s");
+	return buf;
+}

@@ -4,26 +4,50 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "memlockctl.h"
+
+/* Is it locked, and by nobody of the caller's user? Else that is not why it is refused. */
+static bool held_by_others(struct ctl *ctl, const struct target *target)
+{
+	struct memlockd_holder *rows;
+	unsigned int others = 0, own = 0;
+	ssize_t nr, i;
+
+	nr = memlockd_read_holders(ctl->dev, &rows, sizeof(*rows));
+	for (i = 0; i < nr; i++) {
+		if (rows[i].target != target->pid)
+			continue;
+		if (rows[i].kind == MEMLOCKD_HOLDER_USER && rows[i].uid == getuid())
+			own++;
+		else
+			others++;
+	}
+	if (nr >= 0)
+		free(rows);
+	return others && !own;
+}
 
 void unlock_one(struct ctl *ctl, const struct target *target)
 {
 	unsigned int flags = ctl->options.force ? MEMLOCKD_UNLOCK_FORCE : 0;
 	struct memlockd_status status = {};
+	char sentence[SENTENCE_ROOM];
 	struct json_object *object;
 	int err;
 
 	err = memlockd_unlock_process(ctl->dev, target_process(target), flags);
-	if (err == -EPERM && !memlockd_read_status(ctl->dev, target_process(target), &status,
-						   sizeof(status)) && status.out_holders) {
+	snprintf(sentence, sizeof(sentence), "%s", memlockd_error(ctl->dev));
+	if (err == -EPERM && !flags && held_by_others(ctl, target)) {
 		report_error(ctl, target, err, EXIT_NOT_PERMITTED,
-			     "%s (PID %d) is locked by others: memlockctl list says by whom, unlock --force undoes it",
+			     "%s (PID %d) is locked by others: memlockctl list says by whom, and with CAP_IPC_LOCK unlock --force undoes it",
 			     target->name, target->pid);
 		return;
 	}
 	if (err) {
-		report_failure(ctl, target, err);
+		report_sentence(ctl, target, err, sentence);
 		return;
 	}
 	/* Who has ended meanwhile is unlocked. */

@@ -101,6 +101,66 @@ bool device_declines(int err)
 	}
 }
 
+/* Why the device cannot be had; the rest is as strerror(3) has it. */
+static const char *reason(int err)
+{
+	switch (-err) {
+	case ENOENT:
+	case ENODEV:
+	case ENXIO:
+		return "there is no " DEVICE;
+	case EACCES:
+		return "this user may not open " DEVICE;
+	case EPERM:
+		return "neither CAP_IPC_LOCK nor vm.memlockd.unprivileged_mlock allows it";
+	case ENOTTY:
+	case EINVAL:
+	case E2BIG:
+		return "the memlockd module that is loaded does not know this call";
+	case EMFILE:
+	case ENFILE:
+		return "there is no file descriptor left";
+	default:
+		return strerrordesc_np(-err);
+	}
+}
+
+/* Write all that is there, and leave it at that: nobody could be told of an error. */
+static void put(const char *text)
+{
+	size_t len = strlen(text);
+
+	while (len) {
+		ssize_t nr = write(STDERR_FILENO, text, len);
+
+		if (nr <= 0)
+			return;
+		text += nr;
+		len -= nr;
+	}
+}
+
+void device_tell(const char *call, const char *instead, int err)
+{
+	static atomic_flag told = ATOMIC_FLAG_INIT;
+	const char *verbose = secure_getenv("MEMLOCKD_PRELOAD_VERBOSE");
+	const char *why = reason(err);
+	int before = errno;
+
+	if (!verbose || !*verbose || !strcmp(verbose, "0"))
+		return;
+	if (atomic_flag_test_and_set(&told))
+		return;
+	put("libmemlockd-preload: ");
+	put(call);
+	put(": ");
+	put(instead);
+	put(": ");
+	put(why ? why : "unknown error");
+	put("\n");
+	errno = before;
+}
+
 int device_lock(bool current, bool future)
 {
 	struct memlockd_lock lock = {

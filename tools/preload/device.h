@@ -17,4 +17,10 @@ int device_unlock_range(unsigned long addr, size_t len);
 /* It is not there, or not for this caller: the kernel's own call is the one to make. */
 bool device_declines(int err);
 
+/*
+ * With MEMLOCKD_PRELOAD_VERBOSE, and once in a process: say on stderr what has been done
+ * @instead, and why.
+ */
+void device_tell(const char *call, const char *instead, int err);
+
 #endif /* PRELOAD_DEVICE_H */

@@ -54,8 +54,10 @@ static int lock_all(int flags)
 	if ((flags & ~known) || !(flags & (MCL_CURRENT | MCL_FUTURE)) || (flags & MCL_ONFAULT))
 		return kernel(SYS_mlockall, flags, 0, 0);
 	err = device_lock(flags & MCL_CURRENT, flags & MCL_FUTURE);
-	if (device_declines(err))
+	if (device_declines(err)) {
+		device_tell("mlockall", "the kernel's own lock is what there is", err);
 		return kernel(SYS_mlockall, flags, 0, 0);
+	}
 	return result(err);
 }
 
@@ -71,10 +73,14 @@ static int unlock_all(void)
  */
 static int lock_range(unsigned long addr, size_t len, long number, unsigned int flags)
 {
-	int ret = kernel(number, addr, len, flags);
+	int ret = kernel(number, addr, len, flags), err;
 
-	if (!ret && !flags)
-		device_lock_range(addr, len);
+	if (!ret && !flags) {
+		err = device_lock_range(addr, len);
+		if (err)
+			device_tell("mlock", "the range is locked by the kernel, and not pinned",
+				    err);
+	}
 	return ret;
 }
 

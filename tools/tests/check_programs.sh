@@ -25,7 +25,7 @@ program_java_serial() { java_with -XX:+UseSerialGC; }
 program_go() { exec "$scratch/objects" "$stop"; }
 program_jemalloc() { threads_with "$(library libjemalloc.so.2)"; }
 program_tcmalloc() { threads_with "$(library libtcmalloc_minimal.so.4)"; }
-program_mimalloc() { threads_with "$(library 'libmimalloc.so.2*')"; }
+program_mimalloc() { threads_with "$(library 'libmimalloc.so.*')"; }
 program_scudo() { threads_with "$(find /usr/lib/llvm-* -name 'libclang_rt.scudo_standalone-x86_64.so')"; }
 program_glibc() { threads_with ''; }
 
@@ -142,7 +142,7 @@ prepare_go() { need go && HOME=$scratch GOFLAGS=-mod=mod go build -o "$scratch/o
 prepare_scudo() { compgen -G '/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.scudo_standalone-x86_64.so' >/dev/null; }
 prepare_jemalloc() { [[ $(library libjemalloc.so.2) ]]; }
 prepare_tcmalloc() { [[ $(library libtcmalloc_minimal.so.4) ]]; }
-prepare_mimalloc() { [[ $(library 'libmimalloc.so.2*') ]]; }
+prepare_mimalloc() { [[ $(library 'libmimalloc.so.*') ]]; }
 prepare_node() { need node; }
 prepare_sbcl() { need sbcl; }
 prepare_ruby() { need ruby; }

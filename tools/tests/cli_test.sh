@@ -15,17 +15,23 @@ test_no_command_and_unknown_ones_are_bad_usage() {
 test_help_and_version_are_there() {
 	local command
 	expect 0 'superlock.*unlock.*watch' memlockctl --help
-	expect 0 '^memlockctl [0-9]+[.][0-9]+[.][0-9]+$' memlockctl --version
+	for command in --version -V -v; do
+		expect 0 '^memlockctl [0-9]+[.][0-9]+[.][0-9]+$' memlockctl $command
+	done
 	for command in "${selecting[@]}" list info run watch; do
 		expect 0 "usage: memlockctl $command" memlockctl "$command" --help
+		equal "help $command" "$(memlockctl help "$command")" "$(memlockctl "$command" -h)"
+		expect 0 '^memlockctl [0-9]' memlockctl "$command" -V
 	done
+	expect 0 'superlock.*unlock.*watch' memlockctl help
+	expect 2 "there is no command 'lokc'" memlockctl help lokc
 }
 
 test_unknown_options_are_bad_usage() {
 	local command
 	for command in "${selecting[@]}" list info watch; do
-		expect 2 "memlockctl $command: --frobnicate" memlockctl "$command" --frobnicate 1
-		expect 2 "memlockctl $command: -x is no option" memlockctl "$command" -x 1
+		expect 2 "memlockctl: $command: --frobnicate" memlockctl "$command" --frobnicate 1
+		expect 2 "memlockctl: $command: -x is no option" memlockctl "$command" -x 1
 	done
 	expect 2 'run: --frobnicate' memlockctl run --frobnicate -- true
 	expect 2 '--json=x: that takes no argument' memlockctl info --json=x
@@ -61,6 +67,37 @@ test_bad_arguments_of_options_are_bad_usage() {
 	expect 2 'no number of seconds' memlockctl watch --interval=nan
 	expect 2 'no number from 1' memlockctl watch --count=0
 	expect 2 'no number from 1' memlockctl watch --count=x
+}
+
+test_tables_have_the_columns_that_are_asked_for() {
+	expect 2 "there is no column 'frob'" memlockctl list -o pid,frob
+	expect 2 "there is no column ''" memlockctl maps -o '' $$
+	expect 2 "'frob' is neither 'pid' nor 'faults'" memlockctl watch --sort=frob
+	expect 2 'for a table, not for --json' memlockctl list --json -o pid
+	expect 2 'status: -o is no option' memlockctl status -o pid
+	settle
+	spawn sleep 1000
+	memlockctl superlock -q "$pid" 2>/dev/null
+	equal list "$(memlockctl list --noheadings -o pid,STATE | sed 's/  */ /g; s/^ //')" "$pid SUPERLOCKED"
+	equal headings "$(memlockctl list --output name,pid | head -n 1 | sed 's/  */ /g; s/^ //')" "NAME PID"
+	[[ $(memlockctl list -o +user | head -n 1) == *PID*NAME*STATE*HOLDER*USER ]] || fail "+ does not add"
+	equal maps "$(memlockctl maps --noheadings -o address,end "$pid" | head -n 1 | tr -s ' ')" \
+		"$(sed -n '1s/^\([0-9a-f]*\)-\([0-9a-f]*\) .*/\1 \2/p' "/proc/$pid/maps")"
+	equal kinds "$(memlockctl maps --summary --noheadings -o mappings "$pid" | paste -s -d + | bc_)" \
+		"$(grep -vc vsyscall "/proc/$pid/maps")"
+}
+
+# bc_: the sum on stdin.
+bc_() { echo $(($(cat))); }
+
+test_processes_are_named_by_an_option_as_well() {
+	local one
+	spawn sleep 1000
+	one=$pid
+	spawn sleep 1000
+	expect 0 "PID $one.*PID $pid" memlockctl lock -p "$one" --pid="$pid"
+	expect 0 "PID $one.*PID $pid" memlockctl unlock "$one" -p "$pid"
+	expect 2 "'x' is no process ID" memlockctl status -p x
 }
 
 test_a_process_has_to_be_named() {
@@ -155,6 +192,21 @@ test_stack_is_grown_as_asked() {
 	(($(kib "$pid" VmStk) < 1024)) || fail "the stack was grown: VmStk $(kib "$pid" VmStk) kB"
 }
 
+test_stack_that_is_cut_is_told() {
+	spawn sleep 1000
+	expect 0 "sleep \(PID $pid\) has a stack reserve of 8 MiB, not of 100 MiB" memlockctl superlock --stack=100M "$pid"
+	document memlockctl superlock --json --stack=100M "$pid"
+	equal "reserve and warning" "$(json 'doc["processes"][0]["stack_reserve"], any("not of 100 MiB" in w for w in doc["warnings"])')" \
+		"(8388608, True)"
+	expect 0 SUPERLOCKED memlockctl superlock --stack=3M "$pid"
+	[[ $output != *reserve* ]] || fail "told, although it is not cut"
+	spawn prlimit --stack=2097152 sleep 1000
+	await sleep named "$pid" sleep
+	expect 0 "has a stack reserve of 2 MiB, not of 4 MiB: that is its RLIMIT_STACK" memlockctl superlock --stack=4M "$pid"
+	document memlockctl superlock --json --stack=none "$pid"
+	equal reserve "$(json 'doc["processes"][0]["stack_reserve"]')" 0
+}
+
 test_names_are_commands_or_executables() {
 	local one two
 	# a command is cut at 15 characters, and may be another than the executable
@@ -194,6 +246,14 @@ test_control_groups_are_meant_with_those_below() {
 	rmdir "$group"
 }
 
+test_kernel_threads_of_a_control_group_are_left_out() {
+	grep -qx 2 /sys/fs/cgroup/cgroup.procs 2>/dev/null || skip "no kernel thread in the root control group"
+	spawn sleep 1000
+	memlockctl status --cgroup / >"$scratch/out" 2>&1 || :
+	grep -q "(PID $pid)" "$scratch/out" || fail "$pid is not there"
+	! grep 'kernel thread' "$scratch/out" || fail "told of kernel threads"
+}
+
 test_one_that_fails_does_not_keep_the_others_from_it() {
 	spawn sleep 1000
 	expect 3 'there is no process 4194303' memlockctl lock 4194303 "$pid"
@@ -225,6 +285,62 @@ test_limit_is_named_and_can_be_raised() {
 	equal "the limit, which is never lowered" "$(limits)" "unlimited unlimited"
 }
 
+# untouched MIB: an ordinary user's process with a limit of 64 KiB and so much to be locked.
+untouched() {
+	ordinary 65536:65536 python3 -c "import mmap, time
+m = mmap.mmap(-1, $1 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS); time.sleep(1000)"
+	await "$1 MiB" as_large_as "$pid" "$1"
+}
+
+as_large_as() { (($(kib "$1" VmSize) > $2 * 1024)); }
+
+# interrupt SIGNAL: a lock of $pid, once it is under way; false when that was through before.
+interrupt() {
+	local locker status=0 size before rss
+	read -r size before size <"/proc/$pid/statm"
+	# bash has what runs beside it ignore SIGINT
+	env --default-signal memlockctl superlock --raise-limit "$pid" >"$scratch/out" 2>&1 &
+	locker=$!
+	while read -r size rss size <"/proc/$pid/statm" && ((rss < before + 2048)) && [[ -e /proc/$locker/stat ]]; do :; done
+	kill "-$1" $locker
+	wait $locker || status=$?
+	say "SIG$1 with $(((rss - before) / 256)) MiB locked: status $status; limit $(limits); $(<"$scratch/out")"
+	((status)) || return 1
+	equal "exit status" $status $((128 + $(kill -l "$1")))
+}
+
+test_signals_put_the_limit_back() {
+	local signal tries mib
+	mib=$(awk '/^MemAvailable/ { print int($2 / 1024 * 0.6) }' /proc/meminfo)
+	for signal in INT TERM HUP; do
+		untouched "$mib"
+		for ((tries = 0; tries < 10; tries++)); do
+			interrupt $signal && break
+			equal "a limit that the lock needs" "$(limits)" "unlimited unlimited"
+			memlockctl unlock -q "$pid"
+			end_children
+			children=()
+			untouched "$mib"
+		done
+		((tries < 10)) || fail "a lock of $mib MiB is through before a signal can end it"
+		grep -q "interrupted; nothing has changed" "$scratch/out" || fail "not told"
+		equal "VmLck, VmPin and the limit" "$(kib "$pid" VmLck) $(kib "$pid" VmPin) $(limits)" "0 0 65536 65536"
+		expect 0 ': unlocked' memlockctl status "$pid"
+		end_children
+		children=()
+	done
+}
+
+test_ignored_signals_do_not_end_a_lock() {
+	spawn sleep 1000
+	# as under nohup; it is pending when memlockctl begins
+	expect 0 SUPERLOCKED python3 -c 'import os, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
+os.kill(os.getpid(), signal.SIGHUP)
+os.execvp(sys.argv[1], sys.argv[1:])' memlockctl superlock "$pid"
+}
+
 test_missing_device_is_told() {
 	at_end 'mv /dev/memlockd.away /dev/memlockd'
 	mv /dev/memlockd /dev/memlockd.away
@@ -237,7 +353,7 @@ test_missing_device_is_told() {
 as_nobody() { setpriv --reuid=nobody --regid=nogroup --clear-groups --inh-caps=-all "$@"; }
 
 test_who_may_not_is_told_what_is_missing() {
-	local mode
+	local mode command
 	mode=$(stat -c %a /dev/memlockd)
 	at_end "chmod $mode /dev/memlockd"
 	chmod 600 /dev/memlockd
@@ -246,11 +362,38 @@ test_who_may_not_is_told_what_is_missing() {
 	spawn sleep 1000
 	expect 0 '^memlockd ' as_nobody "$ctl" info
 	expect 4 "sleep \(PID $pid\) may not be locked without CAP_IPC_LOCK" as_nobody "$ctl" superlock "$pid"
-	expect 4 'without CAP_IPC_LOCK' as_nobody "$ctl" maps "$pid"
+	expect 4 "sleep \(PID $pid\) may not be unlocked without CAP_IPC_LOCK" as_nobody "$ctl" unlock "$pid"
+	for command in maps status; do
+		expect 4 "sleep \(PID $pid\) is another user's, and to look at what it has locked needs" \
+			as_nobody "$ctl" $command "$pid"
+	done
+	expect 0 'not shown' as_nobody "$ctl" watch --count=1 "$pid"
 	expect 4 'needs CAP_SYS_PTRACE beside CAP_IPC_LOCK' setpriv --reuid=nobody --regid=nogroup --clear-groups \
 		--inh-caps=+ipc_lock --ambient-caps=+ipc_lock "$ctl" superlock "$pid"
 	expect 4 'CAP_SYS_RESOURCE' setpriv --bounding-set=-sys_resource "$ctl" lock --raise-limit=1T "$pid"
 	equal VmLck "$(kib "$pid" VmLck)" 0
+}
+
+test_users_look_at_their_own_without_privilege() {
+	local mode other
+	mode=$(stat -c %a /dev/memlockd)
+	at_end "chmod $mode /dev/memlockd"
+	chmod 666 /dev/memlockd
+	settle
+	spawn sleep 1000
+	other=$pid
+	spawn setpriv --reuid=nobody --regid=nogroup --clear-groups sleep 1000
+	await sleep named "$pid" sleep
+	memlockctl superlock -q --raise-limit "$pid" "$other" 2>/dev/null
+	expect 0 "sleep \(PID $pid\): SUPERLOCKED" as_nobody "$ctl" status "$pid"
+	expect 0 "libc.so.6" as_nobody "$ctl" maps "$pid"
+	expect 0 "$pid sleep +SUPERLOCKED" as_nobody "$ctl" watch --count=1
+	equal list "$(as_nobody "$ctl" list --noheadings -o pid | tr -d ' ')" "$pid"
+	# addresses are for those whom ptrace would show them
+	expect 0 "libc.so.6" memlockctl maps "$other"
+	output=$(setpriv --bounding-set=-sys_ptrace --inh-caps=-sys_ptrace memlockctl maps --json "$other")
+	equal "start and name" "$(json 'set((m["start"], m["name"]) for m in doc["processes"][0]["mappings"])')" "{(None, None)}"
+	equal "pinned" "$(json 'sum(m["pinned"] for m in doc["processes"][0]["mappings"]) // 1024')" "$(kib "$other" VmPin)"
 }
 
 test_full_disk_is_told() {
@@ -274,6 +417,77 @@ test_maps_of_a_process_add_up() {
 		"$(kib "$pid" VmPin)"
 }
 
+test_what_counts_is_told_from_what_loses_nothing() {
+	# shared memory may be migrated; a reservation, the kernel's pages and rings lose nothing
+	spawn python3 -c 'import ctypes, mmap, time
+shared = mmap.mmap(-1, 1 << 20)
+libc = ctypes.CDLL(None)
+libc.mmap(None, ctypes.c_size_t(1 << 30), 0, 0x4022, -1, ctypes.c_long(0))
+context = ctypes.c_ulong(0)
+libc.syscall(206, 64, ctypes.byref(context))
+time.sleep(1000)'
+	await "its ring" grep -q aio "/proc/$pid/maps"
+	await "python3 to sleep" asleep "$pid"
+	document memlockctl superlock --json "$pid"
+	local incomplete kept pinned
+	incomplete=$(json 'doc["processes"][0]["incomplete"]') kept=$(json 'doc["processes"][0]["kept"] >> 20')
+	pinned=$(json 'doc["processes"][0]["pinned"] >> 20')
+	say "$(json '"%(incomplete)d of %(mappings)d count; locked %(locked)d, kept %(kept)d, reserved %(reserved)d, pinned %(pinned)d" % doc["processes"][0]')"
+	((incomplete >= 2)) || fail "shared memory and the ring do not count"
+	((kept >= pinned && kept < 512)) || fail "kept: $kept MiB"
+	[[ $(json 'doc["processes"][0]["reserved"] >= 1 << 30 and doc["processes"][0]["locked"] > 1 << 30') == True ]] ||
+		fail "the reservation is not told apart"
+	expect 0 "$incomplete of its [0-9]+ mappings have less than that: memlockctl maps $pid marks them" memlockctl superlock "$pid"
+	expect 0 "; $incomplete have less than promised" memlockctl maps "$pid"
+	[[ $output == *"no loss: no access (PROT_NONE)"* && $output == *"no loss: the kernel's own page"* ]] || fail "not told apart"
+	[[ $output == *"yes "*"ring of io_setup(2): present, but may be migrated"* ]] || fail "the ring is not named"
+	equal "lines that count" "$(memlockctl maps --noheadings -o less "$pid" | grep -c yes)" "$incomplete"
+	document memlockctl maps --json "$pid"
+	equal "that count, in JSON" "$(json 'sum(m["less"] for m in doc["processes"][0]["mappings"])')" "$incomplete"
+	document memlockctl maps --summary --json "$pid"
+	equal "that count, in the summary" "$(json 'sum(k["mappings"] for k in doc["processes"][0]["kinds"] if k["less"])')" "$incomplete"
+	document memlockctl status --json "$pid"
+	equal "kept" "$(json 'doc["processes"][0]["kept"] >> 20')" "$kept"
+}
+
+test_guard_pages_lose_nothing() {
+	spawn python3 -c 'import ctypes, mmap, time
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+at = libc.mmap(None, ctypes.c_size_t(1 << 20), 3, 0x22, -1, ctypes.c_long(0))
+failed = libc.madvise(ctypes.c_void_p(at), ctypes.c_size_t(1 << 16), 102)
+while failed: time.sleep(1000)
+time.sleep(1000)' x
+	await "python3 to sleep" asleep "$pid"
+	guarded_pages "$pid" || skip "this kernel has no guard pages, or does not show them"
+	expect 0 SUPERLOCKED memlockctl superlock "$pid"
+	expect 0 'no loss: guard pages' memlockctl maps "$pid"
+}
+
+# guarded_pages PID: /proc/PID/pagemap shows some.
+guarded_pages() {
+	python3 - "$1" <<-'END'
+		import re, struct, sys
+		pagemap = open(f"/proc/{sys.argv[1]}/pagemap", "rb")
+		for line in open(f"/proc/{sys.argv[1]}/maps"):
+		    start, end = (int(x, 16) // 4096 for x in re.match("(.*?)-(.*?) ", line).groups())
+		    if start < 1 << 51 and end - start < 1 << 20:
+		        pagemap.seek(start * 8)
+		        data = pagemap.read((end - start) * 8)
+		        if any(entry >> 58 & 1 for (entry,) in struct.iter_unpack("Q", data[: len(data) // 8 * 8])):
+		            sys.exit(0)
+		sys.exit(1)
+	END
+}
+
+test_numbers_of_one_are_singular() {
+	settle
+	spawn sleep 1000
+	memlockctl lock -q "$pid"
+	expect 0 'processes  1 is locked' memlockctl info
+	expect 0 '1 process locked' memlockctl watch --count=1
+}
+
 test_superlock_warns_of_compaction_and_can_forbid_it() {
 	local sysctl=/proc/sys/vm/compact_unevictable_allowed before
 	[[ -e $sysctl ]] || skip "this kernel has no vm.compact_unevictable_allowed"
@@ -284,6 +498,12 @@ test_superlock_warns_of_compaction_and_can_forbid_it() {
 	expect 0 'vm.compact_unevictable_allowed is 1' memlockctl superlock "$pid"
 	expect 0 'vm.compact_unevictable_allowed is 1' memlockctl status "$pid"
 	equal sysctl "$(<$sysctl)" 1
+	# once, and not between two processes
+	local one=$pid
+	spawn sleep 1000
+	expect 0 "PID $pid.*vm.compact_unevictable_allowed is 1" memlockctl superlock "$one" "$pid"
+	equal warnings "$(grep -c compact <<<"$output")" 1
+	[[ $(tail -n 1 <<<"$output") == *compact* ]] || fail "the warning is not the last line"
 	expect 0 SUPERLOCKED memlockctl superlock --set-sysctl "$pid"
 	[[ $output != *compact* ]] || fail "a warning although it was set"
 	equal sysctl "$(<$sysctl)" 0
@@ -307,7 +527,7 @@ test_list_names_holders() {
 	expect 0 "$pid +sleep +SUPERLOCKED +- .* user root" memlockctl list
 	expect 0 "holders +2" memlockctl status "$pid"
 	expect 0 "is still LOCKED, as others have asked for it: memlockctl list" memlockctl unlock "$pid"
-	expect 4 'is locked by others: memlockctl list says by whom, unlock --force undoes it' memlockctl unlock "$pid"
+	expect 4 'is locked by others: memlockctl list says by whom, and with CAP_IPC_LOCK unlock --force undoes it' memlockctl unlock "$pid"
 	expect 0 'is unlocked now' memlockctl unlock --force "$pid"
 	expect 0 'nothing is locked' memlockctl list
 }
@@ -339,6 +559,8 @@ test_bash_completes() {
 	equal commands "$(complete_line 'memlockctl su')" superlock
 	equal option "$(complete_line 'memlockctl unlock --fo')" --force
 	equal name "$(complete_line 'memlockctl lock -n cli_tes')" cli_test.sh
+	equal column "$(complete_line 'memlockctl list -o hol')" holder
+	equal command "$(complete_line 'memlockctl help su')" superlock
 	[[ " $(complete_line 'memlockctl maps ') " == *" $$ "* ]] || fail "no process IDs"
 	# what is offered is accepted, and what is accepted is offered
 	for command in "${selecting[@]}" list info run watch; do

@@ -86,6 +86,27 @@ test_failures_are_as_the_schema_says() {
 	validate
 }
 
+test_bad_usage_is_as_the_schema_says() {
+	local status
+	check_json 2 lock --json --frobnicate 1
+	equal message "$(json 'doc["errors"][0]["message"][:32]')" "lock: --frobnicate is no option "
+	check_json 2 maps --frobnicate -j 1
+	check_json 2 superlock --json
+	check_json 2 superlock --stack=x 1 -qj
+	check_json 2 list --json --output=pid
+	check_json 2 info --json too much
+	check_json 2 watch --json --count=0
+	validate
+	status=0
+	output=$(memlockctl lokc --json 1 2>/dev/null) || status=$?
+	equal status $status 2
+	equal command "$(json 'doc["command"]')" None
+	echo "$output" >"$scratch/documents"
+	validate
+	# what is no option for JSON asks for none
+	[[ -z $(memlockctl lock --frobnicate -- -j 2>/dev/null) ]] || fail "JSON without --json"
+}
+
 test_missing_device_is_as_the_schema_says() {
 	at_end 'mv /dev/memlockd.away /dev/memlockd'
 	mv /dev/memlockd /dev/memlockd.away

@@ -104,6 +104,23 @@ test_without_the_device_it_is_as_ever() {
 	equal results "$output" "0 True 0 0 0 0 8 0 0"
 }
 
+test_falling_back_is_told_once_when_asked() {
+	nobody 65536 'mlockall(3)' 'mlockall(3)'
+	equal results "$output" "ENOMEM ENOMEM"
+	output=$(MEMLOCKD_PRELOAD_VERBOSE=1 LD_PRELOAD=$preload python3 "$here/self.py" 'mlockall(3)' 'state()' 2>&1)
+	equal "with the device" "${output//$'\n'/ }" "0 superlocked$both"
+	output=$(MEMLOCKD_PRELOAD_VERBOSE=0 prlimit --memlock=65536 setpriv --reuid=nobody --regid=nogroup --clear-groups \
+		env LD_PRELOAD="$preload" python3 "$here/self.py" 'mlockall(3)' 2>&1)
+	equal "0 is no" "$output" "ENOMEM"
+	output=$(MEMLOCKD_PRELOAD_VERBOSE=1 prlimit --memlock=65536 setpriv --reuid=nobody --regid=nogroup --clear-groups \
+		env LD_PRELOAD="$preload" python3 "$here/self.py" 'mlock(0, 2)' 'mlockall(3)' 'mlockall(3)' 2>&1 >/dev/null)
+	equal "words" "$output" "libmemlockd-preload: mlock: the range is locked by the kernel, and not pinned: this user may not open /dev/memlockd"
+	at_end 'mv /dev/memlockd.away /dev/memlockd'
+	mv /dev/memlockd /dev/memlockd.away
+	output=$(MEMLOCKD_PRELOAD_VERBOSE=1 LD_PRELOAD=$preload python3 "$here/self.py" 'mlockall(3)' 'mlockall(3)' 2>&1 >/dev/null)
+	equal "words" "$output" "libmemlockd-preload: mlockall: the kernel's own lock is what there is: there is no /dev/memlockd"
+}
+
 test_program_that_reuses_all_descriptors_is_served() {
 	shimmed 'mlockall(3)' 'reuse_descriptors()' 'munlockall()' 'state()' 'mlockall(3)' 'state()'
 	equal results "$output" "0 0 0 unlocked 0 superlocked$both"

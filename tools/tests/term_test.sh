@@ -36,18 +36,96 @@ test_watch_ends_with_what_it_watches() {
 	spawn sleep 1000
 	memlockctl watch --interval=0.2 "$pid" >"$scratch/tables" &
 	watcher=$!
-	await "a table" grep -q "$pid  sleep" "$scratch/tables"
+	await "a table" grep -q "$pid sleep" "$scratch/tables"
 	kill -KILL "$pid"
 	wait $watcher || status=$?
 	equal "exit status" $status 0
-	grep -q "$pid  sleep *has ended" "$scratch/tables" || fail "its end is not told"
+	grep -q "$pid sleep *has ended" "$scratch/tables" || fail "its end is not told"
 }
 
 test_watch_in_a_pipe_is_plain() {
 	spawn sleep 1000
 	expect 0 "PID +NAME.*$pid +sleep +unlocked" memlockctl watch --count=2 --interval=0.1 "$pid"
 	[[ $output != *$'\e'* ]] || fail "escape sequences in a pipe"
-	equal tables "$(grep -c 'PID  NAME' <<<"$output")" 2
+	equal tables "$(grep -c '^ *PID NAME' <<<"$output")" 2
+}
+
+# last_frame: what the screen showed last before it was left, without colours.
+last_frame() {
+	python3 -c 'import re, sys
+frame = sys.argv[1].replace("\r", "").split("\x1b[?7h")[0].split("\x1b[H\x1b[J")[-1]
+print(re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", frame))' "$output"
+}
+
+# fits COLUMNS LINES: the last frame does.
+fits() {
+	local frame
+	frame=$(last_frame)
+	printf '%s\n' "$frame" | sed 's/^/#   /'
+	say "$(wc -l <<<"$frame") lines, the longest has $(wc -L <<<"$frame") columns"
+	(($(wc -l <<<"$frame") <= $2 && $(wc -L <<<"$frame") <= $1)) || fail "that does not fit $1x$2"
+}
+
+# sleepers N: their process IDs in $pids.
+sleepers() {
+	local i
+	pids=()
+	for ((i = 0; i < $1; i++)); do
+		spawn sleep 1000
+		pids+=("$pid")
+	done
+}
+
+test_watch_fits_the_terminal_and_scrolls() {
+	local pids
+	sleepers 20
+	TERMINAL_SIZE=60x20 expect 0 '1-15 of 20' on_terminal '1-15 of 20:q' memlockctl watch "${pids[@]}"
+	fits 60 20
+	[[ $(last_frame) == *"${pids[0]} sleep"* && $(last_frame) != *"${pids[19]} sleep"* ]] || fail "not the first ones"
+	# the last ones, by the key for the end; one back
+	TERMINAL_SIZE=60x20 expect 0 '' on_terminal '1-15 of 20:G|6-20 of 20:k|5-19 of 20:q' memlockctl watch "${pids[@]}"
+	fits 60 20
+	[[ $(last_frame) == *"${pids[18]} sleep"* && $(last_frame) != *"${pids[0]} sleep"* ]] || fail "not scrolled"
+	# all have room, when there is some
+	TERMINAL_SIZE=60x20 expect 0 '' on_terminal '1-15 of 20:@120x40|HOLDERS:q' memlockctl watch "${pids[@]}"
+	fits 120 40
+	[[ $(last_frame) == *"${pids[0]} sleep"*"${pids[19]} sleep"* ]] || fail "not all of them"
+	TERMINAL_SIZE=30x6 expect 0 '' on_terminal 'q quits:q' memlockctl watch "${pids[@]}"
+	fits 30 6
+}
+
+test_watch_sorts_by_faults() {
+	local quiet
+	spawn sleep 1000
+	quiet=$pid
+	spawn python3 -c 'import mmap, time
+while True: m = mmap.mmap(-1, 1 << 20); m[5] = 1; m.close(); time.sleep(0.02)'
+	memlockctl lock -q --current "$quiet" "$pid"
+	await "its faults" faulted "$pid"
+	output=$(memlockctl watch --noheadings -o pid --count=1 --sort=pid "$quiet" "$pid")
+	equal "by PID" "${output//[$'\n' ]/}" "$quiet$pid"
+	output=$(memlockctl watch --noheadings -o pid --count=1 --sort=faults "$quiet" "$pid")
+	equal "by faults" "${output//[$'\n' ]/}" "$pid$quiet"
+	expect 0 '' on_terminal 'q quits:fq' memlockctl watch "$quiet" "$pid"
+	[[ $(last_frame) == *"$pid python3"*"$quiet sleep"* ]] || fail "the key f does not sort"
+}
+
+# faulted PID: since its lock.
+faulted() { memlockctl status "$1" | grep -q 'page faults  [1-9]'; }
+
+test_maps_are_clipped_on_a_terminal_only() {
+	local name=$scratch/a-file-with-a-name-that-is-longer-than-what-a-terminal-of-sixty-columns-could-show
+	head -c 8192 /dev/zero >"$name"
+	spawn python3 -c 'import mmap, sys, time
+file = open(sys.argv[1], "r+b"); m = mmap.mmap(file.fileno(), 0); time.sleep(1000)' "$name"
+	await "the mapping" grep -q "$name" "/proc/$pid/maps"
+	memlockctl superlock -q "$pid" 2>/dev/null
+	expect 0 "${name##*/}" memlockctl maps "$pid"
+	TERMINAL_SIZE=60x20 expect 0 '' on_terminal '' memlockctl maps "$pid"
+	output=$(sed 's/\x1b\[[0-9;]*m//g; s/\r//g' <<<"$output")
+	say "the longest line has $(tail -n +3 <<<"$output" | wc -L) columns"
+	(($(tail -n +3 <<<"$output" | wc -L) <= 60)) || fail "that does not fit 60 columns"
+	[[ $output != *"${name##*/}"* ]] || fail "not clipped"
 }
 
 test_new_faults_are_shown() {

@@ -59,9 +59,9 @@
  * - ENOTTY: no such ioctl.
  * - EOPNOTSUPP: MEMLOCKD_IOC_LOCK_RANGE of a part of a shared mapping that is not
  *   locked by other means.
- * - EPERM: the caller may not lock that process (see below); or asks for
- *   MEMLOCKD_BYPASS or MEMLOCKD_UNLOCK_FORCE without CAP_IPC_LOCK; or wants to
- *   unlock what only others hold.
+ * - EPERM: the caller may not lock that process, or may not look at it (see
+ *   below); or asks for MEMLOCKD_BYPASS or MEMLOCKD_UNLOCK_FORCE without
+ *   CAP_IPC_LOCK; or wants to unlock what only others hold.
  * - ESRCH: no such process; or it has exited, exits or calls execve(2) now; or
  *   it is a kernel thread.
  */
@@ -82,6 +82,14 @@
  *   program or one with file capabilities runs in.
  * - The superuser of another user namespace has no privilege here: memory is the
  *   machine's.
+ *
+ * To look is not to lock.  MEMLOCKD_IOC_STATUS and MEMLOCKD_IOC_MAPPINGS need no
+ * privilege for the own process and for others whose real user ID is the
+ * caller's, or with a file descriptor of the process's /proc/PID/mem; for any
+ * process, one of CAP_IPC_LOCK in the initial user namespace and CAP_SYS_PTRACE in
+ * the process's is enough.  MEMLOCKD_IOC_MAPPINGS hides the addresses where
+ * ptrace(2) would not show them (MEMLOCKD_MAPPINGS_HIDDEN).  MEMLOCKD_IOC_LIST never
+ * fails for want of privilege: it leaves out what the caller may not see.
  */
 
 /**
@@ -163,7 +171,8 @@ enum memlockd_target_type {
  * @MEMLOCKD_BYPASS: the target's RLIMIT_MEMLOCK is not applied to this call; needs
  *	CAP_IPC_LOCK in the initial user namespace.  With MEMLOCKD_FUTURE the limit
  *	must allow what is locked then all the same (MEMLOCKD_LIMIT_FUTURE): raise
- *	it with prlimit(2) first.
+ *	it with prlimit(2) first.  A MEMLOCKD_IOC_SYNC of such a lock is not held to
+ *	the limit either, if its caller has CAP_IPC_LOCK as well.
  */
 enum memlockd_lock_flags {
 	MEMLOCKD_CURRENT = 1 << 0,
@@ -479,7 +488,7 @@ struct memlockd_status {
 
 /**
  * struct memlockd_mapping - one row of MEMLOCKD_IOC_MAPPINGS
- * @start: first address.
+ * @start: first address; see MEMLOCKD_MAPPINGS_HIDDEN.
  * @end: address behind the last.
  * @resident: bytes of it that the page tables map now.
  * @pinned: bytes of it that are mapped and that this driver has pinned.  What has
@@ -505,6 +514,17 @@ struct memlockd_mapping {
 };
 
 /**
+ * enum memlockd_mappings_flags - what is to be known of the rows
+ * @MEMLOCKD_MAPPINGS_HIDDEN: their addresses are not the process's: the caller may
+ *	not see these, as ptrace(2) and /proc/PID/maps would not show them.  The rows
+ *	have their sizes and their order, and lie end to end behind the first page;
+ *	@start and @out_next of &struct memlockd_mappings count in the same way.
+ */
+enum memlockd_mappings_flags {
+	MEMLOCKD_MAPPINGS_HIDDEN = 1 << 0,
+};
+
+/**
  * struct memlockd_mappings - ioctl(MEMLOCKD_IOC_MAPPINGS)
  * @size: sizeof(struct memlockd_mappings).
  * @flags: must be 0.
@@ -517,7 +537,7 @@ struct memlockd_mapping {
  * @row_size: sizeof(struct memlockd_mapping); rows lie that far apart.  When the
  *	caller's row is larger than the driver's, the rest is written as zeros.
  * @out_rows: rows written.
- * @out_reserved: 0.
+ * @out_flags: &enum memlockd_mappings_flags.
  * @out_next: @start for the next call; 0 when there are no more mappings.
  *
  * The address space, mapping by mapping, as it is now: a walk of the page
@@ -533,7 +553,7 @@ struct memlockd_mappings {
 	__u32 nr_rows;
 	__u32 row_size;
 	__u32 out_rows;
-	__u32 out_reserved;
+	__u32 out_flags;
 	__aligned_u64 out_next;
 };
 
@@ -588,7 +608,8 @@ struct memlockd_holder {
  *
  * All locks that are held, in the order in which they were asked for.
  * Leaves out the processes that are not visible in the caller's PID namespace, and,
- * for callers without CAP_IPC_LOCK, what other users hold.
+ * for callers with neither CAP_IPC_LOCK nor CAP_SYS_PTRACE in the initial user
+ * namespace, what other users hold of other users' processes.
  */
 struct memlockd_list {
 	__u32 size;

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * An open file of the device, and the locks that it holds.
+ *
+ * When the file is closed, a lock with MEMLOCKD_OWNED ends.  A worker ends it, as
+ * that may have to wait for another request, and the process that closes the file
+ * may be dying.  Any other lock belongs to its user then.
+ */
+#include <linux/cred.h>
+#include <linux/memlockd.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "client.h"
+#include "compat.h"
+#include "holder.h"
+#include "life.h"
+#include "lock.h"
+#include "space.h"
+
+static struct workqueue_struct *closer;
+
+/* Gives up what is left of the client's. */
+static void close_work(struct work_struct *work)
+{
+	struct mlkd_client *client = container_of(work, struct mlkd_client, work);
+	struct mlkd_space *space;
+
+	while ((space = mlkd_holders_first_space(client))) {
+		if (mlkd_space_claim_again(space)) {
+			mlkd_client_leave(space, client, INVALID_UID, false);
+			mlkd_space_release(space);
+		} else {
+			mlkd_holders_drop(space);
+		}
+		mlkd_space_put(space);
+	}
+	complete_all(&client->done);
+	mlkd_client_put(client);
+}
+
+struct mlkd_client *mlkd_client_new(void)
+{
+	struct mlkd_client *client = kzalloc(sizeof(*client), GFP_KERNEL_ACCOUNT);
+
+	if (!client)
+		return NULL;
+	refcount_set(&client->ref, 1);
+	INIT_LIST_HEAD(&client->holders);
+	INIT_WORK(&client->work, close_work);
+	init_completion(&client->done);
+	return client;
+}
+
+/* Nobody has the file any more. */
+void mlkd_client_close(struct mlkd_client *client)
+{
+	if (mlkd_holders_detach(client)) {
+		refcount_inc(&client->ref);
+		queue_work(closer, &client->work);
+		/*
+		 * This wait is there so that the locks have ended when close(2) returns.
+		 * A dying process does not wait, nor does a kernel thread, which closes
+		 * the files of others.
+		 */
+		if (!(current->flags & (PF_EXITING | PF_KTHREAD)))
+			wait_for_completion_killable(&client->done);
+	}
+	mlkd_client_put(client);
+}
+
+/**
+ * mlkd_client_leave - give up what @client holds of @space
+ * @space: the space; its claim is held
+ * @client: as for mlkd_holders_take()
+ * @uid: likewise
+ * @force: give up all
+ *
+ * Return: 0; -EPERM, -ENOENT as mlkd_holders_take(); -ENOMEM.
+ */
+int mlkd_client_leave(struct mlkd_space *space, struct mlkd_client *client,
+		      kuid_t uid, bool force)
+{
+	struct mlkd_mode mode;
+	LIST_HEAD(taken);
+	int err;
+
+	err = mlkd_holders_take(space, client, uid, force, &taken);
+	if (err)
+		return err;
+	mode = mlkd_holders_mode(space, (struct mlkd_mode){});
+	if (mode.state == MEMLOCKD_STATE_UNLOCKED)
+		mlkd_unlock(space);
+	else
+		err = mlkd_lower(space, mode);
+	if (err)
+		mlkd_holders_put_back(space, &taken);
+	else
+		mlkd_holders_free(&taken);
+	return err;
+}
+
+int __init mlkd_clients_init(void)
+{
+	closer = alloc_workqueue("memlockd_close", WQ_UNBOUND, 0);
+	return closer ? 0 : -ENOMEM;
+}
+
+void mlkd_clients_exit(void)
+{
+	destroy_workqueue(closer);
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The life of a locked address space: claims, what its mmu notifier hears, its end.
+ */
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "holder.h"
+#include "life.h"
+#include "munlock.h"
+#include "probe.h"
+#include "space.h"
+#include "target.h"
+
+/* The address space has ended, and its notifier with it. */
+static void reap(struct work_struct *work)
+{
+	struct mlkd_space *space = container_of(work, struct mlkd_space, reap);
+
+	mlkd_holders_drop(space);
+	mlkd_wired_drop(space);
+	mlkd_probes_disarm(space);
+	mmu_notifier_unregister(&space->notifier, space->mm);
+	mlkd_space_put(space);
+}
+
+/*
+ * The last user of the address space has gone, and its pages are about to be
+ * freed.  Runs in whatever dropped the last reference, be it our own mmput().
+ */
+static void notifier_release(struct mmu_notifier *notifier, struct mm_struct *mm)
+{
+	struct mlkd_space *space = container_of(notifier, struct mlkd_space, notifier);
+
+	if (!mlkd_space_leave(space))
+		return;		/* unregistered by its unlock */
+	mlkd_pins_drop(&space->pins, 0, ULONG_MAX, false);
+	mlkd_space_reap_later(space);
+}
+
+/*
+ * Unmapping munlocks a page where VM_LOCKED is set.  In the middle of an unlock it
+ * is not any more, and the unlock may not get there in time.
+ */
+static int notifier_start(struct mmu_notifier *notifier,
+			  const struct mmu_notifier_range *range)
+{
+	struct mlkd_space *space = container_of(notifier, struct mlkd_space, notifier);
+
+	if (READ_ONCE(space->munlocking) &&
+	    (range->event == MMU_NOTIFY_UNMAP || range->event == MMU_NOTIFY_CLEAR))
+		mlkd_munlock_mapped(range->mm, range->start, range->end,
+				    mmu_notifier_range_blockable(range));
+	return 0;
+}
+
+/*
+ * Only an unmapped range is gone for good.  Reclaim, migration and KSM send
+ * MMU_NOTIFY_CLEAR by the million, for pages that they then leave in place.
+ */
+static void notifier_end(struct mmu_notifier *notifier,
+			 const struct mmu_notifier_range *range)
+{
+	struct mlkd_space *space = container_of(notifier, struct mlkd_space, notifier);
+
+	if (range->event == MMU_NOTIFY_PROTECTION_PAGE && (mlkd_space_in_force(space).flags & MEMLOCKD_HEAL))
+		mlkd_heal_note(space, range->start, range->end);
+
+	if (range->event == MMU_NOTIFY_SOFT_DIRTY)
+		mlkd_probe_soft_dirty(space);
+
+	/* The OOM reaper may not wait; ->release follows soon. */
+	if (range->event != MMU_NOTIFY_UNMAP || !mmu_notifier_range_blockable(range))
+		return;
+	WRITE_ONCE(space->wired.stale, true);
+	mlkd_pins_drop(&space->pins, range->start, range->end, false);
+	if (!mlkd_space_moving(space))
+		mlkd_attr_forget(&space->attrs, range->start, range->end, GFP_NOWAIT);
+}
+
+static const struct mmu_notifier_ops notifier_ops = {
+	.release = notifier_release,
+	.invalidate_range_start = notifier_start,
+	.invalidate_range_end = notifier_end,
+};
+
+static struct mlkd_space *alloc_space(struct mm_struct *mm)
+{
+	struct mlkd_space *space = kzalloc(sizeof(*space), GFP_KERNEL_ACCOUNT);
+
+	if (!space)
+		return NULL;
+	__module_get(THIS_MODULE);
+	space->notifier.ops = &notifier_ops;
+	space->mm = mm;
+	mmgrab(mm);
+	space->busy = true;
+	refcount_set(&space->ref, 2);
+	init_waitqueue_head(&space->wait);
+	INIT_WORK(&space->reap, reap);
+	mlkd_probes_setup(space);
+	spin_lock_init(&space->lock);
+	INIT_LIST_HEAD(&space->holders);
+	mlkd_wired_setup(&space->wired);
+	mlkd_attrs_setup(&space->attrs);
+	raw_spin_lock_init(&space->moves_lock);
+	INIT_LIST_HEAD(&space->moves);
+	mlkd_pins_setup(&space->pins, mm);
+	mlkd_heal_setup(&space->heal);
+	return space;
+}
+
+/* Ends a space that holds no lock; its claim is ours. */
+static void end_space(struct mlkd_space *space, bool registered)
+{
+	mlkd_space_leave(space);
+	wake_up_all(&space->wait);
+	mlkd_wired_drop(space);
+	mlkd_probes_disarm(space);
+	if (registered)
+		mmu_notifier_unregister(&space->notifier, space->mm);
+	mlkd_space_put(space);		/* the table's */
+	mlkd_space_put(space);		/* the claim's */
+}
+
+/* A new space of @mm, claimed; -EEXIST if there is one already. */
+static struct mlkd_space *new_space(struct mm_struct *mm)
+{
+	struct mlkd_space *space = alloc_space(mm);
+	int err;
+
+	if (!space)
+		return ERR_PTR(-ENOMEM);
+	if (!mlkd_space_enter(space)) {
+		refcount_set(&space->ref, 1);
+		mlkd_space_put(space);
+		return ERR_PTR(-EEXIST);
+	}
+
+	err = mmu_notifier_register(&space->notifier, mm);
+	if (err) {
+		end_space(space, false);
+		/* Any signal makes it give up; nothing has happened yet. */
+		return ERR_PTR(err == -EINTR ? -ERESTARTNOINTR : err);
+	}
+	return space;
+}
+
+/**
+ * mlkd_space_claim - claim a process's address space, to change its lock
+ * @target: the process
+ * @create: make a space if there is none
+ *
+ * Return: the space, with a user of its mm held, to be given to
+ * mlkd_space_release(); or an ERR_PTR(): -ESRCH when the address space has ended,
+ * -ENOENT when it is not locked, -ENOMEM, -EINTR.
+ */
+struct mlkd_space *mlkd_space_claim(struct mlkd_target *target, bool create)
+{
+	struct mm_struct *mm = target->mm;
+	struct mlkd_space *space;
+	bool claimed = false;
+	int err;
+
+	for (;;) {
+		if (!mmget_not_zero(mm))
+			return ERR_PTR(-ESRCH);
+		space = mlkd_space_find_idle(mm, &claimed);
+		if (claimed)
+			return space;
+		if (!space) {
+			space = create ? new_space(mm) : ERR_PTR(-ENOENT);
+			if (!IS_ERR(space))
+				return space;
+			mmput(mm);
+			if (PTR_ERR(space) != -EEXIST)
+				return space;
+			continue;
+		}
+		mmput(mm);
+		err = wait_event_killable(space->wait,
+					  !READ_ONCE(space->busy) ||
+					  READ_ONCE(space->gone));
+		mlkd_space_put(space);
+		if (err)
+			return ERR_PTR(-EINTR);
+	}
+}
+
+/**
+ * mlkd_space_claim_again - claim a space that is known already
+ * @space: the space; the caller, a worker, has a reference
+ *
+ * Return: true with the claim, a reference more, and a user of its mm; false when
+ * it has ended.
+ */
+bool mlkd_space_claim_again(struct mlkd_space *space)
+{
+	for (;;) {
+		if (!mmget_not_zero(space->mm))
+			return false;
+		if (mlkd_space_set_busy(space))
+			return true;
+		mmput(space->mm);
+		if (READ_ONCE(space->gone))
+			return false;
+		wait_event_idle(space->wait,
+				!READ_ONCE(space->busy) || READ_ONCE(space->gone));
+	}
+}
+
+/**
+ * mlkd_space_release - end a claim, and the space if it is not locked now
+ * @space: what mlkd_space_claim() returned
+ */
+void mlkd_space_release(struct mlkd_space *space)
+{
+	struct mm_struct *mm = space->mm;
+
+	if (space->promised.state == MEMLOCKD_STATE_UNLOCKED &&
+	    !mlkd_attr_any(&space->attrs, 0, ULONG_MAX, MLKD_BY_RANGE)) {
+		end_space(space, true);
+	} else {
+		mlkd_space_set_idle(space);
+		mlkd_space_put(space);
+	}
+	mmput(mm);
+}

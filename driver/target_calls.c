@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The locked process's own mlock(2), munlock(2) and mremap(2).
+ *
+ * Two may want its memory locked then, and only one flag says so.  What the process
+ * locks is noted as its own, so that our unlock leaves it alone.  What it unlocks is
+ * locked again, as long as a lock of ours covers it: its pages stay pinned meanwhile,
+ * or at worst can be reclaimed for the length of a system call.  What it moves keeps
+ * the attributes that it had.
+ *
+ * mlock() of a part of a mapping has the core kernel split it, unless its flags say
+ * that there is nothing to do: as they do when we hold the whole.  Nothing else could
+ * split it, and then our unlock would leave all of it locked.  So a mapping that is
+ * to be split is marked with VM_LOCKONFAULT, which makes its flags differ, and the
+ * system call is done once more; then the mark is taken back from what has been
+ * split off.  No mapping that is only ours is marked at any other time.
+ */
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/sched/signal.h>
+
+#include "compat.h"
+#include "policy.h"
+#include "space.h"
+#include "target.h"
+#include "target_calls.h"
+
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP	4
+#endif
+
+/* The process waits for memory here, as its own system call would. */
+#define GFP_ATTR	(GFP_KERNEL_ACCOUNT | __GFP_NOFAIL)
+
+static bool locked(struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_LOCKED;
+}
+
+/* Is the VM_LOCKED of @vma ours, and only ours? */
+static bool only_ours(struct mlkd_space *space, struct vm_area_struct *vma)
+{
+	return mlkd_attr_any(&space->attrs, vma->vm_start, vma->vm_end, MLKD_OURS) &&
+	       !mlkd_attr_any(&space->attrs, vma->vm_start, vma->vm_end, MLKD_OWN);
+}
+
+/**
+ * mlkd_target_def_flags - what the process maps from now on is locked as @attrs.rest says
+ * @space: the space; its mmap_lock is held for writing
+ */
+void mlkd_target_def_flags(struct mlkd_space *space)
+{
+	struct mlkd_attrs *attrs = &space->attrs;
+	struct mm_struct *mm = space->mm;
+
+	mm->def_flags &= ~(VM_LOCKED | VM_LOCKONFAULT);
+	if (attrs->rest & MLKD_BY_WHOLE)
+		mm->def_flags |= VM_LOCKED;
+	else if (attrs->rest & MLKD_OWN)
+		mm->def_flags |= VM_LOCKED | (attrs->rest_lazy ? VM_LOCKONFAULT : 0);
+}
+
+/* Takes the marks back that split() has set. */
+static void unmark(struct mlkd_space *space, unsigned long start,
+		   unsigned long end)
+{
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	/* With the neighbours. */
+	start -= min(start, PAGE_SIZE);
+	end += end < ULONG_MAX - PAGE_SIZE ? PAGE_SIZE : 0;
+	vma_iter_init(&vmi, space->mm, start);
+	for_each_vma_range(vmi, vma, end)
+		if (locked(vma) && only_ours(space, vma))
+			vm_flags_clear(vma, VM_LOCKONFAULT);
+}
+
+/* Is there a mapping to be split?  Then it is marked. */
+static bool split(struct mlkd_space *space, unsigned long start,
+		  unsigned long end)
+{
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+	bool again = false;
+
+	vma_iter_init(&vmi, space->mm, start);
+	for_each_vma_range(vmi, vma, end) {
+		if ((vma->vm_start >= start && vma->vm_end <= end) ||
+		    !locked(vma) || !mlkd_vma_lockable(vma) || !only_ours(space, vma))
+			continue;
+		vm_flags_set(vma, VM_LOCKONFAULT);
+		again = true;
+	}
+	return again;
+}
+
+static void set_locked(struct vm_area_struct *vma)
+{
+	vm_flags_set(vma, VM_LOCKED);
+	vma->vm_mm->locked_vm += vma_pages(vma);
+}
+
+/* The process has locked [start, end). */
+static void note_own(struct mlkd_space *space, unsigned long start, unsigned long end)
+{
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	vma_iter_init(&vmi, space->mm, start);
+	for_each_vma_range(vmi, vma, end) {
+		if (!mlkd_vma_lockable(vma))
+			continue;
+		mlkd_attr_map(&space->attrs, max(start, vma->vm_start),
+			      min(end, vma->vm_end), mlkd_attr_add_own, GFP_ATTR);
+		/* An unlock of ours may just have taken the flag that it found. */
+		if (!locked(vma) && vma->vm_start >= start && vma->vm_end <= end)
+			set_locked(vma);
+	}
+}
+
+/*
+ * The process has unlocked [start, end).  What we want of it is locked again.  That
+ * goes through RLIMIT_MEMLOCK as a new lock does, unless there is no more of it than
+ * the process had locked before the call, @locked_vm pages.
+ */
+static void note_unlocked(struct mlkd_space *space, unsigned long start,
+			  unsigned long end, unsigned long locked_vm)
+{
+	struct mlkd_attrs *attrs = &space->attrs;
+	struct mm_struct *mm = space->mm;
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	vma_iter_init(&vmi, mm, start);
+	for_each_vma_range(vmi, vma, end) {
+		unsigned long total = mm->locked_vm + vma_pages(vma), limit;
+
+		/* Before a hole, munlock() has done what it could, and no more. */
+		if (!mlkd_vma_lockable(vma) || locked(vma))
+			continue;
+		mlkd_attr_map(attrs, max(start, vma->vm_start), min(end, vma->vm_end),
+			      mlkd_attr_drop_own, GFP_ATTR);
+		if (!mlkd_attr_all(attrs, vma->vm_start, vma->vm_end, MLKD_OURS))
+			continue;
+		if (total <= locked_vm ||
+		    !mlkd_target_over_limit(current->group_leader, total, &limit))
+			set_locked(vma);
+	}
+}
+
+/* Notes what is mapped, as the rest is about to change. */
+static void note_rest(struct mlkd_space *space)
+{
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	vma_iter_init(&vmi, space->mm, 0);
+	for_each_vma(vmi, vma)
+		mlkd_attr_note(&space->attrs, vma->vm_start, vma->vm_end, GFP_ATTR);
+}
+
+/* The process has called mlockall(). */
+static void note_mlockall(struct mlkd_space *space, unsigned long flags)
+{
+	struct mlkd_attrs *attrs = &space->attrs;
+	u32 rest = flags & MCL_FUTURE ? mlkd_attr_add_own(attrs->rest) :
+					mlkd_attr_drop_own(attrs->rest);
+	unsigned long addr = 0;
+
+	/* What is locked, now or by then, and what is locked later is not the same. */
+	if (rest != attrs->rest && !(flags & MCL_CURRENT && flags & MCL_FUTURE))
+		note_rest(space);
+	attrs->rest = rest;
+	attrs->rest_lazy = flags & MCL_FUTURE && flags & MCL_ONFAULT;
+	if (flags & MCL_CURRENT && flags & MCL_FUTURE)
+		mlkd_attr_map_noted(attrs, &addr, ULONG_MAX, mlkd_attr_add_own, UINT_MAX);
+	else if (flags & MCL_CURRENT)
+		note_own(space, 0, ULONG_MAX);
+	mlkd_target_def_flags(space);
+}
+
+/* The process has called munlockall(). */
+static void note_munlockall(struct mlkd_space *space, unsigned long locked_vm)
+{
+	struct mlkd_attrs *attrs = &space->attrs;
+	unsigned long addr = 0;
+
+	attrs->rest = mlkd_attr_drop_own(attrs->rest);
+	attrs->rest_lazy = false;
+	mlkd_attr_map_noted(attrs, &addr, ULONG_MAX, mlkd_attr_drop_own, UINT_MAX);
+	mlkd_target_def_flags(space);
+	note_unlocked(space, 0, ULONG_MAX, locked_vm);
+}
+
+/**
+ * mlkd_target_called - the process has called mlock(2) or one of its kin
+ * @space: its space; the caller is the process itself, and holds no claim
+ * @event: which one
+ * @args: arguments of the call
+ * @locked_vm: pages that were locked when it began
+ * @failed: it has failed
+ *
+ * Return: the call is to be done once more.
+ */
+bool mlkd_target_called(struct mlkd_space *space, enum mlkd_event event,
+			const unsigned long *args, unsigned long locked_vm, bool failed)
+{
+	unsigned long start = untagged_addr(args[0]) & PAGE_MASK;
+	unsigned long end = start + PAGE_ALIGN(args[1] + offset_in_page(args[0]));
+	bool again = false;
+
+	/* Before a hole, munlock() has done what it could. */
+	if (failed && event != MLKD_CALL_MLOCK && event != MLKD_CALL_MUNLOCK)
+		return false;
+	if ((event == MLKD_CALL_MLOCK || event == MLKD_CALL_MUNLOCK) && start >= end)
+		return false;
+	if (mmap_write_lock_killable(space->mm))
+		return false;
+
+	switch (event) {
+	case MLKD_CALL_MLOCK:
+		if (!failed)
+			again = split(space, start, end);
+		if (again)
+			break;
+		if (!failed)
+			note_own(space, start, end);
+		unmark(space, start, end);
+		break;
+	case MLKD_CALL_MUNLOCK:
+		note_unlocked(space, start, end, locked_vm);
+		break;
+	case MLKD_CALL_MLOCKALL:
+		note_mlockall(space, args[0]);
+		break;
+	case MLKD_CALL_MUNLOCKALL:
+		note_munlockall(space, locked_vm);
+		break;
+	default:
+		break;
+	}
+	mmap_write_unlock(space->mm);
+	return again;
+}
+
+/* Forgets what is not mapped of [start, end). */
+static void forget_holes(struct mlkd_space *space, unsigned long start, unsigned long end)
+{
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	vma_iter_init(&vmi, space->mm, start);
+	for_each_vma_range(vmi, vma, end) {
+		if (vma->vm_start > start)
+			mlkd_attr_forget(&space->attrs, start, vma->vm_start, GFP_ATTR);
+		start = vma->vm_end;
+	}
+	if (start < end)
+		mlkd_attr_forget(&space->attrs, start, end, GFP_ATTR);
+}
+
+/* [to, to + len) gets the attributes of [from, from + len). */
+static void copy_attrs(struct mlkd_attrs *attrs, unsigned long from, unsigned long to,
+		       unsigned long len)
+{
+	unsigned long end = from + len;
+
+	while (from < end) {
+		unsigned long next = end;
+		u32 attr = mlkd_attr_get(attrs, from, &next);
+
+		mlkd_attr_set(attrs, to, to + (next - from), attr, GFP_ATTR);
+		to += next - from;
+		from = next;
+	}
+}
+
+/**
+ * mlkd_target_moved - the process has called mremap(2)
+ * @space: its space; the caller is the process itself, and holds no claim
+ * @args: arguments of the call
+ * @addr: what it has returned
+ * @failed: it has failed
+ *
+ * What the notifier would have forgotten meanwhile is there still.
+ */
+void mlkd_target_moved(struct mlkd_space *space, const unsigned long *args,
+		       unsigned long addr, bool failed)
+{
+	unsigned long old = untagged_addr(args[0]), len = PAGE_ALIGN(args[1]);
+	unsigned long new_len = PAGE_ALIGN(args[2]), kept = min(len, new_len);
+	struct mlkd_attrs *attrs = &space->attrs;
+	unsigned long end = old + 1;
+	u32 last;
+
+	/* A dying process needs no attributes. */
+	if (mmap_write_lock_killable(space->mm))
+		return;
+	if (failed) {
+		forget_holes(space, old, old + len);
+		if (args[3] & MREMAP_FIXED)
+			forget_holes(space, args[4], args[4] + new_len);
+		goto out;
+	}
+	last = mlkd_attr_get(attrs, len ? old + len - 1 : old, &end);
+	if (addr != old)
+		copy_attrs(attrs, old, addr, kept);
+	/* What it has grown by is as its end. */
+	if (new_len > kept)
+		mlkd_attr_set(attrs, addr + kept, addr + new_len, last, GFP_ATTR);
+	if (addr != old)
+		mlkd_attr_forget(attrs, old, old + len, GFP_ATTR);
+	else if (len > kept)
+		mlkd_attr_forget(attrs, old + kept, old + len, GFP_ATTR);
+out:
+	mmap_write_unlock(space->mm);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The locked process's own mlock(2), munlock(2) and mremap(2).
+ */
+#ifndef _MEMLOCKD_TARGET_CALLS_H
+#define _MEMLOCKD_TARGET_CALLS_H
+
+#include <linux/types.h>
+
+struct mlkd_space;
+
+/* What a locked process has done that concerns its lock. */
+enum mlkd_event {
+	MLKD_CALL_MMAP,
+	MLKD_CALL_MLOCK,
+	MLKD_CALL_MUNLOCK,
+	MLKD_CALL_MLOCKALL,
+	MLKD_CALL_MUNLOCKALL,
+	MLKD_CALL_MREMAP,
+	MLKD_CALL_SOFT_DIRTY,	/* not by the process itself, as a rule */
+};
+
+bool mlkd_target_called(struct mlkd_space *space, enum mlkd_event event,
+			const unsigned long *args, unsigned long locked_vm, bool failed);
+void mlkd_target_moved(struct mlkd_space *space, const unsigned long *args,
+		       unsigned long addr, bool failed);
+void mlkd_target_def_flags(struct mlkd_space *space);
+
+#endif /* _MEMLOCKD_TARGET_CALLS_H */

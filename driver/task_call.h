@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Running something in a task, on its way back to user space.
+ */
+#ifndef _MEMLOCKD_TASK_CALL_H
+#define _MEMLOCKD_TASK_CALL_H
+
+#include <linux/task_work.h>
+
+#include "space.h"
+#include "target_calls.h"
+
+/**
+ * struct mlkd_call - a system call that concerns a lock
+ * @work: in its task, where task_work_add() is exported
+ * @file: what runs in its task, where it is not
+ * @next: in the list of free ones
+ * @space: the space, with a reference
+ * @event: what has happened
+ * @nr: number of the system call that current was in
+ * @args: its arguments
+ * @locked_vm: of the address space then, in pages
+ * @move: in the list of its space, if @event is MLKD_CALL_MREMAP
+ * @start: of the mapping, as it was merged; 0 if unknown
+ * @end: likewise; 0 for all there is
+ */
+struct mlkd_call {
+#ifdef MEMLOCKD_TASK_WORK
+	struct callback_head work;
+#else
+	struct file *file;
+#endif
+	struct mlkd_call *next;
+	struct mlkd_space *space;
+	enum mlkd_event event;
+	int nr;
+	unsigned long args[6];
+	unsigned long locked_vm;
+	struct mlkd_move move;
+	unsigned long start;
+	unsigned long end;
+};
+
+int mlkd_calls_init(void (*run)(struct mlkd_call *call));
+void mlkd_calls_exit(void);
+
+struct mlkd_call *mlkd_call_get(void);
+void mlkd_call_put(struct mlkd_call *call);
+void mlkd_call_queue(struct mlkd_call *call);
+
+#endif /* _MEMLOCKD_TASK_CALL_H */

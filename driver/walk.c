@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Walking an address space in steps.
+ *
+ * mmap_lock is held for a step of at most a page table's worth of pages, and
+ * given up between steps: the target runs meanwhile, and can be killed, as the
+ * client can.
+ */
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "munlock.h"
+#include "pin.h"
+#include "space.h"
+#include "target.h"
+#include "walk.h"
+
+/**
+ * mlkd_walk - call @step for all of an address space
+ * @walk: the walk
+ * @step: what to do
+ *
+ * Return: 0; what @step failed with; and, if walk->task is set, -EINTR when
+ * walk->caller is being killed, -ESRCH when the target has ended.
+ */
+int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
+{
+	struct mm_struct *mm = walk->space->mm;
+	unsigned long addr = walk->start;
+	unsigned long last = walk->end - 1;
+	bool end = false;
+	int err = 0;
+
+	while (!err && !end) {
+		long budget = MLKD_CHUNK_PAGES;
+		struct vm_area_struct *vma;
+		struct vma_iterator vmi;
+
+		if (!walk->task)
+			mmap_read_lock(mm);
+		else if (mmap_read_lock_killable(mm))
+			return -EINTR;
+		walk->locked = 1;
+		vma_iter_init(&vmi, mm, addr);
+		vma = vma_next(&vmi);
+
+		while (!err && walk->locked && budget > 0) {
+			unsigned long start, stop;
+
+			while (vma && vma->vm_end <= addr && addr <= last)
+				vma = vma_next(&vmi);
+			if (!vma || addr > last || vma->vm_start > last) {
+				end = true;
+				break;
+			}
+			start = max(addr, vma->vm_start);
+			stop = min3(vma->vm_end - 1, start | (MLKD_CHUNK_SIZE - 1),
+				    last) + 1;
+			walk->spared = 0;
+			err = step(walk, vma, start, stop, &addr);
+			budget -= MLKD_STEP_VMA_COST + ((stop - start) >> PAGE_SHIFT) -
+				  walk->spared;
+		}
+		if (walk->locked)
+			mmap_read_unlock(mm);
+
+		if (walk->task)
+			mlkd_munlock_settle();
+		if (!err && !end && walk->task) {
+			if (fatal_signal_pending(walk->caller))
+				err = -EINTR;
+			else if (mlkd_target_gone(walk->task, mm))
+				err = -ESRCH;
+		}
+		cond_resched();
+	}
+	/* Memory may have run out for it, and it has been killed for that. */
+	if (err == -ENOMEM && walk->task && mlkd_target_gone(walk->task, mm))
+		err = -ESRCH;
+	return err;
+}
+
+/* If mmap_lock was given up for a while, @vma and its like may be gone. */
+void mlkd_walk_unlocked(struct mlkd_walk *walk, bool unlocked)
+{
+	if (!unlocked)
+		return;
+	mmap_read_unlock(walk->space->mm);
+	walk->locked = 0;
+}
+
+/* Gives @walk room for the pages of a chunk.  The caller frees walk->pages. */
+bool mlkd_walk_alloc(struct mlkd_walk *walk)
+{
+	walk->room = MLKD_CHUNK_PAGES;
+	walk->pages = kcalloc(walk->room, sizeof(*walk->pages), GFP_KERNEL_ACCOUNT);
+	return walk->pages;
+}

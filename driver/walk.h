@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Walking an address space in steps.
+ */
+#ifndef _MEMLOCKD_WALK_H
+#define _MEMLOCKD_WALK_H
+
+#include <linux/mm_types.h>
+
+struct mlkd_crew;
+struct mlkd_space;
+
+/* A look at a mapping that needs nothing counts as this many pages of a step. */
+#define MLKD_STEP_VMA_COST	16
+
+/**
+ * struct mlkd_walk - one walk over an address space
+ * @space: what is walked; its claim is held
+ * @start: first address
+ * @end: address behind the last; 0 for all there is
+ * @task: the process; the walk stops when that ends, or @caller is killed.
+ *	NULL for a walk that goes on, whatever happens
+ * @caller: who asked for the walk, which a worker may do
+ * @state: &enum memlockd_state that the part at hand is to have
+ * @locked: mmap_lock is held for reading
+ * @pages: room for @room page pointers
+ * @room: MLKD_CHUNK_PAGES; may be less where only what is to be pinned is walked
+ * @spared: pages of a step that it did not have to look at one by one
+ * @fresh: called before @nr pages are faulted in that have to be cleared; or NULL
+ * @crew: for @fresh
+ * @stuck: address that could not be pinned last time
+ * @tries: how often
+ */
+struct mlkd_walk {
+	struct mlkd_space *space;
+	unsigned long start;
+	unsigned long end;
+	struct task_struct *task;
+	struct task_struct *caller;
+	u32 state;
+	int locked;
+	struct page **pages;
+	unsigned long room;
+	long spared;
+	void (*fresh)(struct mlkd_walk *walk, unsigned long nr);
+	struct mlkd_crew *crew;
+	unsigned long stuck;
+	unsigned int tries;
+};
+
+/*
+ * Handles [start, end) of @vma, which lies in one chunk, and sets *next to the
+ * address to go on at.  If it clears walk->locked, @vma may be gone.
+ */
+typedef int (*mlkd_step_fn)(struct mlkd_walk *walk, struct vm_area_struct *vma,
+			    unsigned long start, unsigned long end,
+			    unsigned long *next);
+
+int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step);
+bool mlkd_walk_alloc(struct mlkd_walk *walk);
+void mlkd_walk_unlocked(struct mlkd_walk *walk, bool unlocked);
+
+#endif /* _MEMLOCKD_WALK_H */

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Lock or superlock the memory of another process, by PID: Python's way to the Linux kernel module memlockd.
+
+    import memlockd
+
+    with memlockd.Memlockd() as device:
+        device.superlock(812)
+        for mapping in device.mappings(812):
+            if mapping.reason:
+                print(f"{mapping.start:x}-{mapping.end:x}", memlockd.reason_text(mapping.reason))
+
+Calls go through libmemlockd.so.1, by ctypes. What states, flags and fields mean stands in <linux/memlockd.h>.
+"""
+from ._device import STACK_RESERVE_NONE, Memlockd, reason_text
+from ._types import (Error, Flags, Holder, HolderKind, Info, Kind, Limit, LimitError, LockResult, Mapping, Process, Reason, State,
+                     Status, SyncResult, Target, TargetType)
+
+__all__ = [
+    "Error",
+    "Flags",
+    "Holder",
+    "HolderKind",
+    "Info",
+    "Kind",
+    "Limit",
+    "LimitError",
+    "LockResult",
+    "Mapping",
+    "Memlockd",
+    "Process",
+    "Reason",
+    "STACK_RESERVE_NONE",
+    "State",
+    "Status",
+    "SyncResult",
+    "Target",
+    "TargetType",
+    "reason_text",
+]

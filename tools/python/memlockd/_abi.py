@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""libmemlockd as ctypes sees it: the structures of <linux/memlockd.h>, and the functions that are called here."""
+from __future__ import annotations
+
+import ctypes
+import errno
+import functools
+from ctypes import POINTER, c_char_p, c_int, c_int32, c_size_t, c_ssize_t, c_uint, c_uint32, c_uint64, c_void_p
+
+from ._types import Error
+
+SONAME = "libmemlockd.so.1"
+
+
+class Process(ctypes.Structure):
+    _fields_ = [("type", c_uint32), ("id", c_int32)]
+
+
+class Lock(ctypes.Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("flags", c_uint32),
+        ("target_type", c_uint32),
+        ("target", c_int32),
+        ("state", c_uint32),
+        ("reserved", c_uint32),
+        ("stack_reserve", c_uint64),
+        ("out_limit", c_uint32),
+        ("out_mappings", c_uint32),
+        ("out_incomplete", c_uint32),
+        ("out_reserved", c_uint32),
+        ("out_needed", c_uint64),
+        ("out_allowed", c_uint64),
+        ("out_locked", c_uint64),
+        ("out_pinned", c_uint64),
+    ]
+
+
+class Sync(ctypes.Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("flags", c_uint32),
+        ("target_type", c_uint32),
+        ("target", c_int32),
+        ("out_locked", c_uint64),
+        ("out_pinned", c_uint64),
+    ]
+
+
+class Status(ctypes.Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("flags", c_uint32),
+        ("target_type", c_uint32),
+        ("target", c_int32),
+        ("out_state", c_uint32),
+        ("out_lock_flags", c_uint32),
+        ("out_locker_pid", c_int32),
+        ("out_locker_uid", c_uint32),
+        ("out_lock_time_ns", c_uint64),
+        ("out_lock_duration_ns", c_uint64),
+        ("out_lock_minor_faults", c_uint64),
+        ("out_lock_major_faults", c_uint64),
+        ("out_locked", c_uint64),
+        ("out_memlock_limit", c_uint64),
+        ("out_pinned", c_uint64),
+        ("out_bookkeeping", c_uint64),
+        ("out_healed", c_uint64),
+        ("out_holders", c_uint32),
+        ("out_reserved", c_uint32),
+        ("out_ranges", c_uint64),
+    ]
+
+
+class Info(ctypes.Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("flags", c_uint32),
+        ("out_version", c_uint32),
+        ("out_page_size", c_uint32),
+        ("out_lock_flags", c_uint32),
+        ("out_locked_processes", c_uint32),
+        ("out_pinned", c_uint64),
+        ("out_wired", c_uint64),
+        ("out_wired_peak", c_uint64),
+        ("out_max_wired", c_uint64),
+    ]
+
+
+class Mapping(ctypes.Structure):
+    _fields_ = [
+        ("start", c_uint64),
+        ("end", c_uint64),
+        ("resident", c_uint64),
+        ("pinned", c_uint64),
+        ("kind", c_uint32),
+        ("prot", c_uint32),
+        ("state", c_uint32),
+        ("reason", c_uint32),
+    ]
+
+
+class Holder(ctypes.Structure):
+    _fields_ = [
+        ("id", c_uint64),
+        ("lock_time_ns", c_uint64),
+        ("target", c_int32),
+        ("pid", c_int32),
+        ("uid", c_uint32),
+        ("kind", c_uint32),
+        ("state", c_uint32),
+        ("flags", c_uint32),
+    ]
+
+
+# What is returned, and what is taken, of each function.
+_FUNCTIONS = {
+    "memlockd_open": (c_int, [POINTER(c_void_p)]),
+    "memlockd_close": (None, [c_void_p]),
+    "memlockd_fd": (c_int, [c_void_p]),
+    "memlockd_error": (c_char_p, [c_void_p]),
+    "memlockd_lock_process": (c_int, [c_void_p, Process, POINTER(Lock), c_size_t]),
+    "memlockd_unlock_process": (c_int, [c_void_p, Process, c_uint]),
+    "memlockd_sync_process": (c_int, [c_void_p, Process, POINTER(Sync), c_size_t]),
+    "memlockd_read_status": (c_int, [c_void_p, Process, POINTER(Status), c_size_t]),
+    "memlockd_read_info": (c_int, [c_void_p, POINTER(Info), c_size_t]),
+    "memlockd_read_mappings": (c_ssize_t, [c_void_p, Process, POINTER(POINTER(Mapping)), c_size_t]),
+    "memlockd_read_holders": (c_ssize_t, [c_void_p, POINTER(POINTER(Holder)), c_size_t]),
+    "memlockd_lock_range": (c_int, [c_void_p, Process, c_uint64, c_uint64, c_uint]),
+    "memlockd_unlock_range": (c_int, [c_void_p, Process, c_uint64, c_uint64]),
+    "memlockd_reason_text": (c_char_p, [c_uint]),
+}
+
+
+@functools.lru_cache(maxsize=None)
+def library() -> ctypes.CDLL:
+    """The library; Error if it is not installed."""
+    try:
+        lib = ctypes.CDLL(SONAME)
+    except OSError as error:
+        raise Error(errno.ENOENT, f"{SONAME} cannot be loaded: install libmemlockd1, or make install ({error})") from error
+    for name, (result, arguments) in _FUNCTIONS.items():
+        function = getattr(lib, name)
+        function.restype = result
+        function.argtypes = arguments
+    return lib
+
+
+@functools.lru_cache(maxsize=None)
+def free() -> ctypes._NamedFuncPointer:
+    """free(3), for what the library has allocated."""
+    function = ctypes.CDLL(None).free
+    function.restype = None
+    function.argtypes = [c_void_p]
+    return function

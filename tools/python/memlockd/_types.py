@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the numbers and structures of <linux/memlockd.h> are in Python."""
+from __future__ import annotations
+
+import enum
+import os
+from dataclasses import dataclass
+from typing import Any, Protocol, Union
+
+
+class _Growing(enum.IntEnum):
+    """A newer driver may say what this package does not know: that is UNKNOWN_17, say, and no exception."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Any:
+        if not isinstance(value, int):
+            return None
+        member = int.__new__(cls, value)
+        member._name_ = f"UNKNOWN_{value}"
+        member._value_ = value
+        return member
+
+
+class State(_Growing):
+    """QNX Neutrino's three states of locked memory."""
+
+    UNLOCKED = 0
+    LOCKED = 1
+    SUPERLOCKED = 2
+
+
+class Flags(enum.IntFlag):
+    """What a lock covers, and how. Without CURRENT and FUTURE a lock takes both."""
+
+    CURRENT = 1 << 0
+    FUTURE = 1 << 1
+    MOVABLE = 1 << 2
+    HEAL = 1 << 3
+    OWNED = 1 << 4
+    BYPASS = 1 << 5
+
+
+class Limit(_Growing):
+    """The limit that a lock has met."""
+
+    NONE = 0
+    RLIMIT_MEMLOCK = 1
+    RAM = 2
+    MEMORY = 3
+    MAX_WIRED = 4
+    FUTURE = 5
+
+
+class Kind(_Growing):
+    """What a mapping is made of."""
+
+    ANON = 0
+    FILE_PRIVATE = 1
+    FILE_SHARED = 2
+    SHMEM = 3
+    HUGETLB = 4
+    SECRETMEM = 5
+    SPECIAL = 6
+
+
+class Reason(_Growing):
+    """Why a mapping has less than its process was promised."""
+
+    NONE = 0
+    NOT_COVERED = 1
+    DROPPED = 2
+    NO_ACCESS = 3
+    DEVICE = 4
+    KERNEL = 5
+    DAX = 6
+    DROPPABLE = 7
+    USERFAULTFD = 8
+    END_OF_FILE = 9
+    WRITEBACK = 10
+    SHARED = 11
+    NOT_PRESENT = 12
+    NOT_PINNED = 13
+
+
+class HolderKind(_Growing):
+    """What holds a lock: an open file of the device, or the user, as that file has been closed."""
+
+    FILE = 0
+    USER = 1
+
+
+class TargetType(enum.IntEnum):
+    """How a call names its process."""
+
+    PID = 0
+    PIDFD = 1
+    PROC_MEM = 2
+
+
+class HasFileno(Protocol):
+    """An open file."""
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process that is named otherwise than by its ID. Where one is wanted, a plain number is a process ID, and 0 the caller."""
+
+    type: TargetType
+    id: int
+
+    @classmethod
+    def pidfd(cls, fd: int | HasFileno) -> Process:
+        """By a descriptor of os.pidfd_open(), which cannot come to mean another process."""
+        return cls(TargetType.PIDFD, _descriptor(fd))
+
+    @classmethod
+    def mem(cls, fd: int | HasFileno) -> Process:
+        """By an open file of /proc/PID/mem. Who could open that needs no CAP_SYS_PTRACE."""
+        return cls(TargetType.PROC_MEM, _descriptor(fd))
+
+
+def _descriptor(fd: int | HasFileno) -> int:
+    return fd if isinstance(fd, int) else fd.fileno()
+
+
+Target = Union[int, Process]
+
+
+@dataclass(frozen=True)
+class LockResult:
+    """What a lock has come to. `incomplete` mappings of all `mappings` have less than was asked for: mappings() says why."""
+
+    mappings: int
+    incomplete: int
+    locked: int
+    pinned: int
+
+
+@dataclass(frozen=True)
+class SyncResult:
+    """Bytes that are locked and pinned, and were not before."""
+
+    locked: int
+    pinned: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a process has, and its page faults since the lock. Sizes in bytes, times in nanoseconds of CLOCK_BOOTTIME."""
+
+    state: State
+    lock_flags: Flags
+    locker_pid: int
+    locker_uid: int
+    lock_time_ns: int
+    lock_duration_ns: int
+    lock_minor_faults: int
+    lock_major_faults: int
+    locked: int
+    memlock_limit: int | None
+    """The process's RLIMIT_MEMLOCK; None is no limit."""
+    pinned: int
+    bookkeeping: int
+    healed: int
+    holders: int
+    ranges: int
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """One mapping of a process; `prot` is that of mmap(2)."""
+
+    start: int
+    end: int
+    resident: int
+    pinned: int
+    kind: Kind
+    prot: int
+    state: State
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class Holder:
+    """One lock that is held: of `target`, asked for by `pid` of user `uid`."""
+
+    id: int
+    lock_time_ns: int
+    target: int
+    pid: int
+    uid: int
+    kind: HolderKind
+    state: State
+    flags: Flags
+
+
+@dataclass(frozen=True)
+class Info:
+    """What the driver can do, and how much of it is in use on this machine. Sizes in bytes."""
+
+    version: tuple[int, int, int]
+    page_size: int
+    lock_flags: Flags
+    locked_processes: int
+    pinned: int
+    wired: int
+    wired_peak: int
+    max_wired: int
+
+
+class Error(OSError):
+    """A call has failed and changed nothing. `errno` says how, `strerror` is a sentence that says why."""
+
+    def __str__(self) -> str:
+        return self.strerror or os.strerror(self.errno or 0)
+
+
+class LimitError(Error):
+    """A lock has met `limit`: it would have to allow `needed` bytes and allows `allowed`. 0 where that is not known."""
+
+    def __init__(self, errno: int, strerror: str, limit: Limit = Limit.NONE, needed: int = 0, allowed: int = 0) -> None:
+        super().__init__(errno, strerror)
+        self.limit = limit
+        self.needed = needed
+        self.allowed = allowed
