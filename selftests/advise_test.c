@@ -113,9 +113,8 @@ FIXTURE_TEARDOWN(advise)
 static void lock_it(struct __test_metadata *_metadata, FIXTURE_DATA(advise) *self,
 		    const FIXTURE_VARIANT(advise) *variant)
 {
-	if (variant->state) {
+	if (variant->state)
 		ASSERT_EQ(0, lock_pid(self->fd, self->pid, variant->state, variant->flags, NULL));
-	}
 	self->vmpin = status_bytes(self->pid, "VmPin");
 }
 
@@ -301,9 +300,8 @@ TEST_F(advise, dontneed_of_a_part_of_a_huge_page_gives_zeros_there)
 	ASSERT_EQ(0, call(do_fill, addr, HUGE, 1));
 	lock_it(_metadata, self, variant);
 	EXPECT_EQ(0, call(do_advise, addr + HUGE / 4, HUGE / 2, MADV_DONTNEED));
-	if (variant->state) {
+	if (variant->state)
 		EXPECT_EQ(HUGE, present_bytes(self->pid, addr, addr + HUGE));
-	}
 	expect_bytes(_metadata, self, addr + HUGE / 4, HUGE / 2, 0);
 	expect_bytes(_metadata, self, addr, HUGE / 4, 1);
 	expect_bytes(_metadata, self, addr + HUGE * 3 / 4, HUGE / 4, 1);
@@ -630,11 +628,10 @@ TEST_F(advise, remove_punches_a_hole)
 	blocks = call(do_file_blocks, 0, 0, 0);
 	EXPECT_EQ(0, call(do_advise, addr, LEN / 2, MADV_REMOVE));
 	/* A lock has the hole filled again. */
-	if (variant->state) {
+	if (variant->state)
 		EXPECT_EQ(LEN, present_bytes(self->pid, addr, addr + LEN));
-	} else {
+	if (!variant->state)
 		EXPECT_EQ(blocks / 2, call(do_file_blocks, 0, 0, 0));
-	}
 	expect_bytes(_metadata, self, addr, LEN / 2, 0);
 	expect_bytes(_metadata, self, addr + LEN / 2, LEN / 2, IN_FILE);
 	/* Of a private mapping there is no hole to be made. */
