@@ -84,7 +84,7 @@ program_mariadb() {
 	local dir=$scratch/mariadb sum
 	rm -rf "$dir" && mkdir "$dir" && chown mysql "$dir"
 	mariadb-install-db --user=mysql --datadir="$dir/data" --auth-root-authentication-method=normal >/dev/null 2>&1 || return
-	mariadbd --user=mysql --datadir="$dir/data" --socket="$dir/sock" --skip-networking --innodb-buffer-pool-size=32M \
+	mariadbd --user=mysql --datadir="$dir/data" --socket="$dir/sock" --skip-networking --innodb-buffer-pool-size=32M --innodb-log-file-size=8M \
 		>"$dir/log" 2>&1 &
 	until sql 'select 1' >/dev/null 2>&1; do sleep 0.5; done
 	sql 'create database d; create table d.t (a int primary key, b int, c varchar(500)) engine=innodb'
@@ -201,7 +201,7 @@ count_faults() {
 # tell VERB OPTION... PID...: one of them that has just ended is no failure.
 tell() {
 	local status=0
-	memlockctl "$@" -q >"$scratch/ctl" 2>&1 || status=$?
+	memlockctl "$1" -q "${@:2}" >"$scratch/ctl" 2>&1 || status=$?
 	[[ $status != 0 ]] || return 0
 	grep -vE 'has exited|is not locked|there is no process' "$scratch/ctl" >"$scratch/failed" || return 0
 	alive && ctl_failed="memlockctl $1: $(head -n 1 "$scratch/failed")"
@@ -257,6 +257,7 @@ try() {
 		take_turns "$2"
 		finish
 	fi
+	rm -rf "${scratch:?}/$1"
 	[[ ! $ctl_failed ]] || result+="; $ctl_failed"
 	case $2 in
 	none) control=$(per_second "$faults" "$watched") control_result=$result ;;

@@ -1,6 +1,6 @@
 ;; SPDX-License-Identifier: GPL-2.0-only
 ;; Large arrays that become garbage, and full collections, until the file named exists; new arrays have to be zero.
-(defvar *stop* (second sb-ext:*posix-argv*))
+(defvar *stop* (first (last sb-ext:*posix-argv*)))
 (defvar *kept* nil)
 
 (defun one-round ()
