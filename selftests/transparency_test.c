@@ -15,6 +15,7 @@
 #include "transparency.h"
 
 #define STEPS	250
+#define TIMEOUT	(6 * 3600)		/* what hangs in a long run; the runner has its own */
 #define LAST	6			/* steps that are printed with a difference */
 
 #ifndef MADV_COLLAPSE
@@ -491,7 +492,7 @@ static bool run(struct __test_metadata *_metadata, FIXTURE_DATA(transparency) *s
 	return good;
 }
 
-TEST_F(transparency, a_lock_changes_no_result_and_no_content)
+TEST_F_TIMEOUT(transparency, a_lock_changes_no_result_and_no_content, TIMEOUT)
 {
 	time_t end = time(NULL) + self->seconds;
 	uint64_t number = self->first_seed;
