@@ -11,6 +11,7 @@ SIZE    ?= 512
 ROUNDS  ?= 7
 SECONDS ?= 600
 SEED    ?=
+PROGRAMS ?=
 HOURS   ?= 4
 PREFIX  ?= /usr/local
 export DESTDIR PREFIX TESTS
@@ -44,7 +45,7 @@ check: ## the selftests in a guest, for each of KERNELS="6.1 6.1-rt"; TESTS="nam
 
 check-all: ## the same for every stock kernel of guest/kernels, and for a module without task_work; README in a fresh Debian 12 and 13
 	@guest/setup host
-	@status=0; guest/check $$(awk '!/^#/ && NF && $$3 !~ /source/ { print $$1 }' guest/kernels) 6.1+notaskwork || status=1; \
+	@status=0; export MEMLOCKD_TRANSPARENCY_SECONDS=60; guest/check $$(awk '!/^#/ && NF && $$3 !~ /source/ { print $$1 }' guest/kernels) 6.1+notaskwork || status=1; \
 	for suite in bookworm trixie; do guest/fresh $$suite || status=1; done; exit $$status
 
 check-debug: ## the same for a kernel with KASAN, lockdep, kmemleak and so on, which is built first (a quarter of an hour); KERNEL=7.3-debug
@@ -54,6 +55,12 @@ check-debug: ## the same for a kernel with KASAN, lockdep, kmemleak and so on, w
 check-races: ## the same for a kernel with KCSAN, likewise
 	@guest/setup host
 	@TIMEOUT=$${TIMEOUT:-9000} guest/check 6.1-kcsan
+
+check-programs: ## real programs under load, locked and unlocked in turns; PROGRAMS="node redis" for some of them (a large tree of Debian is fetched once)
+	@guest/setup host
+	@guest/selftests
+	@guest/run --kernel $(KERNEL:running=6.1) --root programs --mem 2048 --swap 512 --cpus 2 --timeout $${TIMEOUT:-5400} -- \
+		build/selftests/tools/check_programs.sh $(PROGRAMS)
 
 fuzz: ## random calls of the device in the guest of check-debug, for SECONDS=600; SEED=N as an earlier run; KERNEL=7.3-debug
 	@guest/setup host
@@ -130,4 +137,4 @@ clean: ## remove what was built
 distclean: clean ## also remove what was fetched, which all checkouts of yours share
 	rm -rf "$$(guest/fetch cache)"
 
-.PHONY: help all modules tools selftests check check-all check-debug check-races fuzz soak fresh coverage demo faults bench bench-icount latency install uninstall deb deb-test dist lint clean distclean
+.PHONY: help all modules tools selftests check check-all check-debug check-races check-programs fuzz soak fresh coverage demo faults bench bench-icount latency install uninstall deb deb-test dist lint clean distclean

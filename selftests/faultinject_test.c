@@ -218,6 +218,22 @@ static int lock_and_range(struct inject *in)
 	return lock_private(in) ?: lock_super(in);
 }
 
+/* Several mappings: what fails at the second one has to leave the first as it was. */
+static int lock_two_ranges(struct inject *in)
+{
+	return lock_private(in) ?: lock_range_of_shared(in);
+}
+
+static int lock_and_two_ranges(struct inject *in)
+{
+	return lock_two_ranges(in) ?: lock_super(in);
+}
+
+static int unlock_all_ranges(struct inject *in)
+{
+	return unlock_range(in->fd, in->target.pid, 0, 1UL << 47);
+}
+
 /* What a lock does not know of: for SYNC. */
 static int lock_and_drop(struct inject *in)
 {
@@ -329,6 +345,8 @@ static const struct one {
 	{ "LOCK_RANGE beside a lock", lock_locked, lock_private, false },
 	{ "UNLOCK_RANGE", lock_private, unlock_private, true },
 	{ "UNLOCK_RANGE beside a lock", lock_and_range, unlock_private, true },
+	{ "UNLOCK_RANGE of two", lock_two_ranges, unlock_all_ranges, true },
+	{ "UNLOCK_RANGE of two beside a lock", lock_and_two_ranges, unlock_all_ranges, true },
 };
 
 /* ---- what must not change ---- */
@@ -438,7 +456,8 @@ static int inject_one(struct inject *in, const struct one *one, const struct inj
 	return -1;
 }
 
-static void sweep(struct __test_metadata *_metadata, struct inject *in, const struct injection *how)
+static void sweep(struct __test_metadata *_metadata, struct inject *in,
+		  const struct injection *how)
 {
 	unsigned int i, failed, times;
 	long nth;

@@ -126,7 +126,7 @@ struct target {
 
 /* fork(2) of a child that dies with us. */
 pid_t fork_child(void);
-/* fork(2) with that process ID, which is free; -1 and errno. */
+/* A child of that process ID, which is free, that waits to be killed; -1 and errno. */
 pid_t fork_with_pid(pid_t pid);
 
 /* An open file, sent through a socket; the file, or -errno. */

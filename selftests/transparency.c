@@ -243,7 +243,9 @@ static long map_anywhere(const struct step *step, uint64_t *second)
 	if (q == MAP_FAILED)
 		return -errno;
 	for (i = 0; i < step->len + step->to; i += LINE) {
-		if (q[i] != (i < step->len))
+		char wanted = i < step->len;
+
+		if (q[i] != wanted)
 			return -EPROTO;
 	}
 	munmap(q, step->len + step->to);

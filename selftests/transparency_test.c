@@ -15,6 +15,7 @@
 #include "transparency.h"
 
 #define STEPS	250
+#define TIMEOUT	(6 * 3600)		/* what hangs in a long run; the runner has its own */
 #define LAST	6			/* steps that are printed with a difference */
 
 #ifndef MADV_COLLAPSE
@@ -101,7 +102,7 @@ static const struct {
 static const struct {
 	const char *name;
 	unsigned int weight;
-} whats[WHATS] = {
+} calls[CALLS] = {
 	[CALL_MAP] = { "mmap", 10 }, [CALL_UNMAP] = { "munmap", 2 },
 	[CALL_PROTECT] = { "mprotect", 8 }, [CALL_MOVE] = { "mremap", 10 },
 	[CALL_ADVISE] = { "madvise", 36 }, [CALL_FREE] = { "madvise FREE", 3 },
@@ -119,11 +120,11 @@ static enum what draw_what(uint64_t *seed)
 	unsigned int sum = 0, pick;
 	enum what what;
 
-	for (what = 0; what < WHATS; what++)
-		sum += whats[what].weight;
+	for (what = 0; what < CALLS; what++)
+		sum += calls[what].weight;
 	pick = draw(seed, sum);
-	for (what = 0; pick >= whats[what].weight; what++)
-		pick -= whats[what].weight;
+	for (what = 0; pick >= calls[what].weight; what++)
+		pick -= calls[what].weight;
 	return what;
 }
 
@@ -216,7 +217,7 @@ static void draw_step(uint64_t *seed, struct step *step)
 		MS_ASYNC, MS_SYNC, MS_INVALIDATE, MS_INVALIDATE | MS_SYNC,
 		MS_INVALIDATE | MS_ASYNC, MS_SYNC | MS_ASYNC, 0, 1 << 7,
 	};
-	static const int alls[] = {
+	static const int locks[] = {
 		0, 0, 0, 0, MCL_CURRENT, MCL_FUTURE, MCL_CURRENT | MCL_FUTURE,
 		MCL_FUTURE | MCL_ONFAULT, MCL_ONFAULT, 1 << 7,
 	};
@@ -249,7 +250,7 @@ static void draw_step(uint64_t *seed, struct step *step)
 		step->flags = draw(seed, 3) ? 0 : 1 + draw(seed, 2);
 		break;
 	case CALL_MLOCKALL:
-		step->flags = alls[draw(seed, ARRAY_SIZE(alls))];
+		step->flags = locks[draw(seed, ARRAY_SIZE(locks))];
 		break;
 	case CALL_SET_BRK:
 		step->len = draw(seed, HEAP_PAGES + 1) * PAGE - draw(seed, 2) * 8;
@@ -318,7 +319,7 @@ static void print_step(unsigned int nr, const struct step *step)
 			snprintf(result[i], sizeof(result[i]), "%#lx", ret);
 	}
 	printf("# %u: %s %s of page %ld, %#lx bytes; to %#lx, argument %ld, flags %#lx: %s; %s\n",
-	       nr, whats[step->what].name, step->what == CALL_ADVISE ? advice_name(step->arg) : "",
+	       nr, calls[step->what].name, step->what == CALL_ADVISE ? advice_name(step->arg) : "",
 	       (long)(step->addr - AREA) / (long)PAGE, step->len, step->to, step->arg,
 	       step->flags, result[0], result[1]);
 }
@@ -481,7 +482,7 @@ static bool run(struct __test_metadata *_metadata, FIXTURE_DATA(transparency) *s
 		TH_LOG("they differ after the last of these: unlocked; locked");
 		for (i = nr > LAST ? nr - LAST : 0; i < nr - 1; i++)
 			printf("# %u: %s %s of page %ld, %#lx bytes\n", i,
-			       whats[steps[i].what].name,
+			       calls[steps[i].what].name,
 			       steps[i].what == CALL_ADVISE ? advice_name(steps[i].arg) : "",
 			       (long)(steps[i].addr - AREA) / (long)PAGE, steps[i].len);
 		print_step(nr - 1, step);
@@ -491,7 +492,7 @@ static bool run(struct __test_metadata *_metadata, FIXTURE_DATA(transparency) *s
 	return good;
 }
 
-TEST_F(transparency, a_lock_changes_no_result_and_no_content)
+TEST_F_TIMEOUT(transparency, a_lock_changes_no_result_and_no_content, TIMEOUT)
 {
 	time_t end = time(NULL) + self->seconds;
 	uint64_t number = self->first_seed;
