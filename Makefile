@@ -121,11 +121,16 @@ deb: ## Debian packages, into build/deb
 	@guest/setup host deb
 	@packaging/deb
 
-deb-test: deb ## install and remove them in a fresh Debian tree
+deb-test: deb ## install, upgrade, remove and purge them in a fresh Debian tree
 	@packaging/deb-test
 
 dist: ## a tarball of the commit that is checked out, into build/dist; the same bytes wherever it is made
 	@packaging/dist
+
+boot-test: deb ## the same on a machine that boots, with DKMS, udev, a service that is locked, another kernel; SUITES="bookworm trixie"
+	@packaging/boot-test $(SUITES)
+
+check-all: boot-test
 
 lint: ## checkpatch, sparse, W=1, gcc -fanalyzer, clang, coccinelle, shellcheck, codespell
 	@guest/setup host lint
@@ -137,4 +142,4 @@ clean: ## remove what was built
 distclean: clean ## also remove what was fetched, which all checkouts of yours share
 	rm -rf "$$(guest/fetch cache)"
 
-.PHONY: help all modules tools selftests check check-all check-debug check-races check-programs fuzz soak fresh coverage demo faults bench bench-icount latency install uninstall deb deb-test dist lint clean distclean
+.PHONY: help all modules tools selftests check check-all check-debug check-races check-programs fuzz soak fresh coverage demo faults bench bench-icount latency install uninstall deb deb-test boot-test dist lint clean distclean
