@@ -21,6 +21,17 @@ quietly() {
 	return 1
 }
 
+# plain COMMAND...: with no files open but the standard ones. mmdebstrap opens many, and names them to dash, which knows no
+# number above 9.
+plain() {
+	(
+		for fd in "/proc/$BASHPID/fd"/*; do
+			((${fd##*/} < 3)) || eval "exec ${fd##*/}>&-"
+		done
+		exec "$@"
+	)
+}
+
 # group NAME: the packages of a line of guest/packages.
 group() { sed -n "s/^$1: *//p" "$top/guest/packages"; }
 
