@@ -8,12 +8,14 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "heal.h"
 #include "holder.h"
 #include "life.h"
 #include "munlock.h"
 #include "probe.h"
 #include "space.h"
 #include "target.h"
+#include "wired.h"
 
 /* The address space has ended, and its notifier with it. */
 static void reap(struct work_struct *work)

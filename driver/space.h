@@ -5,17 +5,73 @@
 #ifndef _MEMLOCKD_SPACE_H
 #define _MEMLOCKD_SPACE_H
 
+#include <linux/atomic.h>
 #include <linux/hashtable.h>
+#include <linux/list.h>
 #include <linux/mmu_notifier.h>
 #include <linux/refcount.h>
+#include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "attr.h"
-#include "heal.h"
 #include "pin.h"
 #include "policy.h"
-#include "wired.h"
+
+struct mlkd_wired_range;
+
+#define MLKD_HEAL_RANGES	32
+
+/**
+ * struct mlkd_heal - what is to be healed in one address space
+ * @lock: protects @nr to @ranges; a leaf, taken in mmu notifiers
+ * @nr: ranges noted
+ * @overflow: there were more: all shared files are to be looked at
+ * @queued: @work is on its way, with a reference to the space
+ * @ranges: address ranges that have been write-protected
+ * @work: heals them
+ * @healed: pages, since the space exists
+ */
+struct mlkd_heal {
+	spinlock_t lock;	/* @nr to @ranges */
+	unsigned int nr;
+	bool overflow;
+	bool queued;
+	struct {
+		unsigned long start;
+		unsigned long end;
+	} ranges[MLKD_HEAL_RANGES];
+	struct work_struct work;
+	atomic_long_t healed;
+};
+
+/**
+ * struct mlkd_wired - what one address space has in the count
+ * @node: in the list of all that have something in it
+ * @pages: pages that nobody else can have: private memory
+ * @ranges: parts of files, whose pages others may have, too
+ * @nr_ranges: how many
+ * @locked_vm: of the mm, when it was counted
+ * @map_count: likewise
+ * @counts: how often it has been counted, or begun to be
+ * @pass: when it was last looked at by refresh()
+ * @stale: it has unmapped or mapped something since
+ * @gone: it is locked no more, and not to be counted again
+ *
+ * All but @stale changes under the mutex of wired.c, which is taken without mmap_lock.
+ */
+struct mlkd_wired {
+	struct list_head node;
+	unsigned long pages;
+	struct mlkd_wired_range *ranges;
+	unsigned int nr_ranges;
+	unsigned long locked_vm;
+	int map_count;
+	unsigned int counts;
+	unsigned int pass;
+	bool stale;
+	bool gone;
+};
 
 /**
  * struct mlkd_space - a locked address space
