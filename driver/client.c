@@ -29,7 +29,7 @@ static void close_work(struct work_struct *work)
 	while ((space = mlkd_holders_first_space(client))) {
 		if (mlkd_space_claim_again(space)) {
 			mlkd_client_leave(space, client, INVALID_UID, false);
-			mlkd_space_release(space);
+			mlkd_space_unclaim(space);
 		} else {
 			mlkd_holders_drop(space);
 		}

@@ -31,7 +31,7 @@
 #define SHARE_SIZE	(8 * MLKD_CHUNK_SIZE)
 #define MUCH_TO_CLEAR	(4 * MLKD_CHUNK_PAGES)
 
-struct member {
+struct crew_member {
 	struct work_struct work;
 	struct mlkd_crew *crew;
 };
@@ -59,7 +59,7 @@ struct mlkd_crew {
 	unsigned long last;
 	int err;
 	unsigned long fresh;
-	struct member members[MAX_CREW];
+	struct crew_member members[MAX_CREW];
 };
 
 static int crew_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
@@ -71,8 +71,8 @@ static int crew_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	return 0;
 }
 
-static int others_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
-		       unsigned long start, unsigned long end, unsigned long *next)
+static int rest_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
+		     unsigned long start, unsigned long end, unsigned long *next)
 {
 	if (!mlkd_populate_never_waits(vma))
 		return mlkd_populate_step(walk, vma, start, end, next);
@@ -81,7 +81,7 @@ static int others_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 }
 
 /* The next part of the address space that has something to do. */
-static bool take_share(struct mlkd_crew *crew, struct mlkd_walk *walk)
+static bool crew_take_share(struct mlkd_crew *crew, struct mlkd_walk *walk)
 {
 	struct mm_struct *mm = crew->space->mm;
 	struct vm_area_struct *vma;
@@ -139,7 +139,7 @@ static void prefault_vvar(struct mm_struct *mm, struct task_struct *task)
 }
 
 /* The first worker is about to have @nr pages cleared. */
-static void count_fresh(struct mlkd_walk *walk, unsigned long nr)
+static void crew_count_fresh(struct mlkd_walk *walk, unsigned long nr)
 {
 	struct mlkd_crew *crew = walk->crew;
 	bool was_much = crew->fresh >= MUCH_TO_CLEAR;
@@ -153,21 +153,21 @@ static void count_fresh(struct mlkd_walk *walk, unsigned long nr)
 }
 
 /* Works until nothing is left, in the target's address space. */
-static void work_along(struct mlkd_crew *crew, bool first)
+static void crew_run(struct mlkd_crew *crew, bool first)
 {
 	struct mlkd_walk walk = {
 		.space = crew->space,
 		.task = crew->task,
 		.caller = crew->caller,
 		.crew = crew,
-		.fresh = first ? count_fresh : NULL,
+		.fresh = first ? crew_count_fresh : NULL,
 	};
 	int err = first ? -ENOMEM : 0;
 
 	if (mlkd_walk_alloc(&walk))
 		err = 0;
 	while (walk.pages && !err && !READ_ONCE(crew->err) &&
-	       take_share(crew, &walk))
+	       crew_take_share(crew, &walk))
 		err = mlkd_walk(&walk, crew_step);
 	if (err)
 		WRITE_ONCE(crew->err, err);
@@ -178,13 +178,13 @@ static void work_along(struct mlkd_crew *crew, bool first)
 
 static void crew_work(struct work_struct *work)
 {
-	struct member *member = container_of(work, struct member, work);
+	struct crew_member *member = container_of(work, struct crew_member, work);
 	struct mlkd_crew *crew = member->crew;
 	struct mm_struct *mm = crew->space->mm;
 	struct mem_cgroup *old = set_active_memcg(crew->memcg);
 
 	kthread_use_mm(mm);
-	work_along(crew, member == crew->members);
+	crew_run(crew, member == crew->members);
 	kthread_unuse_mm(mm);
 	set_active_memcg(old);
 }
@@ -200,7 +200,7 @@ static int populate_by_crew(const struct mlkd_walk *walk)
 		.next = walk->start,
 		.last = walk->end - 1,
 	};
-	struct member *member;
+	struct crew_member *member;
 
 	mutex_init(&crew.lock);
 	for (member = crew.members; member < crew.members + MAX_CREW; member++) {
@@ -208,7 +208,7 @@ static int populate_by_crew(const struct mlkd_walk *walk)
 		INIT_WORK_ONSTACK(&member->work, crew_work);
 	}
 	if (current->mm == crew.space->mm)
-		work_along(&crew, true);
+		crew_run(&crew, true);
 	else
 		queue_work(system_dfl_wq, &crew.members[0].work);
 	/* It is the first that queues the others. */
@@ -248,7 +248,7 @@ int mlkd_populate(struct mlkd_space *space, struct task_struct *task,
 		return -ENOMEM;
 	err = populate_by_crew(&walk);
 	if (!err)
-		err = mlkd_walk(&walk, others_step);
+		err = mlkd_walk(&walk, rest_step);
 	kfree(walk.pages);
 	return err;
 }

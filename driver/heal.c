@@ -103,8 +103,8 @@ static void heal_work(struct work_struct *work)
 }
 
 /* Called from a mmu notifier: [@start, @end) has been write-protected. */
-void mlkd_heal_note(struct mlkd_space *space, unsigned long start,
-		    unsigned long end)
+void mlkd_heal_later(struct mlkd_space *space, unsigned long start,
+		     unsigned long end)
 {
 	struct mlkd_heal *heal = &space->heal;
 

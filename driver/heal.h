@@ -11,7 +11,7 @@ struct mlkd_space;
 int mlkd_heal_init(void);
 void mlkd_heal_exit(void);
 void mlkd_heal_setup(struct mlkd_heal *heal);
-void mlkd_heal_note(struct mlkd_space *space, unsigned long start,
-		    unsigned long end);
+void mlkd_heal_later(struct mlkd_space *space, unsigned long start,
+		     unsigned long end);
 
 #endif /* _MEMLOCKD_HEAL_H */

@@ -21,7 +21,7 @@
 #include "target.h"
 
 static DEFINE_SPINLOCK(holders_lock);
-static DEFINE_XARRAY(all);		/* by their number */
+static DEFINE_XARRAY(all_holders);	/* by their number */
 static atomic64_t last_id;
 
 /* The client may be freed by this. */
@@ -97,7 +97,7 @@ struct mlkd_holder *mlkd_holder_new(struct task_struct *task,
 	if (!holder)
 		return NULL;
 	holder->id = atomic64_inc_return(&last_id);
-	if (xa_insert(&all, holder->id, holder, GFP_KERNEL_ACCOUNT)) {
+	if (xa_insert(&all_holders, holder->id, holder, GFP_KERNEL_ACCOUNT)) {
 		kfree(holder);
 		return NULL;
 	}
@@ -115,7 +115,7 @@ void mlkd_holder_free(struct mlkd_holder *holder)
 {
 	spin_lock(&holders_lock);
 	detach(holder);
-	xa_erase(&all, holder->id);
+	xa_erase(&all_holders, holder->id);
 	spin_unlock(&holders_lock);
 	put_pid(holder->target);
 	put_pid(holder->locker);
@@ -265,7 +265,7 @@ void mlkd_holders_status(struct mlkd_space *space,
 }
 
 /* Is it a process of the caller's user? */
-static bool of_user(struct pid *pid)
+static bool of_callers_user(struct pid *pid)
 {
 	struct task_struct *task;
 	bool ret;
@@ -292,13 +292,13 @@ bool mlkd_holders_next(unsigned long *id, struct memlockd_holder *row)
 	bool found = false;
 
 	spin_lock(&holders_lock);
-	xa_for_each_start(&all, *id, holder, *id) {
+	xa_for_each_start(&all_holders, *id, holder, *id) {
 		pid_t target = live_pid(holder->target);
 
 		/* One without a process has its memory shared by another. */
 		if (!holder->space || (!target && !all_pids) ||
 		    (!all_users && !uid_eq(holder->uid, current_uid()) &&
-		     !of_user(holder->target)))
+		     !of_callers_user(holder->target)))
 			continue;
 		*row = (struct memlockd_holder) {
 			.id = holder->id,

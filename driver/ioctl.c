@@ -95,7 +95,7 @@ struct call {
 static void end_claim(struct call *call)
 {
 	if (call->space)
-		mlkd_space_release(call->space);
+		mlkd_space_unclaim(call->space);
 	call->space = NULL;
 }
 

@@ -18,7 +18,7 @@
 #include "wired.h"
 
 /* The address space has ended, and its notifier with it. */
-static void reap(struct work_struct *work)
+static void reap_space(struct work_struct *work)
 {
 	struct mlkd_space *space = container_of(work, struct mlkd_space, reap);
 
@@ -68,8 +68,9 @@ static void notifier_end(struct mmu_notifier *notifier,
 {
 	struct mlkd_space *space = container_of(notifier, struct mlkd_space, notifier);
 
-	if (range->event == MMU_NOTIFY_PROTECTION_PAGE && (mlkd_space_in_force(space).flags & MEMLOCKD_HEAL))
-		mlkd_heal_note(space, range->start, range->end);
+	if (range->event == MMU_NOTIFY_PROTECTION_PAGE &&
+	    (mlkd_space_in_force(space).flags & MEMLOCKD_HEAL))
+		mlkd_heal_later(space, range->start, range->end);
 
 	if (range->event == MMU_NOTIFY_SOFT_DIRTY)
 		mlkd_probe_soft_dirty(space);
@@ -102,7 +103,7 @@ static struct mlkd_space *alloc_space(struct mm_struct *mm)
 	space->busy = true;
 	refcount_set(&space->ref, 2);
 	init_waitqueue_head(&space->wait);
-	INIT_WORK(&space->reap, reap);
+	INIT_WORK(&space->reap, reap_space);
 	mlkd_probes_setup(space);
 	spin_lock_init(&space->lock);
 	INIT_LIST_HEAD(&space->holders);
@@ -157,7 +158,7 @@ static struct mlkd_space *new_space(struct mm_struct *mm)
  * @create: make a space if there is none
  *
  * Return: the space, with a user of its mm held, to be given to
- * mlkd_space_release(); or an ERR_PTR(): -ESRCH when the address space has ended,
+ * mlkd_space_unclaim(); or an ERR_PTR(): -ESRCH when the address space has ended,
  * -ENOENT when it is not locked, -ENOMEM, -EINTR.
  */
 struct mlkd_space *mlkd_space_claim(struct mlkd_target *target, bool create)
@@ -215,10 +216,10 @@ bool mlkd_space_claim_again(struct mlkd_space *space)
 }
 
 /**
- * mlkd_space_release - end a claim, and the space if it is not locked now
+ * mlkd_space_unclaim - end a claim, and the space if it is not locked now
  * @space: what mlkd_space_claim() returned
  */
-void mlkd_space_release(struct mlkd_space *space)
+void mlkd_space_unclaim(struct mlkd_space *space)
 {
 	struct mm_struct *mm = space->mm;
 

@@ -27,7 +27,7 @@
  * unevictable for ever.  So who faults much in leaves nothing there.  What empties
  * the batches is not exported, but what does so before it puts pages is.
  */
-void mlkd_munlock_settle(void)
+void mlkd_munlock_drain(void)
 {
 	struct folio *zero = page_folio(ZERO_PAGE(0));
 	struct folio_batch batch;

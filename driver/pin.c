@@ -91,7 +91,7 @@ void mlkd_pins_destroy(struct mlkd_pins *pins)
 	xa_destroy(&pins->chunks);
 }
 
-static void account(struct mlkd_pins *pins, long nr)
+static void pins_account(struct mlkd_pins *pins, long nr)
 {
 	if (!nr)
 		return;
@@ -172,7 +172,7 @@ static void chunk_free(struct mlkd_pins *pins, struct chunk *c)
  * How large an array has to be, and at which slot it begins, to have @nr slots from
  * @slot on beside what it has now; 0 if it will do as it is.
  */
-static unsigned int array_needed(struct chunk *c, unsigned int slot,
+static unsigned int slots_needed(struct chunk *c, unsigned int slot,
 				 unsigned int nr, unsigned int *first)
 {
 	unsigned int end = slot + nr, size = MIN_SLOTS;
@@ -190,7 +190,7 @@ static unsigned int array_needed(struct chunk *c, unsigned int slot,
 }
 
 /* Gives @c a larger array, and returns its old one. */
-static struct page **array_swap(struct mlkd_pins *pins, struct chunk *c,
+static struct page **slots_swap(struct mlkd_pins *pins, struct chunk *c,
 				struct page **pages, unsigned int first,
 				unsigned int size)
 {
@@ -236,9 +236,9 @@ static struct chunk *chunk_lock(struct mlkd_pins *pins, unsigned long addr,
 		} else {
 			c = chunk_find(pins, chunk_index(addr));
 		}
-		needed = array_needed(c, chunk_slot(addr), nr, &first);
+		needed = slots_needed(c, chunk_slot(addr), nr, &first);
 		if (c && needed && needed <= size) {
-			pages = array_swap(pins, c, pages, first, needed);
+			pages = slots_swap(pins, c, pages, first, needed);
 			needed = 0;
 		}
 		if (nomem || (c && !needed))
@@ -329,7 +329,7 @@ int mlkd_pins_add(struct mlkd_pins *pins, unsigned long start,
 	}
 	xa_unlock(&pins->chunks);
 
-	account(pins, added);
+	pins_account(pins, added);
 	if (nr_surplus)
 		unpin_user_pages(pages, nr_surplus);
 	if (huge)
@@ -338,7 +338,7 @@ int mlkd_pins_add(struct mlkd_pins *pins, unsigned long start,
 }
 
 /* Moves what is set in @pages to its start. Returns how many that are. */
-static unsigned int compact(struct page **pages, unsigned int nr)
+static unsigned int pages_compact(struct page **pages, unsigned int nr)
 {
 	unsigned int i, n = 0;
 
@@ -348,7 +348,7 @@ static unsigned int compact(struct page **pages, unsigned int nr)
 	return n;
 }
 
-static void release(struct page **pages, unsigned int nr, bool munlock)
+static void unpin(struct page **pages, unsigned int nr, bool munlock)
 {
 	if (!nr)
 		return;
@@ -358,8 +358,8 @@ static void release(struct page **pages, unsigned int nr, bool munlock)
 }
 
 /* Whole chunks, MLKD_MANY_HUGE at most, which nobody can find any more. */
-static void chunks_release(struct mlkd_pins *pins, struct chunk **chunks,
-			   unsigned int nr, bool munlock)
+static void chunks_unpin(struct mlkd_pins *pins, struct chunk **chunks,
+			 unsigned int nr, bool munlock)
 {
 	struct page *huge[MLKD_MANY_HUGE];
 	unsigned int i, nr_huge = 0;
@@ -369,7 +369,7 @@ static void chunks_release(struct mlkd_pins *pins, struct chunk **chunks,
 		struct chunk *c = chunks[i];
 
 		if (c->nr_pages) {
-			release(c->pages, compact(c->pages, c->nr_slots), munlock);
+			unpin(c->pages, pages_compact(c->pages, c->nr_slots), munlock);
 			cond_resched();
 		}
 		if (c->huge)
@@ -378,8 +378,8 @@ static void chunks_release(struct mlkd_pins *pins, struct chunk **chunks,
 		slots += c->nr_slots;
 		kfree(c->pages);
 	}
-	release(huge, nr_huge, munlock);
-	account(pins, -pinned);
+	unpin(huge, nr_huge, munlock);
+	pins_account(pins, -pinned);
 	atomic_long_sub(slots, &pins->nr_slots);
 	atomic_long_sub(nr, &pins->nr_chunks);
 	if (nr)
@@ -436,8 +436,8 @@ int mlkd_pins_add_huge(struct mlkd_pins *pins, unsigned long start,
 	} while (xas_nomem(&xas, GFP_PINS));
 
 	atomic_long_add(i, &pins->nr_chunks);
-	account(pins, (long)i * MLKD_CHUNK_PAGES);
-	chunks_release(pins, old, nr_old, false);
+	pins_account(pins, (long)i * MLKD_CHUNK_PAGES);
+	chunks_unpin(pins, old, nr_old, false);
 	if (i == nr)
 		return 0;
 	unpin_user_pages(pages + i, nr - i);
@@ -496,22 +496,22 @@ static unsigned int chunks_take(struct mlkd_pins *pins, unsigned long index,
 }
 
 /* Gives back all that is known of the chunks from @index to @last. */
-static void drop_whole(struct mlkd_pins *pins, unsigned long index,
-		       unsigned long last, bool munlock)
+static void drop_chunks(struct mlkd_pins *pins, unsigned long index,
+			unsigned long last, bool munlock)
 {
 	struct chunk *chunks[MLKD_MANY_HUGE];
 	unsigned int n;
 
 	do {
 		n = chunks_take(pins, index, last, chunks);
-		chunks_release(pins, chunks, n, munlock);
+		chunks_unpin(pins, chunks, n, munlock);
 		cond_resched();
 	} while (n == MLKD_MANY_HUGE);
 }
 
 /* Gives back what of chunk number @index lies in slots [@slot, @end). */
-static void drop_part(struct mlkd_pins *pins, unsigned long index,
-		      unsigned int slot, unsigned int end, bool munlock)
+static void drop_slots(struct mlkd_pins *pins, unsigned long index,
+		       unsigned int slot, unsigned int end, bool munlock)
 {
 	while (slot < end) {
 		struct page *pages[32], *huge = NULL;
@@ -537,10 +537,10 @@ static void drop_part(struct mlkd_pins *pins, unsigned long index,
 		}
 		xa_unlock(&pins->chunks);
 
-		release(pages, n, munlock);
+		unpin(pages, n, munlock);
 		if (huge)
-			release(&huge, 1, munlock);
-		account(pins, -dropped);
+			unpin(&huge, 1, munlock);
+		pins_account(pins, -dropped);
 		chunk_free(pins, empty);
 	}
 }
@@ -570,15 +570,15 @@ void mlkd_pins_drop(struct mlkd_pins *pins, unsigned long start,
 	slot = chunk_slot(start);
 	slot_end = chunk_slot(end - 1) + 1;
 	if (index == last && (slot || slot_end < MLKD_CHUNK_PAGES)) {
-		drop_part(pins, index, slot, slot_end, munlock);
+		drop_slots(pins, index, slot, slot_end, munlock);
 		return;
 	}
 	if (slot)
-		drop_part(pins, index++, slot, MLKD_CHUNK_PAGES, munlock);
+		drop_slots(pins, index++, slot, MLKD_CHUNK_PAGES, munlock);
 	if (slot_end < MLKD_CHUNK_PAGES)
-		drop_part(pins, last--, 0, slot_end, munlock);
+		drop_slots(pins, last--, 0, slot_end, munlock);
 	if (index <= last)
-		drop_whole(pins, index, last, munlock);
+		drop_chunks(pins, index, last, munlock);
 }
 
 /* How many pages of @c in [slot, end) are pinned. */

@@ -28,8 +28,8 @@
 #define MAX_TRIES	8
 
 /* Secretmem, which GUP refuses. */
-static int fault_in(struct mlkd_walk *walk, struct vm_area_struct *vma,
-		    unsigned long addr)
+static int fault_secretmem(struct mlkd_walk *walk, struct vm_area_struct *vma,
+			   unsigned long addr)
 {
 	unsigned int flags = FAULT_FLAG_REMOTE;
 	bool unlocked = false;
@@ -130,7 +130,7 @@ static long pin_present(struct mlkd_walk *walk, unsigned long start,
 }
 
 /* Counts the attempts to get on from @addr. */
-static bool stuck(struct mlkd_walk *walk, unsigned long addr)
+static bool no_progress(struct mlkd_walk *walk, unsigned long addr)
 {
 	if (walk->stuck != addr) {
 		walk->stuck = addr;
@@ -139,7 +139,7 @@ static bool stuck(struct mlkd_walk *walk, unsigned long addr)
 	return ++walk->tries > MAX_TRIES;
 }
 
-static bool fatal(long err)
+static bool fails_request(long err)
 {
 	return err == -ENOMEM || err == -EINTR;
 }
@@ -184,13 +184,13 @@ static int fault_swapped(struct mlkd_walk *walk, unsigned long start,
 	unsigned long addr;
 	int err = 0;
 
-	for (addr = start; addr < end && !unlocked && !fatal(err); addr += PAGE_SIZE) {
+	for (addr = start; addr < end && !unlocked && !fails_request(err); addr += PAGE_SIZE) {
 		err = fixup_user_fault(walk->space->mm, addr, FAULT_FLAG_WRITE |
 				       FAULT_FLAG_REMOTE, &unlocked);
 		cond_resched();
 	}
 	mlkd_walk_unlocked(walk, unlocked);
-	return fatal(err) ? err : 0;
+	return fails_request(err) ? err : 0;
 }
 
 /* Either of them, for what lies at @start; 1 if that is mapped. */
@@ -223,7 +223,7 @@ static int make_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	if (is_vm_hugetlb_page(vma))
 		page_size = huge_page_size(hstate_vma(vma));
 	*next = ALIGN(start + 1, page_size);
-	if (stuck(walk, start))
+	if (no_progress(walk, start))
 		return 0;
 	if (mlkd_populate_never_waits(vma) && want.gup_flags == FOLL_WRITE) {
 		ret = fault_unmapped(walk, vma, start, end);
@@ -235,7 +235,7 @@ static int make_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	ret = mlkd_gup_remote(mm, start, (end - start) >> PAGE_SHIFT, want.gup_flags,
 			      NULL, &walk->locked);
 	if (ret < 0)	/* a page that is not to be had; the report says so */
-		return fatal(ret) ? ret : 0;
+		return fails_request(ret) ? ret : 0;
 
 	/* What is to be pinned: once more from here. */
 	*next = want.pinned ? start : start + (ret << PAGE_SHIFT);
@@ -246,8 +246,8 @@ static int make_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 }
 
 /* A step that gives @vma what @want says, which is so up to @limit. */
-static int give(struct mlkd_walk *walk, struct vm_area_struct *vma,
-		struct mlkd_want want, unsigned long start, unsigned long end,
+static int populate_part(struct mlkd_walk *walk, struct vm_area_struct *vma,
+			 struct mlkd_want want, unsigned long start, unsigned long end,
 		unsigned long limit, unsigned long *next)
 {
 	unsigned long file_end = mlkd_vma_file_end(vma);
@@ -263,7 +263,7 @@ static int give(struct mlkd_walk *walk, struct vm_area_struct *vma,
 
 	if (want.fault) {
 		*next = start + PAGE_SIZE;
-		return fault_in(walk, vma, start);
+		return fault_secretmem(walk, vma, start);
 	}
 
 	if (!want.pinned && !mlkd_vma_writeback(vma)) {
@@ -287,7 +287,7 @@ static int give(struct mlkd_walk *walk, struct vm_area_struct *vma,
 			*next = start + (nr << PAGE_SHIFT);
 			return 0;
 		}
-		if (fatal(nr))
+		if (fails_request(nr))
 			return nr;
 	}
 
@@ -304,8 +304,8 @@ static int give(struct mlkd_walk *walk, struct vm_area_struct *vma,
  * What the part of @vma that begins at @start is to have; *@end is made smaller, to
  * where the part ends, and *@limit likewise.
  */
-static struct mlkd_want look_up(struct mlkd_walk *walk, struct vm_area_struct *vma,
-				unsigned long start, unsigned long *end,
+static struct mlkd_want part_want(struct mlkd_walk *walk, struct vm_area_struct *vma,
+				  unsigned long start, unsigned long *end,
 				unsigned long *limit)
 {
 	struct mlkd_space *space = walk->space;
@@ -324,9 +324,9 @@ int mlkd_populate_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		       unsigned long *next)
 {
 	unsigned long limit;
-	struct mlkd_want want = look_up(walk, vma, start, &end, &limit);
+	struct mlkd_want want = part_want(walk, vma, start, &end, &limit);
 
-	return give(walk, vma, want, start, end, limit, next);
+	return populate_part(walk, vma, want, start, end, limit, next);
 }
 
 /*
@@ -341,21 +341,21 @@ static int future_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	unsigned long gap, gap_end, limit;
 	struct mlkd_want want;
 
-	want = look_up(walk, vma, start, &end, &limit);
+	want = part_want(walk, vma, start, &end, &limit);
 	if (!want.pinned || fatal_signal_pending(current)) {
 		*next = limit;
 		return 0;
 	}
 	/* mprotect() gives write permission back, but not to its page tables. */
 	if (is_vm_hugetlb_page(vma) || walk->room < MLKD_CHUNK_PAGES)
-		return give(walk, vma, want, start, end, limit, next);
+		return populate_part(walk, vma, want, start, end, limit, next);
 
 	gap = mlkd_pins_next_gap(&space->pins, start, end, &gap_end);
 	if (gap >= end) {
 		*next = end;
 		return 0;
 	}
-	return give(walk, vma, want, gap, gap_end, limit, next);
+	return populate_part(walk, vma, want, gap, gap_end, limit, next);
 }
 
 /**

@@ -13,7 +13,7 @@
 
 #ifdef CONFIG_NUMA_BALANCING
 /* Hinting faults: the next scan is put off for ever. */
-static void put_off(struct mlkd_space *space)
+static void numa_scan_put_off(struct mlkd_space *space)
 {
 	WRITE_ONCE(space->mm->numa_next_scan, jiffies + LONG_MAX / 2);
 }
@@ -22,7 +22,7 @@ void mlkd_numa_scan_stop(struct mlkd_space *space)
 {
 	if (!space->saved_numa_scan)
 		space->saved_numa_scan = READ_ONCE(space->mm->numa_next_scan) ?: 1;
-	put_off(space);
+	numa_scan_put_off(space);
 }
 
 void mlkd_numa_scan_resume(struct mlkd_space *space)
@@ -41,7 +41,7 @@ void mlkd_numa_scan_stop_again(struct mlkd_space *space)
 {
 	if (!READ_ONCE(space->saved_numa_scan))
 		return;
-	put_off(space);
+	numa_scan_put_off(space);
 	smp_mb();	/* in mlkd_numa_scan_resume(), too */
 	if (!READ_ONCE(space->saved_numa_scan))
 		WRITE_ONCE(space->mm->numa_next_scan, jiffies);

@@ -48,7 +48,7 @@ static bool locked_elsewhere(struct vm_area_struct *vma)
 	return found;
 }
 
-static bool to_unmap(struct vm_area_struct *vma, struct page *page)
+static bool page_to_unmap(struct vm_area_struct *vma, struct page *page)
 {
 	struct folio *folio = page_folio(page);
 
@@ -56,8 +56,8 @@ static bool to_unmap(struct vm_area_struct *vma, struct page *page)
 	       READ_ONCE(folio->mapping) == vma->vm_file->f_mapping;
 }
 
-static void unmap(struct vm_area_struct *vma, unsigned long start,
-		  unsigned long end)
+static void unmap_everywhere(struct vm_area_struct *vma, unsigned long start,
+			     unsigned long end)
 {
 	loff_t offset = ((loff_t)vma->vm_pgoff << PAGE_SHIFT) +
 			(start - vma->vm_start);
@@ -123,19 +123,19 @@ void mlkd_shared_unmap(struct vm_area_struct *vma, struct page **scratch)
 			break;		/* the request is about to fail */
 		if (nr <= 0) {
 			/* A hole here may be none elsewhere: not ours to unmap. */
-			unmap(vma, run, addr);
+			unmap_everywhere(vma, run, addr);
 			addr = min(next, vma->vm_end);
 			run = addr;
 			continue;
 		}
 		for (i = 0; i < nr; i++, addr += PAGE_SIZE) {
-			if (to_unmap(vma, scratch[i]))
+			if (page_to_unmap(vma, scratch[i]))
 				continue;
-			unmap(vma, run, addr);
+			unmap_everywhere(vma, run, addr);
 			run = addr + PAGE_SIZE;
 		}
 		release_pages(scratch, nr);
 		cond_resched();
 	}
-	unmap(vma, run, addr);
+	unmap_everywhere(vma, run, addr);
 }

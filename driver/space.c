@@ -33,7 +33,7 @@ void mlkd_space_reap_later(struct mlkd_space *space)
 }
 
 /* Waits until what has ended so far is gone. */
-void mlkd_spaces_settle(void)
+void mlkd_spaces_flush(void)
 {
 	flush_workqueue(reaper);
 }

@@ -18,7 +18,7 @@
 #include "pin.h"
 #include "policy.h"
 
-struct mlkd_wired_range;
+struct mlkd_file_range;
 
 #define MLKD_HEAL_RANGES	32
 
@@ -54,7 +54,7 @@ struct mlkd_heal {
  * @locked_vm: of the mm, when it was counted
  * @map_count: likewise
  * @counts: how often it has been counted, or begun to be
- * @pass: when it was last looked at by refresh()
+ * @pass: when it was last looked at by wired_refresh()
  * @stale: it has unmapped or mapped something since
  * @gone: it is locked no more, and not to be counted again
  *
@@ -63,7 +63,7 @@ struct mlkd_heal {
 struct mlkd_wired {
 	struct list_head node;
 	unsigned long pages;
-	struct mlkd_wired_range *ranges;
+	struct mlkd_file_range *ranges;
 	unsigned int nr_ranges;
 	unsigned long locked_vm;
 	int map_count;
@@ -156,7 +156,7 @@ struct mlkd_space {
 int mlkd_spaces_init(void);
 void mlkd_spaces_exit(void);
 unsigned int mlkd_spaces_count(void);
-void mlkd_spaces_settle(void);
+void mlkd_spaces_flush(void);
 
 bool mlkd_space_enter(struct mlkd_space *space);
 bool mlkd_space_leave(struct mlkd_space *space);

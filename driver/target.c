@@ -132,8 +132,8 @@ static struct mm_struct *mm_of_task(struct task_struct *task)
 }
 
 /* Is it the caller's own, and no more than that: no set-user-ID program? */
-static bool own(struct task_struct *task, struct mm_struct *mm,
-		const struct cred *tcred)
+static bool callers_own(struct task_struct *task, struct mm_struct *mm,
+			const struct cred *tcred)
 {
 	const struct cred *cred = current_cred();
 
@@ -157,7 +157,7 @@ static bool may_lock(struct task_struct *task, struct mm_struct *mm,
 		return false;
 	if (privileged && (proved || same_thread_group(task, current)))
 		return true;
-	return own(task, mm, tcred) ||
+	return callers_own(task, mm, tcred) ||
 	       (privileged && ns_capable(tcred->user_ns, CAP_SYS_PTRACE) &&
 		(mlkd_dumpable(task, mm) || mlkd_mm_capable(task, mm, CAP_SYS_PTRACE)));
 }
@@ -185,7 +185,7 @@ static bool may_see_addresses(struct task_struct *task, struct mm_struct *mm,
 
 	if (proved || same_thread_group(task, current))
 		return true;
-	if (own(task, mm, tcred) && tcred->user_ns == cred->user_ns &&
+	if (callers_own(task, mm, tcred) && tcred->user_ns == cred->user_ns &&
 	    cap_issubset(tcred->cap_permitted, cred->cap_effective))
 		return true;
 	return ns_capable(tcred->user_ns, CAP_SYS_PTRACE) &&
@@ -291,7 +291,7 @@ unsigned long mlkd_target_memlock_limit(struct task_struct *task)
 }
 
 /* The core kernel does not hold a process with CAP_IPC_LOCK to the limit. */
-static bool unlimited(struct task_struct *task)
+static bool ignores_limit(struct task_struct *task)
 {
 	const struct cred *cred = get_task_cred(task);
 	bool ret = cred->user_ns == &init_user_ns &&
@@ -306,7 +306,7 @@ bool mlkd_target_over_limit(struct task_struct *task, unsigned long pages,
 			    unsigned long *limit)
 {
 	*limit = mlkd_target_memlock_limit(task);
-	return pages > *limit >> PAGE_SHIFT && !unlimited(task);
+	return pages > *limit >> PAGE_SHIFT && !ignores_limit(task);
 }
 
 static void sum_faults(struct task_struct *task, u64 *minor, u64 *major)

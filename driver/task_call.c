@@ -74,14 +74,14 @@ void mlkd_call_queue(struct mlkd_call *call)
 	WARN_ON_ONCE(task_work_add(current, &call->work, TWA_RESUME));
 }
 
-static int prepare(struct mlkd_call *call)
+static int call_prepare(struct mlkd_call *call)
 {
 	return 0;
 }
 
-static void unprepare(struct mlkd_call *call) {}
+static void call_unprepare(struct mlkd_call *call) {}
 #else
-static int prepare(struct mlkd_call *call);
+static int call_prepare(struct mlkd_call *call);
 
 static int call_release(struct inode *inode, struct file *file)
 {
@@ -93,7 +93,7 @@ static int call_release(struct inode *inode, struct file *file)
 	run_call(call);
 	call->space = NULL;
 	/* Without memory for another file, there is a call less from now on. */
-	if (!prepare(call))
+	if (!call_prepare(call))
 		mlkd_call_put(call);
 	mlkd_space_put(space);
 	return 0;
@@ -104,7 +104,7 @@ static const struct file_operations call_fops = {
 	.release = call_release,
 };
 
-static int prepare(struct mlkd_call *call)
+static int call_prepare(struct mlkd_call *call)
 {
 	struct file *file = anon_inode_getfile("[memlockd]", &call_fops, call, O_RDONLY);
 
@@ -118,18 +118,18 @@ void mlkd_call_queue(struct mlkd_call *call)
 }
 
 /* In a kernel thread. */
-static void unprepare(struct mlkd_call *call)
+static void call_unprepare(struct mlkd_call *call)
 {
 	__fput_sync(call->file);
 }
 #endif
 
-static void free_all(struct work_struct *work)
+static void calls_free(struct work_struct *work)
 {
 	struct mlkd_call *call;
 
 	while ((call = mlkd_call_get()))
-		unprepare(call);
+		call_unprepare(call);
 }
 
 /* All have been given back, but may not have returned yet. */
@@ -138,7 +138,7 @@ void mlkd_calls_exit(void)
 	struct work_struct work;
 
 	synchronize_rcu_tasks();
-	mlkd_run_in_worker(&work, free_all);
+	mlkd_run_in_worker(&work, calls_free);
 }
 
 /**
@@ -155,7 +155,7 @@ int __init mlkd_calls_init(void (*run)(struct mlkd_call *call))
 
 	run_call = run;
 	for (i = 0; i < NR_CALLS; i++) {
-		err = prepare(&calls[i]);
+		err = call_prepare(&calls[i]);
 		if (err) {
 			mlkd_calls_exit();
 			return err;

@@ -67,7 +67,7 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 			mmap_read_unlock(mm);
 
 		if (walk->task)
-			mlkd_munlock_settle();
+			mlkd_munlock_drain();
 		if (!err && !end && walk->task) {
 			if (fatal_signal_pending(walk->caller))
 				err = -EINTR;

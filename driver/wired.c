@@ -46,7 +46,7 @@ struct file_ranges {
 };
 
 /* Pages first to last of a file. */
-struct mlkd_wired_range {
+struct mlkd_file_range {
 	struct rb_node rb;
 	unsigned long first;
 	unsigned long last;
@@ -57,8 +57,8 @@ struct mlkd_wired_range {
 #define FIRST(range)	((range)->first)
 #define LAST(range)	((range)->last)
 
-INTERVAL_TREE_DEFINE(struct mlkd_wired_range, rb, unsigned long, subtree_last,
-		     FIRST, LAST, static, range)
+INTERVAL_TREE_DEFINE(struct mlkd_file_range, rb, unsigned long, subtree_last,
+		     FIRST, LAST, static, file_range)
 
 /* vm.memlockd.max_wired: see sysctl.h. */
 unsigned long mlkd_max_wired;
@@ -79,16 +79,16 @@ static struct file_ranges *find_file(struct address_space *mapping)
 }
 
 /* How many pages of @range are in no other range of its file. */
-static unsigned long unshared(struct file_ranges *file,
-			      const struct mlkd_wired_range *range)
+static unsigned long count_unshared(struct file_ranges *file,
+				    const struct mlkd_file_range *range)
 {
 	unsigned long next = range->first, count = 0;
-	struct mlkd_wired_range *other;
+	struct mlkd_file_range *other;
 
 	/* In the order of their first pages. */
-	for (other = range_iter_first(&file->tree, range->first, range->last);
+	for (other = file_range_iter_first(&file->tree, range->first, range->last);
 	     other && next <= range->last;
-	     other = range_iter_next(other, range->first, range->last)) {
+	     other = file_range_iter_next(other, range->first, range->last)) {
 		if (other->first > next)
 			count += other->first - next;
 		next = max(next, other->last + 1);
@@ -99,13 +99,13 @@ static unsigned long unshared(struct file_ranges *file,
 }
 
 /* Puts ranges into the trees of their files. Returns how many were put there. */
-static unsigned int insert(struct mlkd_wired_range *ranges, unsigned int nr)
+static unsigned int wired_insert(struct mlkd_file_range *ranges, unsigned int nr)
 {
 	struct file_ranges *file = NULL;
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
-		struct mlkd_wired_range *range = &ranges[i];
+		struct mlkd_file_range *range = &ranges[i];
 
 		if (!file || file->mapping != range->mapping)
 			file = find_file(range->mapping);
@@ -117,26 +117,26 @@ static unsigned int insert(struct mlkd_wired_range *ranges, unsigned int nr)
 			file->tree = RB_ROOT_CACHED;
 			hash_add(files, &file->node, (unsigned long)file->mapping);
 		}
-		total += unshared(file, range);
-		range_insert(range, &file->tree);
+		total += count_unshared(file, range);
+		file_range_insert(range, &file->tree);
 	}
 	return i;
 }
 
-static void remove(struct mlkd_wired_range *ranges, unsigned int nr)
+static void wired_remove(struct mlkd_file_range *ranges, unsigned int nr)
 {
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
 		struct file_ranges *file = find_file(ranges[i].mapping);
 
-		range_remove(&ranges[i], &file->tree);
-		total -= unshared(file, &ranges[i]);
+		file_range_remove(&ranges[i], &file->tree);
+		total -= count_unshared(file, &ranges[i]);
 	}
 }
 
 /* Forgets files that have no ranges left; once nothing is to be put back. */
-static void prune(struct mlkd_wired_range *ranges, unsigned int nr)
+static void wired_prune(struct mlkd_file_range *ranges, unsigned int nr)
 {
 	unsigned int i;
 
@@ -172,7 +172,7 @@ static bool count_part(struct count *count, struct vm_area_struct *vma,
 		       struct mlkd_want want, unsigned long start, unsigned long end)
 {
 	struct mlkd_wired *wired = count->wired;
-	struct mlkd_wired_range *range = NULL;
+	struct mlkd_file_range *range = NULL;
 	unsigned long first, nr;
 
 	end = min(end, mlkd_vma_file_end(vma));
@@ -226,11 +226,11 @@ static bool count_mapping(struct count *count, struct vm_area_struct *vma,
 }
 
 /* Makes room for more ranges. */
-static bool grow(struct count *count)
+static bool count_grow(struct count *count)
 {
 	struct mlkd_wired *wired = count->wired;
 	unsigned int room = max(2 * count->room, 16U);
-	struct mlkd_wired_range *ranges;
+	struct mlkd_file_range *ranges;
 
 	ranges = kvcalloc(room, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
 	if (!ranges)
@@ -244,7 +244,7 @@ static bool grow(struct count *count)
 }
 
 /* Counts a whole space, some mappings under one mmap_lock. */
-static int count_all(struct count *count)
+static int count_space(struct count *count)
 {
 	struct mm_struct *mm = count->space->mm;
 	unsigned long addr = 0;
@@ -272,13 +272,13 @@ static int count_all(struct count *count)
 		count->wired->map_count = mm->map_count;
 		mmap_read_unlock(mm);
 		cond_resched();
-		if (full && !grow(count))
+		if (full && !count_grow(count))
 			return -ENOMEM;
 	} while (more || full);
 	return 0;
 }
 
-static void swap_counts(struct mlkd_wired *a, struct mlkd_wired *b)
+static void wired_swap(struct mlkd_wired *a, struct mlkd_wired *b)
 {
 	swap(a->pages, b->pages);
 	swap(a->ranges, b->ranges);
@@ -291,8 +291,8 @@ static void swap_counts(struct mlkd_wired *a, struct mlkd_wired *b)
  * Replaces what @space has in the count by *@new, unless that exceeds the limit.
  * What is not in the count any more is left in *@new.
  */
-static int replace(struct mlkd_space *space, struct mlkd_wired *new,
-		   struct mlkd_limit *limit)
+static int wired_replace(struct mlkd_space *space, struct mlkd_wired *new,
+			 struct mlkd_limit *limit)
 {
 	struct mlkd_wired *wired = &space->wired;
 	unsigned long before, max = READ_ONCE(mlkd_max_wired);
@@ -300,13 +300,13 @@ static int replace(struct mlkd_space *space, struct mlkd_wired *new,
 
 	lockdep_assert_held(&wired_mutex);
 	before = total;
-	inserted = insert(new->ranges, new->nr_ranges);
+	inserted = wired_insert(new->ranges, new->nr_ranges);
 	if (inserted < new->nr_ranges) {
-		remove(new->ranges, inserted);
-		prune(new->ranges, inserted);
+		wired_remove(new->ranges, inserted);
+		wired_prune(new->ranges, inserted);
 		return -ENOMEM;
 	}
-	remove(wired->ranges, wired->nr_ranges);
+	wired_remove(wired->ranges, wired->nr_ranges);
 	total += new->pages - wired->pages;
 
 	if (limit && total > before && total > max) {
@@ -315,21 +315,21 @@ static int replace(struct mlkd_space *space, struct mlkd_wired *new,
 
 		total -= new->pages - wired->pages;
 		/* Their files are still there, so that this takes no memory. */
-		insert(wired->ranges, wired->nr_ranges);
-		remove(new->ranges, new->nr_ranges);
-		prune(new->ranges, new->nr_ranges);
+		wired_insert(wired->ranges, wired->nr_ranges);
+		wired_remove(new->ranges, new->nr_ranges);
+		wired_prune(new->ranges, new->nr_ranges);
 		return err;
 	}
 	peak = max(peak, total);
-	prune(wired->ranges, wired->nr_ranges);
-	swap_counts(wired, new);
+	wired_prune(wired->ranges, wired->nr_ranges);
+	wired_swap(wired, new);
 	if (list_empty(&wired->node))
 		list_add(&wired->node, &spaces);
 	return 0;
 }
 
 /* Counts @space anew.  Called without its mmap_lock, with a user of its mm. */
-static int update(struct mlkd_space *space, bool killable, struct mlkd_limit *limit)
+static int wired_update(struct mlkd_space *space, bool killable, struct mlkd_limit *limit)
 {
 	struct mlkd_wired *wired = &space->wired;
 	struct mlkd_wired new = {};
@@ -346,11 +346,11 @@ static int update(struct mlkd_space *space, bool killable, struct mlkd_limit *li
 	mutex_unlock(&wired_mutex);
 	/* Set again by whatever happens while we count. */
 	WRITE_ONCE(wired->stale, false);
-	err = count_all(&count);
+	err = count_space(&count);
 	mutex_lock(&wired_mutex);
 	/* A count that has begun later knows better, but for a request. */
 	if (!err && !wired->gone && (limit || pass == wired->counts))
-		err = replace(space, &new, limit);
+		err = wired_replace(space, &new, limit);
 	/* What a refused request has noted may be in a count that has begun meanwhile. */
 	wired->counts += !!err;
 	mutex_unlock(&wired_mutex);
@@ -369,7 +369,7 @@ static int update(struct mlkd_space *space, bool killable, struct mlkd_limit *li
  */
 int mlkd_wired_reserve(struct mlkd_space *space, struct mlkd_limit *limit)
 {
-	return update(space, true, limit);
+	return wired_update(space, true, limit);
 }
 
 /**
@@ -380,7 +380,7 @@ int mlkd_wired_reserve(struct mlkd_space *space, struct mlkd_limit *limit)
  */
 void mlkd_wired_recount(struct mlkd_space *space)
 {
-	update(space, false, NULL);
+	wired_update(space, false, NULL);
 }
 
 void mlkd_wired_setup(struct mlkd_wired *wired)
@@ -394,8 +394,8 @@ void mlkd_wired_drop(struct mlkd_space *space)
 	struct mlkd_wired *wired = &space->wired;
 
 	mutex_lock(&wired_mutex);
-	remove(wired->ranges, wired->nr_ranges);
-	prune(wired->ranges, wired->nr_ranges);
+	wired_remove(wired->ranges, wired->nr_ranges);
+	wired_prune(wired->ranges, wired->nr_ranges);
 	total -= wired->pages;
 	list_del_init(&wired->node);
 	wired->gone = true;
@@ -430,7 +430,7 @@ static struct mlkd_space *next_stale(unsigned int pass)
  * Counts again what has changed, and says whether there is less now.  Called
  * without any lock.  Stops when the caller is killed.
  */
-static bool refresh(void)
+static bool wired_refresh(void)
 {
 	static unsigned int last_pass;
 	unsigned long before, after;
@@ -442,7 +442,7 @@ static bool refresh(void)
 	mutex_unlock(&wired_mutex);
 
 	/* What has ended. */
-	mlkd_spaces_settle();
+	mlkd_spaces_flush();
 
 	mutex_lock(&wired_mutex);
 	pass = ++last_pass;
@@ -452,7 +452,7 @@ static bool refresh(void)
 
 		mutex_unlock(&wired_mutex);
 		if (mmget_not_zero(mm)) {
-			killed = update(space, true, NULL) == -EINTR;
+			killed = wired_update(space, true, NULL) == -EINTR;
 			mmput(mm);
 		}
 		mlkd_space_put(space);
@@ -473,7 +473,7 @@ static bool refresh(void)
  */
 bool mlkd_wired_again(struct mlkd_limit *limit)
 {
-	if (limit->which != MEMLOCKD_LIMIT_MAX_WIRED || !refresh())
+	if (limit->which != MEMLOCKD_LIMIT_MAX_WIRED || !wired_refresh())
 		return false;
 	*limit = (struct mlkd_limit){};
 	return true;
@@ -482,7 +482,7 @@ bool mlkd_wired_again(struct mlkd_limit *limit)
 /* Pages in the count now. */
 unsigned long mlkd_wired_now(void)
 {
-	refresh();
+	wired_refresh();
 	return READ_ONCE(total);
 }
 
