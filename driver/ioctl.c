@@ -258,7 +258,7 @@ static int do_sync(struct call *call)
 	return 0;
 }
 
-/* How many bytes of the address space are locked by ranges. */
+/* Returns how many bytes of the address space are locked by ranges. */
 static u64 range_bytes(struct mlkd_space *space)
 {
 	unsigned long start = 0, end = ULONG_MAX;

@@ -48,13 +48,13 @@ struct mlkd_heal {
 /**
  * struct mlkd_wired - what one address space has in the count
  * @node: in the list of all that have something in it
- * @pages: pages that nobody else can have: private memory
+ * @pages: pages of private memory, which no other address space has
  * @ranges: parts of files, whose pages others may have, too
  * @nr_ranges: how many
- * @locked_vm: of the mm, when it was counted
+ * @locked_vm: that of the mm, when it was counted
  * @map_count: likewise
  * @counts: how often it has been counted, or begun to be
- * @pass: when it was last looked at by wired_refresh()
+ * @pass: the pass of wired_refresh() that has last looked at it
  * @stale: it has unmapped or mapped something since
  * @gone: it is locked no more, and not to be counted again
  *
@@ -84,13 +84,13 @@ struct mlkd_wired {
  * @wait: woken when @busy ends or @gone begins
  * @reap: takes a space whose address space has ended apart
  * @lock: protects @promised, which every call may read
- * @promised: what the locks of the whole address space ask for
- * @in_force: what is worked towards: @promised, and during a request what that asks
- *	for as well, or not any more.  Changed by who holds the claim; notifiers and
- *	probes read it without a lock
- * @holders: who has asked for it; see holder.h
+ * @promised: the mode that the locks of the whole address space ask for
+ * @in_force: the mode that is worked towards.  It is @promised, and during a request
+ *	that with what the request asks for, or without what it gives up.  The task
+ *	with the claim changes it; notifiers and probes read it without a lock
+ * @holders: the locks that make up @promised; see holder.h
  * @wired: its part in the count of all that is locked
- * @attrs: who wants which part of it locked
+ * @attrs: the attributes, which say who wants which part of it locked
  * @pins: the pins
  * @heal: what is to be made writable again
  * @munlocking: mappings are not VM_LOCKED any more whose pages are mlocked yet: who
@@ -110,11 +110,11 @@ struct mlkd_wired {
  * or the last user of @mm goes (exit, exec); then ->release drops the pins, and
  * @reap the rest.  Each space holds a reference to the module.
  *
- * Claims.  Whoever changes a space claims it; others wait for that, killable.
- * A claim is no lock: GUP and mmput() run under it, as nothing that they may
- * wait for (a userfaultfd or FUSE server, ->release) waits for a claim without
- * being killable, or at all.  Who holds a claim holds a user of @mm, so that
- * ->release cannot run; who waits holds none.
+ * Claims.  A task that changes a space claims it; others wait for that, killable.
+ * A claim is no lock: GUP and mmput() run under it, as nothing that they may wait for
+ * (a userfaultfd or FUSE server, ->release) waits for a claim without being killable,
+ * or at all.  With a claim goes a user of @mm, so that ->release cannot run; a task
+ * that waits for a claim holds none.
  *
  * Lock order: mmap_lock, the mutex of wired.c, then one of the leaves: the table's
  * lock, @lock, that of holder.c, @pins.chunks, @attrs.tree, @moves_lock, @heal.lock.
@@ -197,8 +197,8 @@ static inline struct mlkd_mode mlkd_space_in_force(struct mlkd_space *space)
  * @node: in &mlkd_space.moves
  * @task: the thread
  *
- * What is noted of the memory that it moves is not forgotten when that is unmapped
- * at its old place: it is moved as well, once the call has returned.
+ * The attributes of the memory that it moves are not forgotten when that is unmapped
+ * at its old place: they are moved as well, once the call has returned.
  */
 struct mlkd_move {
 	struct list_head node;

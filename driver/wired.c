@@ -16,14 +16,13 @@
  *
  * A request is counted when it begins, before anything is made present, under a
  * mutex: there is no moment at which the total is above the limit because of it.
- * What a process does later (it maps memory under a lock with FUTURE, or unmaps
- * some) does not wait for this count: the change is noted, and the process is
- * counted again when somebody wants to know: who reads the total, and who would
- * be refused.
+ * A process that maps memory later under a lock with FUTURE, or unmaps some, does not
+ * wait for this count.  It is marked as stale, and counted again when the total is
+ * read, or a request would be refused.
  *
- * Files are known by the address of their address_space, and not held: what is
- * locked of a file is mapped, so that the file is there, or else the count is
- * stale, and corrects itself.
+ * Files are known by the address of their address_space, and no reference to them is
+ * held.  A file that is locked is mapped, so that it is there; when it is not any more,
+ * the count is stale, and corrects itself.
  */
 #include <linux/fs.h>
 #include <linux/hashtable.h>
@@ -45,7 +44,7 @@ struct file_ranges {
 	struct rb_root_cached tree;
 };
 
-/* Pages first to last of a file. */
+/* The pages from @first to @last of a file. */
 struct mlkd_file_range {
 	struct rb_node rb;
 	unsigned long first;
@@ -63,7 +62,7 @@ INTERVAL_TREE_DEFINE(struct mlkd_file_range, rb, unsigned long, subtree_last,
 /* vm.memlockd.max_wired: see sysctl.h. */
 unsigned long mlkd_max_wired;
 
-static DEFINE_MUTEX(wired_mutex);	/* all that follows */
+static DEFINE_MUTEX(wired_mutex);	/* protects all that follows */
 static DEFINE_HASHTABLE(files, 10);
 static LIST_HEAD(spaces);
 static unsigned long total, peak;
@@ -78,14 +77,14 @@ static struct file_ranges *find_file(struct address_space *mapping)
 	return NULL;
 }
 
-/* How many pages of @range are in no other range of its file. */
+/* Returns how many pages of @range are in no other range of its file. */
 static unsigned long count_unshared(struct file_ranges *file,
 				    const struct mlkd_file_range *range)
 {
 	unsigned long next = range->first, count = 0;
 	struct mlkd_file_range *other;
 
-	/* In the order of their first pages. */
+	/* The ranges come in the order of their first pages. */
 	for (other = file_range_iter_first(&file->tree, range->first, range->last);
 	     other && next <= range->last;
 	     other = file_range_iter_next(other, range->first, range->last)) {
@@ -135,7 +134,7 @@ static void wired_remove(struct mlkd_file_range *ranges, unsigned int nr)
 	}
 }
 
-/* Forgets files that have no ranges left; once nothing is to be put back. */
+/* Forgets files that have no ranges left, which is done when nothing is to be put back. */
 static void wired_prune(struct mlkd_file_range *ranges, unsigned int nr)
 {
 	unsigned int i;
@@ -150,7 +149,7 @@ static void wired_prune(struct mlkd_file_range *ranges, unsigned int nr)
 	}
 }
 
-/* Mappings that are counted under one mmap_lock. */
+/* So many mappings are counted under one mmap_lock. */
 #define MAPPINGS_AT_ONCE	256
 
 /**
@@ -179,7 +178,7 @@ static bool count_part(struct count *count, struct vm_area_struct *vma,
 	if (!want.locked || !want.present || start >= end)
 		return true;
 	nr = (end - start) >> PAGE_SHIFT;
-	/* Its own copies, now or since it was written to; else the file's pages. */
+	/* These are the process's own pages, or may be, where it has written; else the file's. */
 	if (!vma->vm_file || vma_is_anonymous(vma) ||
 	    (mlkd_vma_private(vma) && ((want.gup_flags & FOLL_WRITE) || vma->anon_vma))) {
 		wired->pages += nr;
@@ -214,7 +213,7 @@ static bool count_mapping(struct count *count, struct vm_area_struct *vma,
 		unsigned long end = vma->vm_end;
 		u32 attr = mlkd_attr_get(&space->attrs, start, &end);
 
-		/* What is MLKD_NEW is about to be locked, or pinned. */
+		/* A part that is MLKD_NEW is about to be locked, or pinned. */
 		if ((locked || (attr & (MLKD_BY_RANGE | MLKD_NEW))) &&
 		    !count_part(count, vma, mlkd_want(vma, mlkd_attr_mode(attr, in_force)),
 				start, end))
@@ -288,8 +287,8 @@ static void wired_swap(struct mlkd_wired *a, struct mlkd_wired *b)
 }
 
 /*
- * Replaces what @space has in the count by *@new, unless that exceeds the limit.
- * What is not in the count any more is left in *@new.
+ * Replaces what @space has in the count by *@new, unless that exceeds the limit.  The one
+ * that is not in the count afterwards is left in *@new, for the caller to free.
  */
 static int wired_replace(struct mlkd_space *space, struct mlkd_wired *new,
 			 struct mlkd_limit *limit)
@@ -344,14 +343,17 @@ static int wired_update(struct mlkd_space *space, bool killable, struct mlkd_lim
 	mutex_lock(&wired_mutex);
 	pass = ++wired->counts;
 	mutex_unlock(&wired_mutex);
-	/* Set again by whatever happens while we count. */
+	/* This is set again by whatever happens from here on. */
 	WRITE_ONCE(wired->stale, false);
 	err = count_space(&count);
 	mutex_lock(&wired_mutex);
-	/* A count that has begun later knows better, but for a request. */
+	/* A count that has begun later knows better, but a request has to be in the total. */
 	if (!err && !wired->gone && (limit || pass == wired->counts))
 		err = wired_replace(space, &new, limit);
-	/* What a refused request has noted may be in a count that has begun meanwhile. */
+	/*
+	 * A count that has begun meanwhile may have in it what this request has noted, and is
+	 * about to take back.
+	 */
 	wired->counts += !!err;
 	mutex_unlock(&wired_mutex);
 	if (err)
@@ -388,7 +390,7 @@ void mlkd_wired_setup(struct mlkd_wired *wired)
 	INIT_LIST_HEAD(&wired->node);
 }
 
-/* @space is locked no more. */
+/* Takes @space, which is locked no more, out of the count. */
 void mlkd_wired_drop(struct mlkd_space *space)
 {
 	struct mlkd_wired *wired = &space->wired;
@@ -403,7 +405,7 @@ void mlkd_wired_drop(struct mlkd_space *space)
 	kvfree(wired->ranges);
 }
 
-/* One that has to be counted again, with a reference; each at most once a pass. */
+/* Returns a space to be counted again, with a reference; each at most once a pass. */
 static struct mlkd_space *next_stale(unsigned int pass)
 {
 	struct mlkd_wired *wired;
@@ -416,7 +418,7 @@ static struct mlkd_space *next_stale(unsigned int pass)
 		if (wired->pass == pass)
 			continue;
 		wired->pass = pass;
-		/* Nothing tells when a file has become shorter. */
+		/* A space with files is counted each time, as nothing tells when a file is cut. */
 		if ((READ_ONCE(wired->stale) || wired->nr_ranges ||
 		     READ_ONCE(mm->locked_vm) != wired->locked_vm ||
 		     READ_ONCE(mm->map_count) != wired->map_count) &&
@@ -441,7 +443,7 @@ static bool wired_refresh(void)
 	before = total;
 	mutex_unlock(&wired_mutex);
 
-	/* What has ended. */
+	/* Spaces that have ended leave the count. */
 	mlkd_spaces_flush();
 
 	mutex_lock(&wired_mutex);
@@ -466,10 +468,11 @@ static bool wired_refresh(void)
 }
 
 /**
- * mlkd_wired_again - is a request that was refused to be tried again?
- * @limit: what it has met; cleared, if so
+ * mlkd_wired_again - say whether to try a request again that was refused
+ * @limit: the limit that it has met; cleared, if so
  *
- * What has been unmapped, or has ended, may still be in the count.
+ * Memory that has been unmapped may still have been in the count, and processes that
+ * have ended.
  */
 bool mlkd_wired_again(struct mlkd_limit *limit)
 {
@@ -479,14 +482,14 @@ bool mlkd_wired_again(struct mlkd_limit *limit)
 	return true;
 }
 
-/* Pages in the count now. */
+/* Returns how many pages are in the count now. */
 unsigned long mlkd_wired_now(void)
 {
 	wired_refresh();
 	return READ_ONCE(total);
 }
 
-/* The most that there have been. */
+/* Returns how many there have been at most. */
 unsigned long mlkd_wired_peak(void)
 {
 	return READ_ONCE(peak);
