@@ -27,7 +27,7 @@
 
 void mlkd_attrs_setup(struct mlkd_attrs *attrs)
 {
-	mt_init(&attrs->tree);
+	mt_init_flags(&attrs->tree, MT_FLAGS_USE_RCU);
 	attrs->rest = 0;
 	attrs->rest_lazy = false;
 }
@@ -108,6 +108,46 @@ bool __mlkd_attr_any(struct mlkd_attrs *attrs, unsigned long start,
 	}
 	mtree_unlock(&attrs->tree);
 	return any || (rest && next < end);
+}
+
+/**
+ * mlkd_attr_find_rcu - where the first part is that has one of some bits
+ * @attrs: the attributes
+ * @start: first address
+ * @end: address behind the last
+ * @mask: the bits
+ *
+ * For probes.  What it finds may be out of date.
+ *
+ * Return: the address; @end if there is none.
+ */
+unsigned long mlkd_attr_find_rcu(struct mlkd_attrs *attrs, unsigned long start,
+				 unsigned long end, u32 mask)
+{
+	MA_STATE(mas, &attrs->tree, start, start);
+	bool rest = READ_ONCE(attrs->rest) & mask;
+	unsigned long next = start, found = end;
+	void *entry;
+
+	rcu_read_lock();
+	mas_for_each(&mas, entry, end - 1) {
+		if (mas.index > next && rest)
+			break;
+		if (xa_to_value(entry) & mask) {
+			found = max(start, mas.index);
+			break;
+		}
+		next = mas.last + 1;
+	}
+	rcu_read_unlock();
+	return rest && next < found ? next : found;
+}
+
+/* mlkd_attr_any() for probes. */
+bool mlkd_attr_any_rcu(struct mlkd_attrs *attrs, unsigned long start,
+		       unsigned long end, u32 mask)
+{
+	return mlkd_attr_find_rcu(attrs, start, end, mask) < end;
 }
 
 /**

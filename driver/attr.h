@@ -51,7 +51,8 @@ enum mlkd_attr {
  * Attributes change under mmap_lock.  Who holds it for reading changes only what is
  * mapped, and holds the claim of the space; so do @rest and @rest_lazy, or else
  * with mmap_lock held for writing.  The mmu notifier forgets what is unmapped, with
- * whatever lock the core kernel holds then.  The tree's own lock is a leaf.
+ * whatever lock the core kernel holds then.  The tree's own lock is a leaf; probes,
+ * which may take none, read the tree under RCU.
  */
 struct mlkd_attrs {
 	struct maple_tree tree;
@@ -70,6 +71,10 @@ bool __mlkd_attr_all(struct mlkd_attrs *attrs, unsigned long start,
 		     unsigned long end, u32 mask);
 bool __mlkd_attr_any(struct mlkd_attrs *attrs, unsigned long start,
 		     unsigned long end, u32 mask);
+bool mlkd_attr_any_rcu(struct mlkd_attrs *attrs, unsigned long start,
+		       unsigned long end, u32 mask);
+unsigned long mlkd_attr_find_rcu(struct mlkd_attrs *attrs, unsigned long start,
+				 unsigned long end, u32 mask);
 bool mlkd_attr_next(struct mlkd_attrs *attrs, unsigned long *start,
 		    unsigned long *end, u32 *attr);
 
@@ -96,6 +101,18 @@ static inline u32 mlkd_attr_add_own(u32 attr)
 static inline u32 mlkd_attr_drop_own(u32 attr)
 {
 	return attr & ~MLKD_OWN;
+}
+
+/* VM_MERGEABLE has been taken away. */
+static inline u32 mlkd_attr_add_mergeable(u32 attr)
+{
+	return attr | MLKD_MERGEABLE;
+}
+
+/* VM_MERGEABLE has been given back, or is not to be. */
+static inline u32 mlkd_attr_drop_mergeable(u32 attr)
+{
+	return attr & ~MLKD_MERGEABLE;
 }
 
 /*

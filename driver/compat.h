@@ -65,6 +65,36 @@ static inline bool pmd_special(pmd_t pmd)
 }
 #endif
 
+/* The marks that MADV_GUARD_INSTALL leaves in page tables. */
+#ifdef MEMLOCKD_LEAFOPS
+#include <linux/leafops.h>
+#else
+#include <linux/swap.h>
+#include <linux/swapops.h>
+#endif
+#define MLKD_MADV_GUARD_INSTALL	102
+
+/* PR_SET_MEMORY_MERGE, which is younger than Linux 6.1. */
+#define MLKD_PR_SET_MEMORY_MERGE	67
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#define MLKD_HAS_GUARDS	1
+static inline bool mlkd_pte_guard(pte_t pte)
+{
+#ifdef MEMLOCKD_LEAFOPS
+	return !pte_present(pte) && softleaf_is_guard_marker(softleaf_from_pte(pte));
+#else
+	return is_swap_pte(pte) && is_guard_swp_entry(pte_to_swp_entry(pte));
+#endif
+}
+#else
+#define MLKD_HAS_GUARDS	0
+static inline bool mlkd_pte_guard(pte_t pte)
+{
+	return false;
+}
+#endif
+
 /*
  * mlkd_dumpable() is false if @mm, which @task has, is the image of a set-user-ID program
  * or the like.  mlkd_mm_capable() says whether the caller has @cap over it.

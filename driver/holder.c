@@ -18,7 +18,6 @@
 #include "compat.h"
 #include "holder.h"
 #include "space.h"
-#include "target.h"
 
 static DEFINE_SPINLOCK(holders_lock);
 static DEFINE_XARRAY(all_holders);	/* number -> holder */

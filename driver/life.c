@@ -53,7 +53,7 @@ static int notifier_start(struct mmu_notifier *notifier,
 {
 	struct mlkd_space *space = container_of(notifier, struct mlkd_space, notifier);
 
-	if (READ_ONCE(space->munlocking) &&
+	if ((READ_ONCE(space->flags) & (BIT(MLKD_SPACE_MUNLOCKING) | BIT(MLKD_SPACE_GUARDING))) &&
 	    (range->event == MMU_NOTIFY_UNMAP || range->event == MMU_NOTIFY_CLEAR))
 		mlkd_munlock_mapped(range->mm, range->start, range->end,
 				    mmu_notifier_range_blockable(range));

@@ -197,16 +197,6 @@ static u32 attr_add_range_super(u32 attr)
 	return attr | MLKD_RANGE_SUPER_NEW;
 }
 
-static u32 attr_add_mergeable(u32 attr)
-{
-	return attr | MLKD_MERGEABLE;
-}
-
-static u32 attr_drop_mergeable(u32 attr)
-{
-	return attr & ~MLKD_MERGEABLE;
-}
-
 static u32 attr_add_going(u32 attr)
 {
 	return attr | MLKD_GOING;
@@ -561,13 +551,14 @@ static int flag_mapping(struct request *request, struct vm_area_struct *vma,
 		request->end = max(request->end, end);
 	}
 	if (super && (vma->vm_flags & VM_MERGEABLE)) {
-		err = mlkd_attr_map(attrs, start, end, attr_add_mergeable, GFP_KERNEL_ACCOUNT);
+		err = mlkd_attr_map(attrs, start, end, mlkd_attr_add_mergeable, GFP_KERNEL_ACCOUNT);
 		if (err)
 			return err;
 		vm_flags_clear(vma, VM_MERGEABLE);
+		mlkd_space_keep_ksm(space);
 	} else if (!super && mlkd_attr_any(attrs, start, end, MLKD_MERGEABLE)) {
 		vm_flags_set(vma, VM_MERGEABLE);
-		mlkd_attr_map(attrs, start, end, attr_drop_mergeable, GFP_KERNEL | __GFP_NOFAIL);
+		mlkd_attr_map(attrs, start, end, mlkd_attr_drop_mergeable, GFP_KERNEL | __GFP_NOFAIL);
 	}
 	return 0;
 }
@@ -583,7 +574,7 @@ static int flag_all(struct request *request)
 		return err;
 	/* Who unmaps what loses VM_LOCKED below munlocks it, too. */
 	if (!request->task)
-		WRITE_ONCE(space->munlocking, true);
+		set_bit(MLKD_SPACE_MUNLOCKING, &space->flags);
 	mlkd_target_def_flags(space);
 	mmap_write_unlock(mm);
 
@@ -681,6 +672,16 @@ static void trim(struct mlkd_space *space, unsigned long start, unsigned long en
 	mlkd_walk(&walk, trim_step);
 }
 
+/* What VM_MERGEABLE was taken from has it again. */
+static void leave_ksm(struct mlkd_space *space)
+{
+	if (!space->ksm_kept)
+		return;
+	mmap_write_lock(space->mm);
+	mlkd_space_leave_ksm(space);
+	mmap_write_unlock(space->mm);
+}
+
 /* Steps 3 and 5, for what is MLKD_GOING: [@start, @end) has all of that. */
 static void give_back(struct mlkd_space *space, unsigned long start, unsigned long end)
 {
@@ -689,7 +690,9 @@ static void give_back(struct mlkd_space *space, unsigned long start, unsigned lo
 
 	flag_all(&request);
 	trim(space, request.start, request.end);
-	WRITE_ONCE(space->munlocking, false);
+	clear_bit(MLKD_SPACE_MUNLOCKING, &space->flags);
+	if (space->in_force.state != MEMLOCKD_STATE_SUPERLOCKED)
+		leave_ksm(space);
 	if (all && space->in_force.state == MEMLOCKD_STATE_UNLOCKED)
 		drop_stray_pins(space);
 	map_noted(space, request.start, request.end, attr_drop_going);
@@ -763,8 +766,10 @@ static int lower(struct mlkd_space *space, struct mlkd_mode mode)
 	set_in_force(space, mode);
 	if (old.state == MEMLOCKD_STATE_UNLOCKED)
 		return 0;
-	if (old.state == MEMLOCKD_STATE_SUPERLOCKED && mode.state != old.state)
+	if (old.state == MEMLOCKD_STATE_SUPERLOCKED && mode.state != old.state) {
 		for_each_mapping(&request, true, flag_mapping);
+		leave_ksm(space);
+	}
 	mlkd_wired_recount(space);
 	trim(space, 0, ULONG_MAX);
 	return 0;

@@ -70,6 +70,8 @@ enum mlkd_pgtable mlkd_pgtable_level(struct mm_struct *mm, unsigned long addr,
 /* Says whether a huge page's entry, which upper_level() has read, allows @access. */
 static bool leaf_allows(pud_t pud, pmd_t pmd, enum mlkd_access access)
 {
+	if (access == MLKD_GUARD)
+		return false;
 	if (access == MLKD_USED)
 		return true;
 	if (!pmd_none(pmd))
@@ -81,6 +83,8 @@ static bool leaf_allows(pud_t pud, pmd_t pmd, enum mlkd_access access)
 
 static bool pte_allows(pte_t pte, enum mlkd_access access)
 {
+	if (access == MLKD_GUARD)
+		return mlkd_pte_guard(pte);
 	if (access == MLKD_USED)
 		return !pte_none(pte);
 	if (!pte_present(pte))
@@ -199,6 +203,29 @@ static unsigned long ptes_same(pmd_t pmd, unsigned long start, unsigned long end
 		for (i = 0; i < nr && pte_maps(entry + i, first + i); i++)
 			;
 	return start + i * PAGE_SIZE;
+}
+
+/**
+ * mlkd_guarded - are there guard pages of MADV_GUARD_INSTALL?
+ * @mm: address space; mmap_lock is held
+ * @start: first address
+ * @end: address behind the last; all of it lies in one mapping
+ * @next: set to where they end
+ *
+ * Return: whether the first page is one; else nothing is set.
+ */
+bool mlkd_guarded(struct mm_struct *mm, unsigned long start, unsigned long end,
+		  unsigned long *next)
+{
+	unsigned long run_end;
+	bool guard;
+
+	if (!MLKD_HAS_GUARDS)
+		return false;
+	run_end = mlkd_pgtable_run(mm, start, end, MLKD_GUARD, &guard);
+	if (guard)
+		*next = run_end;
+	return guard;
 }
 
 /**

@@ -15,6 +15,7 @@ enum mlkd_pgtable {
 
 /**
  * enum mlkd_access - what a page table entry may allow
+ * @MLKD_GUARD: nothing; it is the mark of a guard page
  * @MLKD_USED: nothing; it is not empty
  * @MLKD_MAPPED: nothing; but there is a page
  * @MLKD_HUGE: nothing; but there is a huge page, mapped as one
@@ -22,6 +23,7 @@ enum mlkd_pgtable {
  * @MLKD_WRITE: nor does one that does
  */
 enum mlkd_access {
+	MLKD_GUARD,
 	MLKD_USED,
 	MLKD_MAPPED,
 	MLKD_HUGE,
@@ -34,6 +36,8 @@ enum mlkd_pgtable mlkd_pgtable_level(struct mm_struct *mm, unsigned long addr,
 unsigned long mlkd_pgtable_run(struct mm_struct *mm, unsigned long start,
 			       unsigned long end, enum mlkd_access access,
 			       bool *allowed);
+bool mlkd_guarded(struct mm_struct *mm, unsigned long start, unsigned long end,
+		  unsigned long *next);
 unsigned long mlkd_pgtable_same(struct mm_struct *mm, unsigned long start,
 				unsigned long end, struct page **pages,
 				struct page *first);

@@ -299,6 +299,10 @@ static int populate_part(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		return 0;
 	}
 
+	/* Guard pages are as if they had no access: nothing is to be had there. */
+	if (mlkd_guarded(walk->space->mm, start, end, next))
+		return 0;
+
 	return make_present(walk, vma, want, start, end, next);
 }
 
@@ -387,6 +391,39 @@ void mlkd_populate_future(struct mlkd_space *space, unsigned long start,
 	mlkd_walk(&walk, future_step);
 	if (walk.pages != few)
 		kfree(walk.pages);
+}
+
+static int again_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
+		      unsigned long start, unsigned long end, unsigned long *next)
+{
+	if (!fatal_signal_pending(current))
+		return mlkd_populate_step(walk, vma, start, end, next);
+	*next = vma->vm_end;
+	return 0;
+}
+
+/**
+ * mlkd_populate_again - make what may have been replaced present and pinned
+ * @space: the space; no claim is held, but a user of its mm
+ * @start: first address
+ * @end: address behind the last; 0 for all there is
+ *
+ * Unlike mlkd_populate_future() it looks at what is pinned already, and at what is not
+ * to be pinned.
+ */
+void mlkd_populate_again(struct mlkd_space *space, unsigned long start,
+			 unsigned long end)
+{
+	struct mlkd_walk walk = {
+		.space = space,
+		.start = start,
+		.end = end,
+	};
+
+	if (!mlkd_walk_alloc(&walk))
+		return;
+	mlkd_walk(&walk, again_step);
+	kfree(walk.pages);
 }
 
 /* Makes writable what a write would find write-protected. */

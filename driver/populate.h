@@ -15,6 +15,8 @@ bool mlkd_populate_never_waits(struct vm_area_struct *vma);
 int mlkd_populate_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		       unsigned long start, unsigned long end,
 		       unsigned long *next);
+void mlkd_populate_again(struct mlkd_space *space, unsigned long start,
+			 unsigned long end);
 void mlkd_populate_writable(struct mlkd_space *space);
 void mlkd_populate_future(struct mlkd_space *space, unsigned long start,
 			  unsigned long end);

@@ -8,11 +8,11 @@
  * locked that wants it:
  *
  * - perf_event_mmap(): mmap, brk, shmat, mprotect, growth of a stack;
- * - mremap(2), which the former does not see; or, where a system call cannot be
- *   told from its symbol, vm_stat_account(), which munmap comes through as well.
+ * - mremap(2), which the former does not see.
  *
  * The process's own mlock(2) and its kin are probed, too, as they would undo ours,
- * or ours them, and mremap(2) moves what is its own: see target_calls.c.
+ * or ours them, and mremap(2) moves what is its own: see target_calls.c.  So are
+ * madvise(2) and what else a lock would have fail: see target_advice.c.
  *
  * And a new thread or child, as that brings a scan for NUMA balancing back that was
  * put off.
@@ -32,6 +32,7 @@
  */
 #include <linux/kprobes.h>
 #include <linux/mm.h>
+#include <linux/mman.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -39,6 +40,7 @@
 #include <asm/syscall.h>
 
 #include "task_call.h"
+#include "arch.h"
 #include "compat.h"
 #include "probe.h"
 #include "populate.h"
@@ -66,6 +68,8 @@ static void pin_work(struct work_struct *work)
 	clear_bit(MLKD_SPACE_PINNING, &space->flags);
 	if (mmget_not_zero(space->mm)) {
 		mlkd_populate_future(space, 0, 0);
+		if (test_and_clear_bit(MLKD_SPACE_REPLACED, &space->flags))
+			mlkd_populate_again(space, 0, 0);
 		if (test_and_clear_bit(MLKD_SPACE_SOFT_DIRTY, &space->flags))
 			mlkd_populate_writable(space);
 		mmput(space->mm);
@@ -129,16 +133,6 @@ static void new_range(struct mlkd_call *call, unsigned long *start, unsigned lon
 	}
 }
 
-/* Has current's system call done once more. */
-static void do_again(struct pt_regs *regs)
-{
-#ifdef CONFIG_X86
-	/* As for -ERESTARTNOINTR, which only the handling of signals looks for. */
-	regs->ax = regs->orig_ax;
-	regs->ip -= 2;
-#endif
-}
-
 /* current has called mremap(2). */
 static void run_mremap(struct mlkd_call *call)
 {
@@ -150,6 +144,29 @@ static void run_mremap(struct mlkd_call *call)
 	mlkd_target_moved(space, call->args, start, failed);
 	if (!failed)
 		mlkd_populate_future(space, start, start + PAGE_ALIGN(call->args[2]));
+}
+
+/* Is it the number of madvise(2)?  Others come to do_madvise() as well. */
+static bool is_madvise(int nr)
+{
+#ifdef MLKD_COMPAT_NR_MADVISE
+	if (mlkd_compat_syscall())
+		return nr == MLKD_COMPAT_NR_MADVISE;
+#endif
+	return nr == __NR_madvise;
+}
+
+/* current has called madvise(2). */
+static void run_madvise(struct mlkd_call *call)
+{
+	struct pt_regs *regs = task_pt_regs(current);
+	bool syscall = is_madvise(call->nr);
+	long before = syscall_get_return_value(current, regs), result = before;
+
+	if (mlkd_advice_end(call->space, &call->advice, syscall, &result))
+		mlkd_do_again(regs);
+	else if (syscall && result != before)
+		syscall_set_return_value(current, regs, result, 0);
 }
 
 /* In current, which has made a system call, and is done with it. */
@@ -172,6 +189,8 @@ static void run_call(struct mlkd_call *call)
 
 	switch (call->event) {
 	case MLKD_CALL_MMAP:
+		if (call->mergeable)
+			mlkd_target_take_mergeable(space, call->start, call->end);
 		new_range(call, &start, &end);
 		if (start < end || !end)
 			mlkd_populate_future(space, start, end);
@@ -179,10 +198,20 @@ static void run_call(struct mlkd_call *call)
 	case MLKD_CALL_MREMAP:
 		run_mremap(call);
 		break;
+	case MLKD_CALL_MADVISE:
+		run_madvise(call);
+		break;
+	case MLKD_CALL_MSYNC:
+		mlkd_set_third_argument(regs, call->args[2], mlkd_compat_syscall());
+		break;
+	case MLKD_CALL_PRCTL:
+		if (!syscall_get_error(current, regs))
+			mlkd_target_merged(space, call->args[1]);
+		break;
 	default:
 		if (mlkd_target_called(space, call->event, call->args, call->locked_vm,
 				       syscall_get_error(current, regs)))
-			do_again(regs);
+			mlkd_do_again(regs);
 		break;
 	}
 out:
@@ -196,37 +225,58 @@ static bool returns_to_user(void)
 	return !(current->flags & (PF_KTHREAD | PF_IO_WORKER));
 }
 
-static bool queue_call(struct mlkd_space *space, enum mlkd_event event,
-		       unsigned long start, unsigned long end)
+/*
+ * A call for current's system call, not queued yet; NULL if there is none to be had, or
+ * none needed, and then *@gone is set.
+ */
+static struct mlkd_call *get_call(struct mlkd_space *space, enum mlkd_event event,
+				  bool *gone)
 {
 	struct pt_regs *regs = task_pt_regs(current);
 	struct mlkd_call *call;
 
+	*gone = false;
 	if (!returns_to_user())
-		return false;
+		return NULL;
 	call = mlkd_call_get();
 	if (!call)
-		return false;
+		return NULL;
 	if (!mlkd_space_tryget(space)) {
 		mlkd_call_put(call);
-		return true;		/* just unlocked */
+		*gone = true;		/* just unlocked */
+		return NULL;
 	}
 	call->space = space;
 	call->event = event;
+	call->mergeable = false;
 	/* A signal handler may be in these registers when the call is done. */
 	call->nr = syscall_get_nr(current, regs);
 	syscall_get_arguments(current, regs, call->args);
 	call->locked_vm = READ_ONCE(space->mm->locked_vm);
-	if (event == MLKD_CALL_MREMAP)
-		mlkd_space_move_begin(space, &call->move);
+	return call;
+}
+
+/* Returns false when a worker has to do it. */
+static bool queue_call(struct mlkd_space *space, enum mlkd_event event,
+		       unsigned long start, unsigned long end, bool mergeable)
+{
+	bool gone;
+	struct mlkd_call *call = get_call(space, event, &gone);
+
+	if (!call)
+		return gone;
 	call->start = start;
 	call->end = end;
+	call->mergeable = mergeable;
+	if (event == MLKD_CALL_MREMAP)
+		mlkd_space_move_begin(space, &call->move);
 	mlkd_call_queue(call);
 	return true;
 }
 
 /* @mm, current's, has got something new. */
-static void mapped(struct mm_struct *mm, unsigned long start, unsigned long end)
+static void mapped(struct mm_struct *mm, unsigned long start, unsigned long end,
+		   bool mergeable)
 {
 	struct mlkd_space *space;
 
@@ -238,7 +288,7 @@ static void mapped(struct mm_struct *mm, unsigned long start, unsigned long end)
 	if (!space || !READ_ONCE(space->armed) ||
 	    !mlkd_mode_pins_future(mlkd_space_in_force(space)))
 		return;
-	if (!queue_call(space, MLKD_CALL_MMAP, start, end))
+	if (!queue_call(space, MLKD_CALL_MMAP, start, end, mergeable))
 		pin_later(space);
 }
 
@@ -250,7 +300,7 @@ void mlkd_probe_soft_dirty(struct mlkd_space *space)
 {
 	if (mlkd_space_in_force(space).state != MEMLOCKD_STATE_SUPERLOCKED)
 		return;
-	if (!queue_call(space, MLKD_CALL_SOFT_DIRTY, 0, 0)) {
+	if (!queue_call(space, MLKD_CALL_SOFT_DIRTY, 0, 0, false)) {
 		set_bit(MLKD_SPACE_SOFT_DIRTY, &space->flags);
 		pin_later(space);
 	}
@@ -260,25 +310,9 @@ static int on_perf_event_mmap(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct vm_area_struct *vma = (void *)regs_get_kernel_argument(regs, 0);
 
-	mapped(vma->vm_mm, vma->vm_start, vma->vm_end);
+	mapped(vma->vm_mm, vma->vm_start, vma->vm_end, vma->vm_flags & VM_MERGEABLE);
 	return 0;
 }
-
-#ifndef CONFIG_X86_64
-static int on_vm_stat_account(struct kprobe *probe, struct pt_regs *regs)
-{
-	struct mm_struct *mm = (void *)regs_get_kernel_argument(regs, 0);
-	long npages = regs_get_kernel_argument(regs, 2);
-
-	/* All but mremap comes by perf_event_mmap() as well. */
-	if (npages > 0 && current->mm == mm && !(current->flags & PF_KTHREAD) &&
-	    (mlkd_compat_syscall() ||
-	     syscall_get_nr(current, task_pt_regs(current)) == __NR_mremap))
-		mapped(mm, 0, 0);
-	return 0;
-}
-NOKPROBE_SYMBOL(on_vm_stat_account);
-#endif
 
 #ifdef CONFIG_NUMA_BALANCING
 /* Current has a new thread or child.  If it was its only thread, it is to be scanned. */
@@ -312,11 +346,90 @@ static int on_syscall(struct kprobe *kprobe, struct pt_regs *regs)
 	if (!space || !READ_ONCE(space->armed))
 		return 0;
 	/* The worker may be there before mremap() has moved anything; then SYNC is left. */
-	if (!queue_call(space, probe->event, 0, 0) && probe->event == MLKD_CALL_MREMAP)
+	if (!queue_call(space, probe->event, 0, 0, false) &&
+	    probe->event == MLKD_CALL_MREMAP)
 		pin_later(space);
 	return 0;
 }
 NOKPROBE_SYMBOL(on_syscall);
+
+/* The space of current, if it has one and wants probes. */
+static struct mlkd_space *current_space(void)
+{
+	struct mlkd_space *space = NULL;
+
+	if (current->mm)
+		space = mlkd_space_find_rcu(current->mm);
+	return space && READ_ONCE(space->armed) ? space : NULL;
+}
+
+/*
+ * At the entry of do_madvise(mm, start, len, advice), to which madvise(2) comes, and
+ * io_uring, whose workers have no way back to user space.
+ */
+static int on_madvise(struct kprobe *kprobe, struct pt_regs *regs)
+{
+	struct mm_struct *mm = (void *)regs_get_kernel_argument(regs, 0);
+	struct mlkd_space *space = mm == current->mm ? current_space() : NULL;
+	struct mlkd_advice advice = {
+		.start = regs_get_kernel_argument(regs, 1),
+		.len = regs_get_kernel_argument(regs, 2),
+		.advice = regs_get_kernel_argument(regs, 3),
+	};
+	struct mlkd_call *call;
+	bool gone;
+
+	if (!space || !mlkd_advice_begin(space, &advice))
+		return 0;
+	call = get_call(space, MLKD_CALL_MADVISE, &gone);
+	if (gone)
+		return 0;
+	if (call) {
+		call->advice = advice;
+		mlkd_call_queue(call);
+	} else {
+		set_bit(MLKD_SPACE_REPLACED, &space->flags);
+		pin_later(space);
+	}
+	mlkd_set_kernel_argument(regs, 2, advice.nr);
+	mlkd_set_kernel_argument(regs, 3, advice.instead);
+	return 0;
+}
+NOKPROBE_SYMBOL(on_madvise);
+
+/* At the entry of msync(start, len, flags). */
+static int on_msync(struct kprobe *kprobe, struct pt_regs *regs)
+{
+	struct pt_regs *user = task_pt_regs(current);
+	struct mlkd_space *space = current_space();
+	unsigned long args[6];
+
+	if (!space)
+		return 0;
+	syscall_get_arguments(current, user, args);
+	if (!(args[2] & MS_INVALIDATE) || !mlkd_sync_only_ours(space, args[0], args[1]))
+		return 0;
+	if (queue_call(space, MLKD_CALL_MSYNC, 0, 0, false))
+		mlkd_set_third_argument(user, args[2] & ~MS_INVALIDATE,
+					mlkd_compat_syscall());
+	return 0;
+}
+NOKPROBE_SYMBOL(on_msync);
+
+/* At the entry of prctl(option, ...). */
+static int on_prctl(struct kprobe *kprobe, struct pt_regs *regs)
+{
+	struct mlkd_space *space = current_space();
+	unsigned long args[6];
+
+	if (!space)
+		return 0;
+	syscall_get_arguments(current, task_pt_regs(current), args);
+	if (args[0] == MLKD_PR_SET_MEMORY_MERGE)
+		queue_call(space, MLKD_CALL_PRCTL, 0, 0, false);
+	return 0;
+}
+NOKPROBE_SYMBOL(on_prctl);
 NOKPROBE_SYMBOL(on_perf_event_mmap);
 
 #define PROBE(symbol, handler, what)			\
@@ -326,31 +439,31 @@ NOKPROBE_SYMBOL(on_perf_event_mmap);
 		.event = (what),			\
 	}
 
+/* A system call has a probe for each table of system calls that it is in. */
+#ifdef MLKD_COMPAT_SYSCALL
+#define SYSCALL_PROBES(name, handler, what)			\
+	PROBE(MLKD_SYSCALL(name), handler, what),		\
+	PROBE(MLKD_COMPAT_SYSCALL(name), handler, what)
+#else
+#define SYSCALL_PROBES(name, handler, what)			\
+	PROBE(MLKD_SYSCALL(name), handler, what)
+#endif
+
 static struct probe probes[] = {
 	PROBE("perf_event_mmap", on_perf_event_mmap, MLKD_CALL_MMAP),
-#ifndef CONFIG_X86_64
-	PROBE("vm_stat_account", on_vm_stat_account, MLKD_CALL_MMAP),
-#endif
+	PROBE("do_madvise", on_madvise, MLKD_CALL_MADVISE),
 #ifdef CONFIG_NUMA_BALANCING
 	PROBE("wake_up_new_task", on_wake_up_new_task, 0),
 #endif
 	/* The wrappers: what is behind them has no symbol. */
-#ifdef CONFIG_X86_64
-	PROBE("__x64_sys_mlock", on_syscall, MLKD_CALL_MLOCK),
-	PROBE("__x64_sys_mlock2", on_syscall, MLKD_CALL_MLOCK),
-	PROBE("__x64_sys_munlock", on_syscall, MLKD_CALL_MUNLOCK),
-	PROBE("__x64_sys_mlockall", on_syscall, MLKD_CALL_MLOCKALL),
-	PROBE("__x64_sys_munlockall", on_syscall, MLKD_CALL_MUNLOCKALL),
-	PROBE("__x64_sys_mremap", on_syscall, MLKD_CALL_MREMAP),
-#endif
-#ifdef CONFIG_IA32_EMULATION
-	PROBE("__ia32_sys_mlock", on_syscall, MLKD_CALL_MLOCK),
-	PROBE("__ia32_sys_mlock2", on_syscall, MLKD_CALL_MLOCK),
-	PROBE("__ia32_sys_munlock", on_syscall, MLKD_CALL_MUNLOCK),
-	PROBE("__ia32_sys_mlockall", on_syscall, MLKD_CALL_MLOCKALL),
-	PROBE("__ia32_sys_munlockall", on_syscall, MLKD_CALL_MUNLOCKALL),
-	PROBE("__ia32_sys_mremap", on_syscall, MLKD_CALL_MREMAP),
-#endif
+	SYSCALL_PROBES(mlock, on_syscall, MLKD_CALL_MLOCK),
+	SYSCALL_PROBES(mlock2, on_syscall, MLKD_CALL_MLOCK),
+	SYSCALL_PROBES(munlock, on_syscall, MLKD_CALL_MUNLOCK),
+	SYSCALL_PROBES(mlockall, on_syscall, MLKD_CALL_MLOCKALL),
+	SYSCALL_PROBES(munlockall, on_syscall, MLKD_CALL_MUNLOCKALL),
+	SYSCALL_PROBES(mremap, on_syscall, MLKD_CALL_MREMAP),
+	SYSCALL_PROBES(msync, on_msync, MLKD_CALL_MSYNC),
+	SYSCALL_PROBES(prctl, on_prctl, MLKD_CALL_PRCTL),
 };
 
 static void reset(struct kprobe *kprobe)

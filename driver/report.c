@@ -30,6 +30,8 @@
  * @space: its space; NULL if it is not locked
  * @mode: the mode that it has been promised
  * @fresh: it has just been locked, so that what has been pinned is what is mapped
+ * @guarded: bytes of the mapping at hand that are guard pages: nothing can be present
+ *	there, as where there is no access
  * @told: where the last mapping ended.  What has been merged with that meanwhile is
  *	reported from here on
  */
@@ -38,6 +40,7 @@ struct mlkd_report {
 	struct mlkd_space *space;
 	struct mlkd_mode mode;
 	bool fresh;
+	unsigned long guarded;
 	unsigned long told;
 };
 
@@ -90,6 +93,8 @@ static unsigned long count_run(struct mlkd_report *report, unsigned long addr,
 	next = mlkd_pgtable_run(report->mm, addr, row->end, MLKD_READ, &present);
 	if (present)
 		row->resident += next - addr;
+	else if (mlkd_guarded(report->mm, addr, next, &next))
+		report->guarded += next - addr;
 	if (report->space && !report->fresh)
 		row->pinned += mlkd_pins_count_mapped(&report->space->pins, addr,
 						      next) << PAGE_SHIFT;
@@ -148,11 +153,11 @@ static void gather_facts(struct mlkd_report *report, struct vm_area_struct *vma,
 }
 
 /* Fills in state and reason, once the counts are there. */
-static void judge(const struct facts *facts, bool armed,
+static void judge(const struct facts *facts, bool armed, u64 guarded,
 		  struct memlockd_mapping *row)
 {
-	u64 size = row->end - row->start;
-	u64 inside = max_t(u64, facts->file_end, row->start) - row->start;
+	u64 size = row->end - row->start - guarded;
+	u64 inside = max_t(u64, facts->file_end, row->start) - row->start - guarded;
 
 	row->reason = facts->reason;
 	if (!facts->covered) {
@@ -221,6 +226,7 @@ int mlkd_report_next(struct mlkd_report *report, unsigned long addr,
 		mmap_read_unlock(mm);
 		return 0;
 	}
+	report->guarded = 0;
 	gather_facts(report, vma, &facts);
 	armed = userfaultfd_armed(vma);
 	*row = (struct memlockd_mapping) {
@@ -253,7 +259,7 @@ int mlkd_report_next(struct mlkd_report *report, unsigned long addr,
 	}
 out:
 	mmap_read_unlock(mm);
-	judge(&facts, armed, row);
+	judge(&facts, armed, report->guarded, row);
 	report->told = row->end;
 	return 1;
 }

@@ -6,6 +6,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
+#include "arch.h"
 #include "compat.h"
 #include "space.h"
 
@@ -98,6 +99,46 @@ struct mlkd_want mlkd_space_want(struct mlkd_space *space, struct vm_area_struct
 	if (want.locked && !(vma->vm_flags & VM_LOCKED) && !(attr & MLKD_BY_RANGE))
 		want = (struct mlkd_want){};
 	return want;
+}
+
+/*
+ * [vdso], which has no pages that could be merged, gets VM_MERGEABLE, or loses it;
+ * mmap_lock is held for writing.
+ */
+static void set_vdso_mergeable(struct mlkd_space *space, bool on)
+{
+	unsigned long start = mlkd_vdso_start(space->mm);
+	struct vm_area_struct *vma = start ? find_vma(space->mm, start) : NULL;
+
+	if (!vma || vma->vm_start != start || vma->anon_vma || !mlkd_vma_kernel(vma))
+		return;
+	if (on)
+		vm_flags_set(vma, VM_MERGEABLE);
+	else
+		vm_flags_clear(vma, VM_MERGEABLE);
+	space->ksm_kept = on;
+}
+
+/**
+ * mlkd_space_keep_ksm - KSM is to come back to this process
+ * @space: the space; its mmap_lock is held for writing
+ *
+ * What is superlocked loses VM_MERGEABLE.  An address space in which KSM finds no
+ * mapping with that flag is dropped from its list, and nothing but another call of
+ * madvise(2) on a mapping without it would bring that back.
+ */
+void mlkd_space_keep_ksm(struct mlkd_space *space)
+{
+	if (!space->ksm_kept)
+		set_vdso_mergeable(space, true);
+}
+
+/* The mappings have VM_MERGEABLE again; mmap_lock is held for writing. */
+void mlkd_space_leave_ksm(struct mlkd_space *space)
+{
+	if (space->ksm_kept)
+		set_vdso_mergeable(space, false);
+	space->ksm_kept = false;
 }
 
 /* Called from a probe, when current is about to move memory. */

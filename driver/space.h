@@ -93,9 +93,7 @@ struct mlkd_wired {
  * @attrs: the attributes, which say who wants which part of it locked
  * @pins: the pins
  * @heal: what is to be made writable again
- * @munlocking: mappings are not VM_LOCKED any more whose pages are mlocked yet: who
- *	unmaps these munlocks them.  Set before mlkd_munlock_begin(), under mmap_lock
- *	held for writing; notifiers read it without a lock
+ * @ksm_kept: [vdso] has VM_MERGEABLE; see mlkd_space_keep_ksm()
  * @saved_numa_scan: @mm's numa_next_scan, while it is put off
  * @stack_reserve: what the last lock asked for
  * @armed: the probes for what it does later are in place for it
@@ -103,7 +101,12 @@ struct mlkd_wired {
  * @moves: the threads that are within mremap(2)
  * @pin_work: pins new mappings, where their own process cannot
  * @flags: MLKD_SPACE_PINNING: @pin_work is on its way, with a reference;
- *	MLKD_SPACE_SOFT_DIRTY: and makes memory writable again
+ *	MLKD_SPACE_SOFT_DIRTY: and makes memory writable again;
+ *	MLKD_SPACE_REPLACED: and looks at what is pinned already.
+ *	MLKD_SPACE_MUNLOCKING, MLKD_SPACE_GUARDING: mappings are not VM_LOCKED any more,
+ *	or for a moment, whose pages are mlocked yet: who unmaps these munlocks them.
+ *	Set before mlkd_munlock_begin(), under mmap_lock held for writing; notifiers
+ *	read them without a lock
  * @rcu: frees it, as probes look it up under RCU
  *
  * Lifetime.  A space exists from the first lock request on until it is unlocked
@@ -138,7 +141,7 @@ struct mlkd_space {
 	struct mlkd_attrs attrs;
 	struct mlkd_pins pins;
 	struct mlkd_heal heal;
-	bool munlocking;
+	bool ksm_kept;
 	unsigned long saved_numa_scan;
 	u64 stack_reserve;
 
@@ -152,6 +155,9 @@ struct mlkd_space {
 
 #define MLKD_SPACE_PINNING	0
 #define MLKD_SPACE_SOFT_DIRTY	1
+#define MLKD_SPACE_REPLACED	2
+#define MLKD_SPACE_MUNLOCKING	3
+#define MLKD_SPACE_GUARDING	4
 
 int mlkd_spaces_init(void);
 void mlkd_spaces_exit(void);
@@ -204,6 +210,9 @@ struct mlkd_move {
 	struct list_head node;
 	struct task_struct *task;
 };
+
+void mlkd_space_keep_ksm(struct mlkd_space *space);
+void mlkd_space_leave_ksm(struct mlkd_space *space);
 
 void mlkd_space_move_begin(struct mlkd_space *space, struct mlkd_move *move);
 void mlkd_space_move_end(struct mlkd_space *space, struct mlkd_move *move);

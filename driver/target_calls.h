@@ -17,6 +17,9 @@ enum mlkd_event {
 	MLKD_CALL_MLOCKALL,
 	MLKD_CALL_MUNLOCKALL,
 	MLKD_CALL_MREMAP,
+	MLKD_CALL_MADVISE,
+	MLKD_CALL_MSYNC,
+	MLKD_CALL_PRCTL,
 	MLKD_CALL_SOFT_DIRTY,	/* not by the process itself, as a rule */
 };
 

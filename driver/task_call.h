@@ -8,6 +8,7 @@
 #include <linux/task_work.h>
 
 #include "space.h"
+#include "target_advice.h"
 #include "target_calls.h"
 
 /**
@@ -21,6 +22,8 @@
  * @args: its arguments
  * @locked_vm: of the address space then, in pages
  * @move: in the list of its space, if @event is MLKD_CALL_MREMAP
+ * @advice: the call, if @event is MLKD_CALL_MADVISE
+ * @mergeable: the mapping has VM_MERGEABLE
  * @start: of the mapping, as it was merged; 0 if unknown
  * @end: likewise; 0 for all there is
  */
@@ -37,6 +40,8 @@ struct mlkd_call {
 	unsigned long args[6];
 	unsigned long locked_vm;
 	struct mlkd_move move;
+	struct mlkd_advice advice;
+	bool mergeable;
 	unsigned long start;
 	unsigned long end;
 };

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What differs between processors, for x86-64: how system calls are named and called.
+ */
+#ifndef _MEMLOCKD_ARCH_X86_H
+#define _MEMLOCKD_ARCH_X86_H
+
+#include <linux/ptrace.h>
+#include <asm/mmu.h>
+
+/* The wrapper of a system call, of 64-bit and of 32-bit callers. */
+#define MLKD_SYSCALL(name)	"__x64_sys_" #name
+#ifdef CONFIG_IA32_EMULATION
+#define MLKD_COMPAT_SYSCALL(name)	"__ia32_sys_" #name
+#define MLKD_COMPAT_NR_MADVISE	219
+#endif
+
+/* An argument of the function that a kprobe stands at the entry of. */
+static inline void mlkd_set_kernel_argument(struct pt_regs *regs, unsigned int nr,
+					    unsigned long value)
+{
+	switch (nr) {
+	case 2:
+		regs->dx = value;
+		break;
+	case 3:
+		regs->cx = value;
+		break;
+	default:
+		WARN_ON_ONCE(1);
+	}
+}
+
+/* The third argument of the system call that @regs, those of user space, have made. */
+static inline void mlkd_set_third_argument(struct pt_regs *regs, unsigned long value,
+					   bool compat)
+{
+	regs->dx = value;
+}
+
+/*
+ * Has the system call done once more, as for -ERESTARTNOINTR, which only the handling
+ * of signals looks for.
+ */
+static inline void mlkd_do_again(struct pt_regs *regs)
+{
+	regs->ax = regs->orig_ax;
+	regs->ip -= 2;
+}
+
+/* Where [vdso] of @mm begins; 0 if it has none. */
+static inline unsigned long mlkd_vdso_start(struct mm_struct *mm)
+{
+	return (unsigned long)mm->context.vdso;
+}
+
+#endif /* _MEMLOCKD_ARCH_X86_H */

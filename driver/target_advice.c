@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The locked process's own madvise(2), msync(2) and prctl(2).
+ *
+ * The program has not asked for our lock, and must not notice it.  Where a mapping is
+ * VM_LOCKED, these calls fail: with EINVAL for advice that would take pages away, with
+ * EBUSY for MS_INVALIDATE.  A program that has not called mlock(2) does not expect
+ * that; allocators and garbage collectors take memory for zeroed that is not, or give
+ * up.  So for what only we hold, each gives the result, and leaves the contents, that
+ * it would without us; what the process has locked itself keeps the core kernel's
+ * answers.
+ *
+ * - MADV_DONTNEED becomes MADV_DONTNEED_LOCKED at the entry of do_madvise(), and the
+ *   range is present and pinned again before the process goes on.
+ * - MADV_FREE, MADV_COLD and MADV_PAGEOUT do nothing, which their contract allows: the
+ *   error that the core kernel gives for VM_LOCKED becomes the result that it would
+ *   give without.
+ * - MADV_REMOVE punches the hole.
+ * - For MADV_GUARD_INSTALL the mappings are not VM_LOCKED for as long as the call is
+ *   done once more.
+ * - MADV_MERGEABLE, MADV_UNMERGEABLE and PR_SET_MEMORY_MERGE are remembered, under a
+ *   SUPERLOCKED lock, and take effect at its unlock.
+ * - MS_INVALIDATE, which does nothing else, is left out of msync(2).
+ */
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/falloc.h>
+#include <linux/hugetlb.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/sched/signal.h>
+
+#include "compat.h"
+#include "munlock.h"
+#include "policy.h"
+#include "populate.h"
+#include "space.h"
+#include "target_advice.h"
+
+/* The process waits for memory here, as its own system call would. */
+#define GFP_ATTR	(GFP_KERNEL_ACCOUNT | __GFP_NOFAIL)
+
+static bool locked(struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_LOCKED;
+}
+
+/*
+ * From @start on, how far only we hold what is locked; @start if the process itself
+ * holds that, or if nothing there is ours.  For probes: takes no lock.
+ */
+static unsigned long only_ours(struct mlkd_space *space, unsigned long start,
+			       unsigned long end)
+{
+	struct mlkd_attrs *attrs = &space->attrs;
+
+	if (start >= end || !mlkd_attr_any_rcu(attrs, start, end, MLKD_OURS))
+		return start;
+	return mlkd_attr_find_rcu(attrs, start, end, MLKD_OWN);
+}
+
+/**
+ * mlkd_advice_begin - the process calls madvise(2)
+ * @space: its space
+ * @advice: the call; @nr and @instead are set to what the core kernel is to see
+ *
+ * Called from a probe.
+ *
+ * Return: whether mlkd_advice_end() is to be called after it.
+ */
+bool mlkd_advice_begin(struct mlkd_space *space, struct mlkd_advice *advice)
+{
+	unsigned long start = untagged_addr(advice->start), end;
+
+	advice->nr = advice->len;
+	advice->instead = advice->advice;
+	switch (advice->advice) {
+	case MADV_DONTNEED:
+	case MADV_DONTNEED_LOCKED:
+	case MADV_FREE:
+	case MADV_COLD:
+	case MADV_PAGEOUT:
+	case MADV_REMOVE:
+	case MLKD_MADV_GUARD_INSTALL:
+	case MADV_MERGEABLE:
+	case MADV_UNMERGEABLE:
+		break;
+	default:
+		return false;
+	}
+	/* The core kernel has an error for these. */
+	end = start + PAGE_ALIGN(advice->len);
+	if (offset_in_page(start) || end <= start || end < advice->len)
+		return false;
+	advice->ours = only_ours(space, start, end);
+	if (advice->ours == start)
+		return false;
+	if (advice->advice == MADV_DONTNEED) {
+		advice->instead = MADV_DONTNEED_LOCKED;
+		advice->nr = advice->ours - start;
+	}
+	return true;
+}
+
+/* What the core kernel answers for advice that it gives up at a mapping of its own. */
+static bool refused(struct mlkd_space *space, struct vm_area_struct *vma, int advice)
+{
+	/* A lock of ours is no reason, one of the process is. */
+	if (locked(vma) && mlkd_attr_any(&space->attrs, vma->vm_start, vma->vm_end, MLKD_OWN))
+		return true;
+	switch (advice) {
+	case MADV_FREE:
+		return !vma_is_anonymous(vma);
+	case MADV_COLD:
+	case MADV_PAGEOUT:
+		return (vma->vm_flags & VM_PFNMAP) || is_vm_hugetlb_page(vma);
+	case MLKD_MADV_GUARD_INSTALL:
+		return (vma->vm_flags & VM_SPECIAL) || is_vm_hugetlb_page(vma);
+	default:
+		return false;
+	}
+}
+
+/* The result that a call which does nothing has, in the order of the mappings. */
+static long hint_result(struct mlkd_space *space, const struct mlkd_advice *advice)
+{
+	unsigned long addr = untagged_addr(advice->start);
+	unsigned long end = addr + PAGE_ALIGN(advice->len);
+	struct mm_struct *mm = space->mm;
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+	long result = 0;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	vma_iter_init(&vmi, mm, addr);
+	for_each_vma_range(vmi, vma, end) {
+		if (vma->vm_start > addr)
+			result = -ENOMEM;
+		if (refused(space, vma, advice->advice)) {
+			result = -EINVAL;
+			addr = end;
+			break;
+		}
+		addr = vma->vm_end;
+	}
+	mmap_read_unlock(mm);
+	return addr < end ? -ENOMEM : result;
+}
+
+/* Punches a hole into what is mapped of files, as MADV_REMOVE does. */
+static long remove(struct mlkd_space *space, const struct mlkd_advice *advice)
+{
+	unsigned long addr = untagged_addr(advice->start);
+	unsigned long end = addr + PAGE_ALIGN(advice->len);
+	struct mm_struct *mm = space->mm;
+	long result = 0;
+
+	while (addr < end) {
+		struct vm_area_struct *vma;
+		unsigned long stop;
+		struct file *file;
+		loff_t offset;
+		long err;
+
+		if (mmap_read_lock_killable(mm))
+			return -EINTR;
+		vma = find_vma(mm, addr);
+		if (!vma || vma->vm_start >= end) {
+			mmap_read_unlock(mm);
+			return -ENOMEM;
+		}
+		if (vma->vm_start > addr) {
+			result = -ENOMEM;
+			addr = vma->vm_start;
+		}
+		err = 0;
+		file = vma->vm_file;
+		if (locked(vma) && mlkd_attr_any(&space->attrs, vma->vm_start, vma->vm_end,
+						 MLKD_OWN))
+			err = -EINVAL;
+		else if (!file || !file->f_mapping || !file->f_mapping->host)
+			err = -EINVAL;
+		else if ((vma->vm_flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE))
+			err = -EACCES;
+		if (err) {
+			mmap_read_unlock(mm);
+			return err;
+		}
+		stop = min(end, vma->vm_end);
+		offset = (loff_t)(addr - vma->vm_start) + ((loff_t)vma->vm_pgoff << PAGE_SHIFT);
+		get_file(file);
+		mmap_read_unlock(mm);
+		err = vfs_fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
+				    stop - addr);
+		fput(file);
+		if (err)
+			return err;
+		addr = stop;
+	}
+	return result;
+}
+
+/* Makes the range, whose pages may be others now, present and pinned again. */
+static void populate_again(struct mlkd_space *space, unsigned long start,
+			   unsigned long end)
+{
+	/* What was pinned has gone, or is found again. */
+	mlkd_pins_drop(&space->pins, start, end, false);
+	mlkd_populate_again(space, start, end);
+}
+
+/*
+ * MADV_GUARD_INSTALL has failed.  Is VM_LOCKED the reason, and ours?  Then the mappings
+ * lose it for a moment; who unmaps their pages meanwhile munlocks these.
+ */
+static bool unlock_for_guard(struct mlkd_space *space, unsigned long start,
+			     unsigned long end)
+{
+	struct mm_struct *mm = space->mm;
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+	bool again = false;
+
+	if (mmap_write_lock_killable(mm))
+		return false;
+	vma_iter_init(&vmi, mm, start);
+	for_each_vma_range(vmi, vma, end) {
+		if (refused(space, vma, MLKD_MADV_GUARD_INSTALL)) {
+			again = false;
+			break;
+		}
+		again |= locked(vma);
+	}
+	if (again) {
+		set_bit(MLKD_SPACE_GUARDING, &space->flags);
+		vma_iter_init(&vmi, mm, start);
+		for_each_vma_range(vmi, vma, end)
+			if (locked(vma))
+				mlkd_munlock_begin(vma);
+	}
+	mmap_write_unlock(mm);
+	return again;
+}
+
+/* The call has been done: the mappings are VM_LOCKED again. */
+static void lock_after_guard(struct mlkd_space *space, unsigned long start,
+			     unsigned long end)
+{
+	struct mm_struct *mm = space->mm;
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	if (mmap_write_lock_killable(mm))
+		return;
+	vma_iter_init(&vmi, mm, start);
+	for_each_vma_range(vmi, vma, end) {
+		if (locked(vma) || !mlkd_vma_lockable(vma) ||
+		    !mlkd_attr_all(&space->attrs, vma->vm_start, vma->vm_end, MLKD_OURS))
+			continue;
+		vm_flags_set(vma, VM_LOCKED);
+		mm->locked_vm += vma_pages(vma);
+	}
+	clear_bit(MLKD_SPACE_GUARDING, &space->flags);
+	mmap_write_unlock(mm);
+}
+
+/**
+ * mlkd_target_take_mergeable - nothing superlocked is merged by KSM
+ * @space: the space; the caller is the process itself
+ * @start: first address
+ * @end: address behind the last
+ */
+void mlkd_target_take_mergeable(struct mlkd_space *space, unsigned long start,
+				unsigned long end)
+{
+	struct mm_struct *mm = space->mm;
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	if (mmap_write_lock_killable(mm))
+		return;
+	vma_iter_init(&vmi, mm, start);
+	for_each_vma_range(vmi, vma, end) {
+		if (!(vma->vm_flags & VM_MERGEABLE) || !locked(vma) ||
+		    mlkd_space_mode_of(space, vma, mlkd_space_in_force(space)).state !=
+		    MEMLOCKD_STATE_SUPERLOCKED)
+			continue;
+		mlkd_attr_map(&space->attrs, vma->vm_start, vma->vm_end,
+			      mlkd_attr_add_mergeable, GFP_ATTR);
+		vm_flags_clear(vma, VM_MERGEABLE);
+		mlkd_space_keep_ksm(space);
+	}
+	mmap_write_unlock(mm);
+}
+
+/* The process does not want [start, end) merged when it is unlocked. */
+static void drop_mergeable(struct mlkd_space *space, unsigned long start,
+			   unsigned long end)
+{
+	unsigned long addr = start;
+
+	if (mmap_write_lock_killable(space->mm))
+		return;
+	/* A part of what is noted loses the mark as a part. */
+	while (addr < end) {
+		unsigned long next = end;
+		u32 attr = mlkd_attr_get(&space->attrs, addr, &next);
+
+		if (attr & MLKD_MERGEABLE)
+			mlkd_attr_set(&space->attrs, addr, next,
+				      mlkd_attr_drop_mergeable(attr), GFP_ATTR);
+		addr = next;
+	}
+	mmap_write_unlock(space->mm);
+}
+
+/* The process has called prctl(PR_SET_MEMORY_MERGE). */
+void mlkd_target_merged(struct mlkd_space *space, bool on)
+{
+	if (on)
+		mlkd_target_take_mergeable(space, 0, ULONG_MAX);
+	else
+		drop_mergeable(space, 0, ULONG_MAX);
+}
+
+/**
+ * mlkd_advice_end - the process has called madvise(2)
+ * @space: its space; the caller is the process itself
+ * @advice: what mlkd_advice_begin() has seen
+ * @syscall: there is a result to be changed
+ * @result: the result
+ *
+ * Return: the call is to be done once more.
+ */
+bool mlkd_advice_end(struct mlkd_space *space, const struct mlkd_advice *advice,
+		     bool syscall, long *result)
+{
+	unsigned long start = untagged_addr(advice->start);
+	unsigned long end = start + PAGE_ALIGN(advice->len);
+
+	switch (advice->advice) {
+	case MADV_DONTNEED:
+	case MADV_DONTNEED_LOCKED:
+		populate_again(space, start, min(end, advice->ours));
+		/* Behind it is what the process has locked itself. */
+		if (advice->advice == MADV_DONTNEED && advice->ours < end &&
+		    (!*result || *result == -ENOMEM))
+			*result = -EINVAL;
+		break;
+	case MADV_FREE:
+	case MADV_COLD:
+	case MADV_PAGEOUT:
+		if (*result == -EINVAL && syscall)
+			*result = hint_result(space, advice);
+		break;
+	case MADV_REMOVE:
+		if (*result == -EINVAL && syscall)
+			*result = remove(space, advice);
+		populate_again(space, start, end);
+		break;
+	case MLKD_MADV_GUARD_INSTALL:
+		if (*result == -EINVAL && syscall && unlock_for_guard(space, start, end))
+			return true;
+		lock_after_guard(space, start, end);
+		populate_again(space, start, end);
+		break;
+	case MADV_MERGEABLE:
+		mlkd_target_take_mergeable(space, start, end);
+		break;
+	case MADV_UNMERGEABLE:
+		drop_mergeable(space, start, end);
+		break;
+	default:
+		break;
+	}
+	return false;
+}
+
+/**
+ * mlkd_sync_only_ours - is only our lock in the way of MS_INVALIDATE?
+ * @space: the space
+ * @start: first address
+ * @len: length, in bytes
+ *
+ * Called from a probe.
+ */
+bool mlkd_sync_only_ours(struct mlkd_space *space, unsigned long start,
+			 unsigned long len)
+{
+	unsigned long end;
+
+	start = untagged_addr(start);
+	end = start + PAGE_ALIGN(len);
+	return start < end && only_ours(space, start, end) == end;
+}
