@@ -119,8 +119,9 @@ struct mlkd_wired {
  * or at all.  With a claim goes a user of @mm, so that ->release cannot run; a task
  * that waits for a claim holds none.
  *
- * Lock order: mmap_lock, the mutex of wired.c, then one of the leaves: the table's
- * lock, @lock, that of holder.c, @pins.chunks, @attrs.tree, @moves_lock, @heal.lock.
+ * Lock order: mmap_lock, then one of the leaves: the table's lock, @lock, that of
+ * holder.c, @pins.chunks, @attrs.tree, @moves_lock, @heal.lock.  The mutex of wired.c
+ * is taken without mmap_lock, and also before the leaves.
  */
 struct mlkd_space {
 	struct mmu_notifier notifier;
