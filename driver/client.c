@@ -20,7 +20,7 @@
 
 static struct workqueue_struct *closer;
 
-/* Gives up what is left of the client's. */
+/* Gives up the locks that the client still holds. */
 static void close_work(struct work_struct *work)
 {
 	struct mlkd_client *client = container_of(work, struct mlkd_client, work);
@@ -29,7 +29,7 @@ static void close_work(struct work_struct *work)
 	while ((space = mlkd_holders_first_space(client))) {
 		if (mlkd_space_claim_again(space)) {
 			mlkd_client_leave(space, client, INVALID_UID, false);
-			mlkd_space_release(space);
+			mlkd_space_unclaim(space);
 		} else {
 			mlkd_holders_drop(space);
 		}
@@ -52,7 +52,7 @@ struct mlkd_client *mlkd_client_new(void)
 	return client;
 }
 
-/* Nobody has the file any more. */
+/* The last reference to the client's file has gone. */
 void mlkd_client_close(struct mlkd_client *client)
 {
 	if (mlkd_holders_detach(client)) {

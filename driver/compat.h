@@ -58,7 +58,7 @@ static inline void vma_start_write(struct vm_area_struct *vma) {}
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
-/* What has no struct page is mapped by no huge entry yet. */
+/* Older kernels map nothing by a huge entry that has no struct page. */
 static inline bool pmd_special(pmd_t pmd)
 {
 	return false;
@@ -97,8 +97,8 @@ static inline bool mlkd_pte_guard(pte_t pte)
 #endif
 
 /*
- * Is @mm, which @task has, no image of a set-user-ID program or the like?  And who
- * has privilege over it?
+ * mlkd_dumpable() is false if @mm, which @task has, is the image of a set-user-ID program
+ * or the like.  mlkd_mm_capable() says whether the caller has @cap over it.
  */
 #ifdef MEMLOCKD_EXEC_STATE
 static inline bool mlkd_dumpable(struct task_struct *task, struct mm_struct *mm)
@@ -138,7 +138,7 @@ static inline bool mlkd_mm_capable(struct task_struct *task, struct mm_struct *m
 }
 #endif
 
-/* Handlers of sysctls, and where their tables end. */
+/* The handlers of sysctls get constant tables since 6.11, which need no last entry. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
 #define mlkd_ctl_table		struct ctl_table
 #define MLKD_CTL_TABLE_END	{}
@@ -148,9 +148,9 @@ static inline bool mlkd_mm_capable(struct task_struct *task, struct mm_struct *m
 #endif
 
 /*
- * The process that a pidfd stands for, or NULL if @file is none.  It has a file
- * system of its own; before 6.9 it was an anonymous file of that name, which no
- * one but the kernel can give.
+ * Returns the process that a pidfd stands for, or NULL if @file is no pidfd.  A pidfd lies
+ * in a file system of its own since 6.9.  Before, it was an anonymous file with that name,
+ * which nobody but the kernel can give to a file.
  */
 static inline struct pid *mlkd_pidfd_pid(struct file *file)
 {
@@ -166,7 +166,7 @@ static inline struct pid *mlkd_pidfd_pid(struct file *file)
 	return NULL;
 }
 
-/* Is current in a system call with another table of numbers? */
+/* Says whether current is in a system call of 32 bits, which has other numbers. */
 static inline bool mlkd_compat_syscall(void)
 {
 #ifdef CONFIG_COMPAT

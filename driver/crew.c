@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who populates an address space: workers, and the caller.
+ * The workers that populate an address space, and the caller, who does the rest.
  *
  * Private memory without a file is most of a process.  A fault there waits for
  * memory and for swap alone, never for a server that may not answer, so it need
  * not be the caller, who can be killed, that waits.  Workers do that: they borrow
- * the target's address space, as only in its own can pages be pinned fast.
+ * the target's address space, as pages can be pinned fast in current's own only.
  *
- * One is enough for what is present, or swapped out.  Where memory has to be
- * cleared, more help.
+ * One worker is enough for memory that is present, or swapped out.  Where memory has
+ * to be cleared, others help.
  */
 #include <linux/kthread.h>
 #include <linux/memcontrol.h>
@@ -27,27 +27,27 @@
 
 #define MAX_CREW	4
 
-/* What each takes at once, and from what on the first calls the others. */
+/* How much a worker takes at once, and at how many fresh pages the first calls others. */
 #define SHARE_SIZE	(8 * MLKD_CHUNK_SIZE)
 #define MUCH_TO_CLEAR	(4 * MLKD_CHUNK_PAGES)
 
-struct member {
+struct crew_member {
 	struct work_struct work;
 	struct mlkd_crew *crew;
 };
 
 /**
- * struct mlkd_crew - those who populate private memory without a file
+ * struct mlkd_crew - the workers that populate private memory without a file
  * @space: the space; its claim is held
  * @task: the process
- * @caller: who asked for it, and waits
+ * @caller: the task that asked for it, and waits
  * @memcg: the caller's memory cgroup, which pays for our bookkeeping
  * @lock: protects @next
- * @next: the first address that nobody has taken
+ * @next: the first address that no worker has taken
  * @last: the last address
- * @err: what one of them has failed with
- * @fresh: pages that the first has had cleared
- * @members: the first is the one that calls the others
+ * @err: the error with which a worker has failed
+ * @fresh: pages that the first worker has had cleared
+ * @members: the workers; the first calls the others
  */
 struct mlkd_crew {
 	struct mlkd_space *space;
@@ -59,7 +59,7 @@ struct mlkd_crew {
 	unsigned long last;
 	int err;
 	unsigned long fresh;
-	struct member members[MAX_CREW];
+	struct crew_member members[MAX_CREW];
 };
 
 static int crew_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
@@ -71,8 +71,8 @@ static int crew_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	return 0;
 }
 
-static int others_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
-		       unsigned long start, unsigned long end, unsigned long *next)
+static int rest_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
+		     unsigned long start, unsigned long end, unsigned long *next)
 {
 	if (!mlkd_populate_never_waits(vma))
 		return mlkd_populate_step(walk, vma, start, end, next);
@@ -80,8 +80,8 @@ static int others_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	return 0;
 }
 
-/* The next part of the address space that has something to do. */
-static bool take_share(struct mlkd_crew *crew, struct mlkd_walk *walk)
+/* Finds the next part of the address space in which there is something to do. */
+static bool crew_take_share(struct mlkd_crew *crew, struct mlkd_walk *walk)
 {
 	struct mm_struct *mm = crew->space->mm;
 	struct vm_area_struct *vma;
@@ -106,10 +106,10 @@ static bool take_share(struct mlkd_crew *crew, struct mlkd_walk *walk)
 }
 
 /*
- * vvar holds the clocks of its process's time namespace.  Its fault handler takes
- * that from current, and warns when current has another address space: so it
- * takes one that borrows the target's, and has the same namespace.  In another one
- * vvar is left to fault once.
+ * vvar holds the clocks of its process's time namespace.  Its fault handler takes the
+ * namespace from current, and warns when current has another address space.  So a worker
+ * that has borrowed the target's address space takes these faults, if it is in the same
+ * namespace as the target.  If it is not, vvar is left to fault once.
  */
 static void prefault_vvar(struct mm_struct *mm, struct task_struct *task)
 {
@@ -131,15 +131,15 @@ static void prefault_vvar(struct mm_struct *mm, struct task_struct *task)
 
 		if (!mlkd_vma_vvar(vma))
 			continue;
-		/* It has holes, where the machine lacks the clock that is for. */
+		/* vvar has holes for clocks that the machine lacks. */
 		for (addr = vma->vm_start; addr < vma->vm_end; addr += PAGE_SIZE)
 			fixup_user_fault(mm, addr, 0, NULL);
 	}
 	mmap_read_unlock(mm);
 }
 
-/* The first worker is about to have @nr pages cleared. */
-static void count_fresh(struct mlkd_walk *walk, unsigned long nr)
+/* The first worker is about to have @nr pages cleared: if these are many, it calls others. */
+static void crew_count_fresh(struct mlkd_walk *walk, unsigned long nr)
 {
 	struct mlkd_crew *crew = walk->crew;
 	bool was_much = crew->fresh >= MUCH_TO_CLEAR;
@@ -152,22 +152,22 @@ static void count_fresh(struct mlkd_walk *walk, unsigned long nr)
 		queue_work(system_dfl_wq, &crew->members[i].work);
 }
 
-/* Works until nothing is left, in the target's address space. */
-static void work_along(struct mlkd_crew *crew, bool first)
+/* Populates share after share until none is left; current has the target's address space. */
+static void crew_run(struct mlkd_crew *crew, bool first)
 {
 	struct mlkd_walk walk = {
 		.space = crew->space,
 		.task = crew->task,
 		.caller = crew->caller,
 		.crew = crew,
-		.fresh = first ? count_fresh : NULL,
+		.fresh = first ? crew_count_fresh : NULL,
 	};
 	int err = first ? -ENOMEM : 0;
 
 	if (mlkd_walk_alloc(&walk))
 		err = 0;
 	while (walk.pages && !err && !READ_ONCE(crew->err) &&
-	       take_share(crew, &walk))
+	       crew_take_share(crew, &walk))
 		err = mlkd_walk(&walk, crew_step);
 	if (err)
 		WRITE_ONCE(crew->err, err);
@@ -178,18 +178,18 @@ static void work_along(struct mlkd_crew *crew, bool first)
 
 static void crew_work(struct work_struct *work)
 {
-	struct member *member = container_of(work, struct member, work);
+	struct crew_member *member = container_of(work, struct crew_member, work);
 	struct mlkd_crew *crew = member->crew;
 	struct mm_struct *mm = crew->space->mm;
 	struct mem_cgroup *old = set_active_memcg(crew->memcg);
 
 	kthread_use_mm(mm);
-	work_along(crew, member == crew->members);
+	crew_run(crew, member == crew->members);
 	kthread_unuse_mm(mm);
 	set_active_memcg(old);
 }
 
-/* All of @walk that a crew may do; and of all there is vvar, too. */
+/* Populates the part of @walk that workers may do; and vvar, if @walk is for everything. */
 static int populate_by_crew(const struct mlkd_walk *walk)
 {
 	struct mlkd_crew crew = {
@@ -200,7 +200,7 @@ static int populate_by_crew(const struct mlkd_walk *walk)
 		.next = walk->start,
 		.last = walk->end - 1,
 	};
-	struct member *member;
+	struct crew_member *member;
 
 	mutex_init(&crew.lock);
 	for (member = crew.members; member < crew.members + MAX_CREW; member++) {
@@ -208,10 +208,10 @@ static int populate_by_crew(const struct mlkd_walk *walk)
 		INIT_WORK_ONSTACK(&member->work, crew_work);
 	}
 	if (current->mm == crew.space->mm)
-		work_along(&crew, true);
+		crew_run(&crew, true);
 	else
 		queue_work(system_dfl_wq, &crew.members[0].work);
-	/* It is the first that queues the others. */
+	/* The first is waited for first, as it is the one that queues the others. */
 	for (member = crew.members; member < crew.members + MAX_CREW; member++) {
 		flush_work(&member->work);
 		destroy_work_on_stack(&member->work);
@@ -248,7 +248,7 @@ int mlkd_populate(struct mlkd_space *space, struct task_struct *task,
 		return -ENOMEM;
 	err = populate_by_crew(&walk);
 	if (!err)
-		err = mlkd_walk(&walk, others_step);
+		err = mlkd_walk(&walk, rest_step);
 	kfree(walk.pages);
 	return err;
 }

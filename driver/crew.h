@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Who populates an address space.
+ * The workers that populate an address space.
  */
 #ifndef _MEMLOCKD_CREW_H
 #define _MEMLOCKD_CREW_H

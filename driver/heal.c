@@ -18,14 +18,14 @@
 #include "policy.h"
 #include "space.h"
 
-/* Pages healed under one mmap_lock. */
+/* How many pages are healed under one mmap_lock. */
 #define HEAL_STEP	64
 
 static struct workqueue_struct *healer;
 
 /*
- * A file system that is frozen has its pages written back first, and lets nobody
- * make them writable: that would wait here, and with it all who want mmap_lock.
+ * A file system that is being frozen writes its pages back, and then lets nobody make them
+ * writable.  A fault there would wait with mmap_lock held, and the target with it.
  */
 static bool frozen(struct vm_area_struct *vma)
 {
@@ -51,7 +51,7 @@ static void heal_range(struct mlkd_space *space, unsigned long addr,
 				addr = end;
 				break;
 			}
-			/* fork() write-protects as well, private mappings. */
+			/* fork() write-protects private mappings, which are not for us. */
 			if (!mlkd_vma_writeback(vma) || frozen(vma)) {
 				addr = vma->vm_end;
 				continue;
@@ -102,9 +102,9 @@ static void heal_work(struct work_struct *work)
 	mlkd_space_put(space);
 }
 
-/* Called from a mmu notifier: [@start, @end) has been write-protected. */
-void mlkd_heal_note(struct mlkd_space *space, unsigned long start,
-		    unsigned long end)
+/* Called from an mmu notifier: [@start, @end) has been write-protected. */
+void mlkd_heal_later(struct mlkd_space *space, unsigned long start,
+		     unsigned long end)
 {
 	struct mlkd_heal *heal = &space->heal;
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who holds the locks of a process.
+ * The holders of the locks of a process.
  *
- * A process has what its holders ask for taken together, and is unlocked when the
- * last of them goes.  A holder is an open file of the device (client.c), or, when
+ * A process is locked as its holders ask for together, and unlocked when the last
+ * of them goes.  A holder is an open file of the device (client.c), or, when
  * that has been closed, the user who had it open.  This file keeps the lists, and
  * changes no lock.
  */
@@ -18,20 +18,19 @@
 #include "compat.h"
 #include "holder.h"
 #include "space.h"
-#include "target.h"
 
 static DEFINE_SPINLOCK(holders_lock);
-static DEFINE_XARRAY(all);		/* by their number */
+static DEFINE_XARRAY(all_holders);	/* number -> holder */
 static atomic64_t last_id;
 
-/* The client may be freed by this. */
+/* Gives a reference to @client back; NULL is allowed. */
 void mlkd_client_put(struct mlkd_client *client)
 {
 	if (client && refcount_dec_and_test(&client->ref))
 		kfree(client);
 }
 
-/* The lock belongs to its user from now on. */
+/* From now on the lock belongs to the user, and not to the client. */
 static void detach(struct mlkd_holder *holder)
 {
 	lockdep_assert_held(&holders_lock);
@@ -44,9 +43,9 @@ static void detach(struct mlkd_holder *holder)
  * mlkd_holders_detach - the open file of some locks is closed
  * @client: the open file
  *
- * The locks without MEMLOCKD_OWNED belong to their user from now on.
+ * The locks without MEMLOCKD_OWNED belong to the user from now on.
  *
- * Return: whether there are others.
+ * Return: whether there are locks with MEMLOCKD_OWNED, which are to be given up.
  */
 bool mlkd_holders_detach(struct mlkd_client *client)
 {
@@ -62,7 +61,7 @@ bool mlkd_holders_detach(struct mlkd_client *client)
 	return owned;
 }
 
-/* A space that @client holds a lock of, with a reference; or NULL. */
+/* Returns a space that @client holds a lock of, with a reference; or NULL. */
 struct mlkd_space *mlkd_holders_first_space(struct mlkd_client *client)
 {
 	struct mlkd_space *space = NULL;
@@ -76,7 +75,7 @@ struct mlkd_space *mlkd_holders_first_space(struct mlkd_client *client)
 		if (space)
 			mlkd_space_get(space);
 		else
-			detach(holder);		/* Somebody is about to free it. */
+			detach(holder);		/* another task is about to free it */
 	}
 	spin_unlock(&holders_lock);
 	return space;
@@ -85,7 +84,7 @@ struct mlkd_space *mlkd_holders_first_space(struct mlkd_client *client)
 /**
  * mlkd_holder_new - prepare a lock
  * @task: leader of the process
- * @mode: what is asked for
+ * @mode: the mode that is asked for
  *
  * Return: a holder that nobody can find yet; or NULL.
  */
@@ -97,7 +96,7 @@ struct mlkd_holder *mlkd_holder_new(struct task_struct *task,
 	if (!holder)
 		return NULL;
 	holder->id = atomic64_inc_return(&last_id);
-	if (xa_insert(&all, holder->id, holder, GFP_KERNEL_ACCOUNT)) {
+	if (xa_insert(&all_holders, holder->id, holder, GFP_KERNEL_ACCOUNT)) {
 		kfree(holder);
 		return NULL;
 	}
@@ -110,12 +109,12 @@ struct mlkd_holder *mlkd_holder_new(struct task_struct *task,
 	return holder;
 }
 
-/* It is in no list of a space. */
+/* Frees a holder that is in no list of a space. */
 void mlkd_holder_free(struct mlkd_holder *holder)
 {
 	spin_lock(&holders_lock);
 	detach(holder);
-	xa_erase(&all, holder->id);
+	xa_erase(&all_holders, holder->id);
 	spin_unlock(&holders_lock);
 	put_pid(holder->target);
 	put_pid(holder->locker);
@@ -131,7 +130,7 @@ void mlkd_holders_free(struct list_head *taken)
 	INIT_LIST_HEAD(taken);
 }
 
-/* The lock is there: @client holds it. */
+/* The space is locked: from now on @client holds that lock. */
 void mlkd_holder_add(struct mlkd_holder *holder, struct mlkd_space *space,
 		     struct mlkd_client *client)
 {
@@ -147,12 +146,12 @@ void mlkd_holder_add(struct mlkd_holder *holder, struct mlkd_space *space,
 /**
  * mlkd_holders_take - take holders off a space
  * @space: the space; its claim is held
- * @client: what it holds is taken, or else
- * @uid: what this user holds
- * @force: all are taken
- * @taken: an empty list, to take them
+ * @client: its holders are taken
+ * @uid: if @client has none, those are taken that belong to this user
+ * @force: all holders are taken
+ * @taken: an empty list, which gets the holders
  *
- * Return: 0; -EPERM when there are only others; -ENOENT when there are none.
+ * Return: 0; -EPERM when the space has only other holders; -ENOENT when it has none.
  */
 int mlkd_holders_take(struct mlkd_space *space, struct mlkd_client *client,
 		      kuid_t uid, bool force, struct list_head *taken)
@@ -180,7 +179,10 @@ int mlkd_holders_take(struct mlkd_space *space, struct mlkd_client *client,
 	return err;
 }
 
-/* Nothing has become of it. Not after @force. */
+/*
+ * Gives @space its holders back, as its lock stays what it was.  What has been taken with
+ * @force never comes back: the unlock that follows cannot fail.
+ */
 void mlkd_holders_put_back(struct mlkd_space *space, struct list_head *taken)
 {
 	struct mlkd_holder *holder;
@@ -192,7 +194,7 @@ void mlkd_holders_put_back(struct mlkd_space *space, struct list_head *taken)
 	spin_unlock(&holders_lock);
 }
 
-/* What the holders of @space ask for together with @mode. */
+/* Returns the mode that the holders of @space ask for together, and @mode with them. */
 struct mlkd_mode mlkd_holders_mode(struct mlkd_space *space,
 				   struct mlkd_mode mode)
 {
@@ -206,7 +208,7 @@ struct mlkd_mode mlkd_holders_mode(struct mlkd_space *space,
 	return mode;
 }
 
-/* Has a privileged caller had RLIMIT_MEMLOCK bypassed? */
+/* Says whether a holder of @space has bypassed RLIMIT_MEMLOCK. */
 bool mlkd_holders_bypass(struct mlkd_space *space)
 {
 	struct mlkd_holder *holder;
@@ -219,7 +221,7 @@ bool mlkd_holders_bypass(struct mlkd_space *space)
 	return bypass;
 }
 
-/* The address space has ended, and its locks with it. */
+/* Frees all holders of @space, whose address space has ended. */
 void mlkd_holders_drop(struct mlkd_space *space)
 {
 	LIST_HEAD(taken);
@@ -228,7 +230,7 @@ void mlkd_holders_drop(struct mlkd_space *space)
 	mlkd_holders_free(&taken);
 }
 
-/* Its number for the caller; 0 when the process is gone. */
+/* Returns the number of a process as the caller sees it; 0 when the process is gone. */
 static pid_t live_pid(struct pid *pid)
 {
 	pid_t nr;
@@ -239,7 +241,10 @@ static pid_t live_pid(struct pid *pid)
 	return nr;
 }
 
-/* What STATUS says of the latest lock. The counts are those of now. */
+/*
+ * Fills in what STATUS says of the latest lock.  @minor_faults and @major_faults are the
+ * faults that the process has had up to now.
+ */
 void mlkd_holders_status(struct mlkd_space *space,
 			 struct memlockd_status *status, u64 minor_faults,
 			 u64 major_faults)
@@ -255,7 +260,7 @@ void mlkd_holders_status(struct mlkd_space *space,
 		status->out_locker_uid = from_kuid_munged(current_user_ns(), holder->uid);
 		status->out_lock_time_ns = holder->locked_at;
 		status->out_lock_duration_ns = holder->duration;
-		/* Of another process of that address space there may be fewer. */
+		/* Another process with that address space may have had fewer. */
 		status->out_lock_minor_faults =
 			minor_faults - min(minor_faults, holder->minor_faults);
 		status->out_lock_major_faults =
@@ -264,8 +269,8 @@ void mlkd_holders_status(struct mlkd_space *space,
 	spin_unlock(&holders_lock);
 }
 
-/* Is it a process of the caller's user? */
-static bool of_user(struct pid *pid)
+/* Says whether a process belongs to the caller's user. */
+static bool of_callers_user(struct pid *pid)
 {
 	struct task_struct *task;
 	bool ret;
@@ -292,13 +297,13 @@ bool mlkd_holders_next(unsigned long *id, struct memlockd_holder *row)
 	bool found = false;
 
 	spin_lock(&holders_lock);
-	xa_for_each_start(&all, *id, holder, *id) {
+	xa_for_each_start(&all_holders, *id, holder, *id) {
 		pid_t target = live_pid(holder->target);
 
-		/* One without a process has its memory shared by another. */
+		/* Where the process is gone, another one still has its memory. */
 		if (!holder->space || (!target && !all_pids) ||
 		    (!all_users && !uid_eq(holder->uid, current_uid()) &&
-		     !of_user(holder->target)))
+		     !of_callers_user(holder->target)))
 			continue;
 		*row = (struct memlockd_holder) {
 			.id = holder->id,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Who holds the locks of a process.
+ * The holders of the locks of a process.
  */
 #ifndef _MEMLOCKD_HOLDER_H
 #define _MEMLOCKD_HOLDER_H
@@ -18,30 +18,30 @@ struct memlockd_holder;
 struct memlockd_status;
 struct mlkd_space;
 
-/* The flags of a lock that say something of its holder, not of the memory. */
+/* These flags of a lock are about its holder, not about the memory. */
 #define MLKD_HOLDER_FLAGS	(MEMLOCKD_OWNED | MEMLOCKD_BYPASS)
 
 /**
  * struct mlkd_holder - one lock of one process
  * @in_space: in the list of its space
  * @in_client: in the list of its client
- * @space: the space, once it is in its list; holds no reference, as it ends with
- *	the space
+ * @space: the space, once the holder is in its list.  This is no reference, as the
+ *	holder ends with the space
  * @client: the open file that holds it, with a reference; NULL for its user
  * @id: its number
- * @mode: what it asks for, with MLKD_HOLDER_FLAGS
+ * @mode: the mode that it asks for, with MLKD_HOLDER_FLAGS
  * @target: the process that was locked
- * @locker: who has asked for it
- * @uid: and its real user ID
- * @locked_at: CLOCK_BOOTTIME, ns
- * @duration: of the locking call, ns
- * @minor_faults: of the process when it was locked
+ * @locker: the process that has asked for the lock
+ * @uid: the real user ID of @locker
+ * @locked_at: when the lock was complete, in ns of CLOCK_BOOTTIME
+ * @duration: how long the locking call took, in ns
+ * @minor_faults: how many faults the process had taken when it was locked
  * @major_faults: likewise
  *
- * The lists, and @space and @client, are protected by a spinlock of holder.c,
- * which is a leaf; the rest does not change once it is in the lists.  Holders
- * come and go under the claim of their space, or when that has ended; a client
- * goes without.
+ * The lists, and @space and @client, are protected by a spinlock of holder.c, which
+ * is a leaf.  The rest does not change once the holder is in the lists.  Holders come
+ * and go under the claim of their space, or when the space has ended; a client goes
+ * without a claim.
  */
 struct mlkd_holder {
 	struct list_head in_space;
@@ -63,8 +63,8 @@ struct mlkd_holder {
  * struct mlkd_client - an open file of the device, as the holder of locks
  * @ref: one for the file, one for each holder, one for @work
  * @holders: the locks that it holds; the list is protected as in &struct mlkd_holder
- * @work: gives them up, once the file is closed
- * @done: @work has done that
+ * @work: gives up the locks with MEMLOCKD_OWNED, once the file is closed
+ * @done: completed when @work is done
  */
 struct mlkd_client {
 	refcount_t ref;

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The calls of /dev/memlockd: what is asked, by whom, of whom; and the answers.
+ * The calls of /dev/memlockd.
+ *
+ * Each has a row in ioctl_ops, which says what all calls have in common: how long the
+ * structure is, which flags there are and who may use them, whether a process is looked
+ * for, and whether its space is claimed.  run_op() does all that in the same order for
+ * each, so that the errors of bad input come in the same order, too.
  */
 #include <linux/cred.h>
 #include <linux/fs.h>
@@ -31,10 +36,13 @@
 /* Rows that MAPPINGS gathers before it copies them out. */
 #define ROWS_AT_ONCE	16
 
-/* Each structure begins so. */
+/* How the structure of each call begins. */
 struct header {
 	u32 size;
 	u32 flags;
+	/* Only of a call that has a target. */
+	u32 target_type;
+	s32 target;
 };
 
 union ioctl_args {
@@ -49,18 +57,58 @@ union ioctl_args {
 	struct memlockd_range range;
 };
 
+/**
+ * enum subject - what a call is about
+ * @ABOUT_MACHINE: no process
+ * @ABOUT_PROCESS: a process, at which the call looks
+ * @ABOUT_LOCKED: the space of a process, which the call claims; it must be there
+ * @ABOUT_SPACE: likewise, and the space is made if it is not there
+ */
+enum subject {
+	ABOUT_MACHINE,
+	ABOUT_PROCESS,
+	ABOUT_LOCKED,
+	ABOUT_SPACE,
+};
+
+/**
+ * struct call - a call that is being made
+ * @args: the caller's structure, with all outputs zero at the beginning
+ * @client: the open file that the caller has used
+ * @target: the process, unless the call is about the machine
+ * @space: its space, as long as the call has the claim
+ * @start: of UNLOCK_RANGE and LOCK_RANGE: the first address, of a page
+ * @end: likewise: the address behind the last page
+ * @limit: the limit that the call has met
+ */
+struct call {
+	union ioctl_args *args;
+	struct mlkd_client *client;
+	struct mlkd_target target;
+	struct mlkd_space *space;
+	unsigned long start;
+	unsigned long end;
+	struct mlkd_limit limit;
+};
+
+/* From here on other requests may change the space. */
+static void end_claim(struct call *call)
+{
+	if (call->space)
+		mlkd_space_unclaim(call->space);
+	call->space = NULL;
+}
+
 static u64 bytes(unsigned long pages)
 {
 	return (u64)pages << PAGE_SHIFT;
 }
 
-static int do_info(struct mlkd_client *client, union ioctl_args *args)
+static int do_info(struct call *call)
 {
-	struct memlockd_info *info = &args->info;
+	struct memlockd_info *info = &call->args->info;
 	unsigned int major = 0, minor = 0, patch = 0;
 
-	if (info->flags)
-		return -EINVAL;
 	if (sscanf(MEMLOCKD_VERSION, "%u.%u.%u", &major, &minor, &patch) < 2)
 		return -EINVAL;
 	info->out_version = major << 16 | minor << 8 | patch;
@@ -75,11 +123,12 @@ static int do_info(struct mlkd_client *client, union ioctl_args *args)
 	return 0;
 }
 
-static int check_mode(const struct memlockd_lock *lock)
+static int check_lock(struct call *call)
 {
 	const u32 both = MEMLOCKD_CURRENT | MEMLOCKD_FUTURE;
+	const struct memlockd_lock *lock = &call->args->lock;
 
-	if (lock->reserved || (lock->flags & ~LOCK_FLAGS) || !(lock->flags & both))
+	if (lock->reserved || !(lock->flags & both))
 		return -EINVAL;
 	switch (lock->state) {
 	case MEMLOCKD_STATE_LOCKED:
@@ -91,7 +140,7 @@ static int check_mode(const struct memlockd_lock *lock)
 	}
 }
 
-/* The result of a lock, mapping by mapping. */
+/* Counts the mappings of a process that has just been locked, and those that have less. */
 static int count_mappings(struct mm_struct *mm, struct memlockd_lock *lock)
 {
 	struct mlkd_report *report = mlkd_report_begin(mm, true);
@@ -108,23 +157,24 @@ static int count_mappings(struct mm_struct *mm, struct memlockd_lock *lock)
 	return err;
 }
 
-/* Locks @space, for @holder, which takes the place of what @client held before. */
-static int lock_for(struct mlkd_space *space, struct mlkd_client *client,
-		    struct mlkd_holder *holder, struct mlkd_target *target,
-		    u64 stack_reserve, struct mlkd_limit *limit)
+/* Locks the space for @holder, which takes the place of what the client held before. */
+static int lock_for(struct call *call, struct mlkd_holder *holder)
 {
 	bool bypass = holder->mode.flags & MEMLOCKD_BYPASS;
+	u64 stack_reserve = call->args->lock.stack_reserve;
+	struct task_struct *task = call->target.task;
 	u64 begin = ktime_get_boottime_ns();
+	struct mlkd_space *space = call->space;
 	struct mlkd_mode mode;
 	LIST_HEAD(former);
 	int err;
 
-	/* Of another holder's SUPERLOCKED, the stack has what that has asked for. */
+	/* A superlock of another holder keeps the stack reserve that it was given. */
 	if (holder->mode.state != MEMLOCKD_STATE_SUPERLOCKED)
 		stack_reserve = space->stack_reserve;
-	mlkd_holders_take(space, client, current_uid(), false, &former);
+	mlkd_holders_take(space, call->client, current_uid(), false, &former);
 	mode = mlkd_holders_mode(space, holder->mode);
-	err = mlkd_lock(space, target->task, mode, bypass, stack_reserve, limit);
+	err = mlkd_lock(space, task, mode, bypass, stack_reserve, &call->limit);
 	if (err) {
 		mlkd_holders_put_back(space, &former);
 		return err;
@@ -132,133 +182,83 @@ static int lock_for(struct mlkd_space *space, struct mlkd_client *client,
 	mlkd_holders_free(&former);
 	holder->locked_at = ktime_get_boottime_ns();
 	holder->duration = holder->locked_at - begin;
-	mlkd_target_faults(target->task, &holder->minor_faults,
-			   &holder->major_faults);
-	mlkd_holder_add(holder, space, client);
+	mlkd_target_faults(task, &holder->minor_faults, &holder->major_faults);
+	mlkd_holder_add(holder, space, call->client);
 	return 0;
 }
 
-static int do_lock(struct mlkd_client *client, union ioctl_args *args)
+static int do_lock(struct call *call)
 {
-	struct memlockd_lock *lock = &args->lock;
+	struct memlockd_lock *lock = &call->args->lock;
 	struct mlkd_mode mode = { .state = lock->state, .flags = lock->flags };
-	struct mlkd_holder *holder = NULL;
-	struct mlkd_limit limit = {};
-	struct mlkd_target target;
-	struct mlkd_space *space;
+	struct mlkd_space *space = call->space;
+	struct mlkd_holder *holder;
 	int err;
 
-	err = check_mode(lock);
-	if (err)
-		return err;
-	if ((lock->flags & MEMLOCKD_BYPASS) && !capable(CAP_IPC_LOCK))
-		return -EPERM;
-	err = mlkd_target_get(&target, lock->target_type, lock->target,
-			      MLKD_TO_LOCK);
-	if (err)
-		return err;
-	holder = mlkd_holder_new(target.task, mode);
-	space = holder ? mlkd_space_claim(&target, true) : ERR_PTR(-ENOMEM);
-	if (IS_ERR(space)) {
-		err = PTR_ERR(space);
-		if (err == -ENOMEM)
-			limit.which = MEMLOCKD_LIMIT_MEMORY;
-		goto out;
+	holder = mlkd_holder_new(call->target.task, mode);
+	if (!holder) {
+		call->limit.which = MEMLOCKD_LIMIT_MEMORY;
+		return -ENOMEM;
 	}
-
-	err = lock_for(space, client, holder, &target, lock->stack_reserve, &limit);
+	err = lock_for(call, holder);
+	if (err)
+		mlkd_holder_free(holder);
 	lock->out_locked = bytes(READ_ONCE(space->mm->locked_vm));
 	lock->out_pinned = bytes(atomic_long_read(&space->pins.nr_pages));
-	mlkd_space_release(space);
-	/* The lock stands; who is killed or gone does not miss the numbers. */
+	/* To count takes its time, and the next request need not wait for that. */
+	end_claim(call);
+	/* Where this fails, the caller or the target is being killed, and the lock stands. */
 	if (!err)
-		count_mappings(target.mm, lock);
-out:
-	if (err && holder)
-		mlkd_holder_free(holder);
-	lock->out_limit = limit.which;
-	lock->out_needed = limit.needed;
-	lock->out_allowed = limit.allowed;
-	mlkd_target_put(&target);
+		count_mappings(call->target.mm, lock);
 	return err;
 }
 
-static int do_unlock(struct mlkd_client *client, union ioctl_args *args)
+static void tell_lock_limit(union ioctl_args *args, const struct mlkd_limit *limit)
 {
-	struct memlockd_unlock *unlock = &args->unlock;
-	bool force = unlock->flags & MEMLOCKD_UNLOCK_FORCE;
-	struct mlkd_target target;
-	struct mlkd_space *space;
-	int err;
-
-	if (unlock->flags & ~MEMLOCKD_UNLOCK_FORCE)
-		return -EINVAL;
-	if (force && !capable(CAP_IPC_LOCK))
-		return -EPERM;
-	err = mlkd_target_get(&target, unlock->target_type, unlock->target,
-			      MLKD_TO_LOCK);
-	if (err)
-		return err;
-	space = mlkd_space_claim(&target, false);
-	err = PTR_ERR_OR_ZERO(space);
-	if (!err) {
-		err = mlkd_client_leave(space, client, current_uid(), force);
-		mlkd_space_release(space);
-	}
-	mlkd_target_put(&target);
-	return err;
+	args->lock.out_limit = limit->which;
+	args->lock.out_needed = limit->needed;
+	args->lock.out_allowed = limit->allowed;
 }
 
-static int do_sync(struct mlkd_client *client, union ioctl_args *args)
+static int do_unlock(struct call *call)
 {
-	struct memlockd_sync *sync = &args->sync;
-	struct mlkd_limit limit = {};
-	struct mlkd_target target;
-	struct mlkd_space *space;
+	bool force = call->args->unlock.flags & MEMLOCKD_UNLOCK_FORCE;
+
+	return mlkd_client_leave(call->space, call->client, current_uid(), force);
+}
+
+static int do_sync(struct call *call)
+{
+	struct memlockd_sync *sync = &call->args->sync;
+	struct mlkd_space *space = call->space;
 	unsigned long locked, pinned;
 	bool bypass;
-	int err;
+	int err = 0;
 
-	if (sync->flags)
-		return -EINVAL;
-	err = mlkd_target_get(&target, sync->target_type, sync->target,
-			      MLKD_TO_LOCK);
-	if (err)
-		return err;
-	space = mlkd_space_claim(&target, false);
-	err = PTR_ERR_OR_ZERO(space);
-	if (err)
-		goto out;
-	err = -ENOENT;
 	if (space->promised.state == MEMLOCKD_STATE_UNLOCKED)
-		goto out_space;
+		return -ENOENT;
 
-	err = 0;
 	locked = READ_ONCE(space->mm->locked_vm);
 	pinned = atomic_long_read(&space->pins.nr_pages);
 	/* A bypass goes on for a caller who could ask for it, and for nobody else. */
 	bypass = mlkd_holders_bypass(space) && capable(CAP_IPC_LOCK);
 	if (space->promised.flags & MEMLOCKD_CURRENT)
-		err = mlkd_lock(space, target.task, space->promised, bypass,
-				space->stack_reserve, &limit);
+		err = mlkd_lock(space, call->target.task, space->promised, bypass,
+				space->stack_reserve, &call->limit);
 	else
 		mlkd_populate_future(space, 0, 0);
 	if (err)
-		goto out_space;
-	/* It runs meanwhile, and may have unmapped more than it has mapped. */
+		return err;
+	/* The target runs meanwhile, and may have unmapped more than it has mapped. */
 	locked = max(READ_ONCE(space->mm->locked_vm), locked) - locked;
 	pinned = max_t(unsigned long, atomic_long_read(&space->pins.nr_pages),
 		       pinned) - pinned;
 	sync->out_locked = bytes(locked);
 	sync->out_pinned = bytes(pinned);
-out_space:
-	mlkd_space_release(space);
-out:
-	mlkd_target_put(&target);
-	return err;
+	return 0;
 }
 
-/* Bytes of the address space that ranges cover. */
+/* Returns how many bytes of the address space are locked by ranges. */
 static u64 range_bytes(struct mlkd_space *space)
 {
 	unsigned long start = 0, end = ULONG_MAX;
@@ -275,32 +275,24 @@ static u64 range_bytes(struct mlkd_space *space)
 	return bytes;
 }
 
-static int do_status(struct mlkd_client *client, union ioctl_args *args)
+static int do_status(struct call *call)
 {
-	struct memlockd_status *status = &args->status;
-	struct mlkd_target target;
+	struct memlockd_status *status = &call->args->status;
+	struct mlkd_target *target = &call->target;
 	struct mlkd_space *space;
 	u64 minor, major, limit;
 	struct mlkd_mode mode;
-	int err;
 
-	if (status->flags)
-		return -EINVAL;
-	err = mlkd_target_get(&target, status->target_type, status->target,
-			      MLKD_TO_LOOK);
-	if (err)
-		return err;
-
-	limit = mlkd_target_memlock_limit(target.task);
+	limit = mlkd_target_memlock_limit(target->task);
 	status->out_memlock_limit = limit == RLIM_INFINITY ? U64_MAX : limit;
-	status->out_locked = bytes(READ_ONCE(target.mm->locked_vm));
-	mlkd_target_faults(target.task, &minor, &major);
+	status->out_locked = bytes(READ_ONCE(target->mm->locked_vm));
+	mlkd_target_faults(target->task, &minor, &major);
 
-	space = mlkd_space_find(target.mm);
+	space = mlkd_space_find(target->mm);
 	if (!space)
-		goto out;
+		return 0;
 	mode = mlkd_space_promised(space);
-	/* Else its first lock is on its way. */
+	/* A space without a promise has ranges alone, or its first lock is on its way. */
 	if (mode.state != MEMLOCKD_STATE_UNLOCKED) {
 		status->out_state = mode.state;
 		status->out_lock_flags = mode.flags;
@@ -311,12 +303,10 @@ static int do_status(struct mlkd_client *client, union ioctl_args *args)
 	status->out_healed = atomic_long_read(&space->heal.healed);
 	status->out_ranges = range_bytes(space);
 	mlkd_space_put(space);
-out:
-	mlkd_target_put(&target);
 	return 0;
 }
 
-/* Copies rows out, each of @size bytes, to where the caller's are @row_size long. */
+/* Copies rows of @size bytes to the caller, whose rows are @row_size bytes long. */
 static int copy_rows(u64 to_rows, u32 row_size, u32 first, const void *rows,
 		     size_t size, u32 nr)
 {
@@ -341,16 +331,16 @@ static bool bad_row_size(u32 row_size, size_t min_size)
 #define PASS_AT_ONCE	1024
 
 /*
- * Where the rows are hidden they lie end to end from here on: 0 would say that there
- * are none.
+ * A caller who may not see addresses gets rows that lie end to end from this address
+ * on.  It is not 0, as that says in out_next that there are no more rows.
  */
 #define HIDDEN_START	PAGE_SIZE
 
 /**
- * struct cursor - how far MAPPINGS is
- * @addr: where the next row is looked for
+ * struct cursor - how far MAPPINGS has come
+ * @addr: the address from which the next row is looked for
  * @hidden: the caller does not see addresses
- * @shown: where that row begins for the caller, then
+ * @shown: the address that the next row has for a caller who does not see its own
  */
 struct cursor {
 	unsigned long addr;
@@ -358,7 +348,7 @@ struct cursor {
 	u64 shown;
 };
 
-/* Passes the mappings in front of @start, which the caller counts as if hidden. */
+/* Passes the mappings in front of @start, an address such as hidden rows have. */
 static int pass_hidden(struct cursor *cursor, struct mm_struct *mm, u64 start)
 {
 	struct vm_area_struct *vma;
@@ -431,53 +421,55 @@ static int gather_rows(struct memlockd_mappings *mappings,
 	return err < 0 ? err : 0;
 }
 
-static int do_mappings(struct mlkd_client *client, union ioctl_args *args)
+static int check_mappings(struct call *call)
 {
-	struct memlockd_mappings *mappings = &args->mappings;
-	struct cursor cursor = {};
-	struct mlkd_report *report;
-	struct mlkd_target target;
-	int err;
+	const struct memlockd_mappings *mappings = &call->args->mappings;
 
-	if (mappings->flags ||
-	    bad_row_size(mappings->row_size, sizeof(struct memlockd_mapping)))
+	if (bad_row_size(mappings->row_size, sizeof(struct memlockd_mapping)))
 		return -EINVAL;
-	/* An address from a wider process than this one is no address of it. */
-	if (mappings->start > ULONG_MAX)
-		return -EINVAL;
-	err = mlkd_target_get(&target, mappings->target_type, mappings->target,
-			      MLKD_TO_LOOK);
-	if (err)
-		return err;
-	report = mlkd_report_begin(target.mm, false);
-	err = PTR_ERR_OR_ZERO(report);
-	if (err)
-		goto out;
-	cursor.hidden = !target.addresses;
+	/* A kernel of 32 bits has no mapping at an address of 64. */
+	return mappings->start > ULONG_MAX ? -EINVAL : 0;
+}
+
+static int do_mappings(struct call *call)
+{
+	struct memlockd_mappings *mappings = &call->args->mappings;
+	struct cursor cursor = { .hidden = !call->target.addresses };
+	struct mm_struct *mm = call->target.mm;
+	struct mlkd_report *report;
+	int err = 0;
+
+	report = mlkd_report_begin(mm, false);
+	if (IS_ERR(report))
+		return PTR_ERR(report);
 	if (cursor.hidden) {
 		mappings->out_flags = MEMLOCKD_MAPPINGS_HIDDEN;
-		err = pass_hidden(&cursor, target.mm, mappings->start);
+		err = pass_hidden(&cursor, mm, mappings->start);
 	} else {
 		cursor.addr = mappings->start;
 	}
 	if (!err)
 		err = gather_rows(mappings, report, &cursor);
 	mlkd_report_end(report);
-out:
-	mlkd_target_put(&target);
 	return err;
 }
 
-static int do_list(struct mlkd_client *client, union ioctl_args *args)
+static int check_list(struct call *call)
 {
-	struct memlockd_list *list = &args->list;
+	const struct memlockd_list *list = &call->args->list;
+
+	if (list->start > ULONG_MAX ||
+	    bad_row_size(list->row_size, sizeof(struct memlockd_holder)))
+		return -EINVAL;
+	return 0;
+}
+
+static int do_list(struct call *call)
+{
+	struct memlockd_list *list = &call->args->list;
 	unsigned long id = list->start;
 	struct memlockd_holder row;
 	int err;
-
-	if (list->flags || list->start > ULONG_MAX ||
-	    bad_row_size(list->row_size, sizeof(row)))
-		return -EINVAL;
 
 	for (; mlkd_holders_next(&id, &row); id++) {
 		if (list->out_rows == list->nr_rows) {
@@ -496,75 +488,61 @@ static int do_list(struct mlkd_client *client, union ioctl_args *args)
 	return 0;
 }
 
-/* All pages that the range has a part of, as mlock(2) has it. */
-static int whole_pages(const struct memlockd_range *range, unsigned long *start,
-		       unsigned long *end)
+/*
+ * A range stands for all pages that it has a part of, as with mlock(2).  An empty one is
+ * allowed there, too.
+ */
+static int check_range(struct call *call)
 {
+	const struct memlockd_range *range = &call->args->range;
 	u64 last = range->addr + range->len - 1;
 
-	*start = 0;
-	*end = 0;
+	if (range->reserved)
+		return -EINVAL;
 	if (!range->len)
 		return 0;
 	if (last < range->addr || last > ULONG_MAX - PAGE_SIZE)
 		return -EINVAL;
-	*start = (unsigned long)range->addr & PAGE_MASK;
-	*end = PAGE_ALIGN((unsigned long)last + 1);
+	call->start = (unsigned long)range->addr & PAGE_MASK;
+	call->end = PAGE_ALIGN((unsigned long)last + 1);
 	return 0;
 }
 
-static bool bad_range_state(u32 state, bool lock)
+static int check_lock_range(struct call *call)
 {
-	if (!lock)
-		return state != MEMLOCKD_STATE_UNLOCKED;
-	return state != MEMLOCKD_STATE_LOCKED && state != MEMLOCKD_STATE_SUPERLOCKED;
-}
+	u32 state = call->args->range.state;
 
-static int do_range(struct memlockd_range *range, bool lock)
-{
-	struct mlkd_limit limit = {};
-	struct mlkd_target target;
-	struct mlkd_space *space;
-	unsigned long start, end;
-	int err;
-
-	if (range->flags || range->reserved || bad_range_state(range->state, lock))
+	if (state != MEMLOCKD_STATE_LOCKED && state != MEMLOCKD_STATE_SUPERLOCKED)
 		return -EINVAL;
-	err = whole_pages(range, &start, &end);
-	if (err)
-		return err;
-	err = mlkd_target_get(&target, range->target_type, range->target,
-			      MLKD_TO_LOCK);
-	if (err)
-		return err;
-	if (start == end)
-		goto out;
-	space = mlkd_space_claim(&target, lock);
-	err = PTR_ERR_OR_ZERO(space);
-	if (!err) {
-		err = lock ? mlkd_lock_range(space, target.task, range->state, start,
-					     end, &limit) :
-			     mlkd_unlock_range(space, start, end);
-		mlkd_space_release(space);
-	}
-	if (err == -ENOMEM && (!lock || IS_ERR(space)))
-		limit.which = MEMLOCKD_LIMIT_MEMORY;
-	range->out_limit = limit.which;
-	range->out_needed = limit.needed;
-	range->out_allowed = limit.allowed;
-out:
-	mlkd_target_put(&target);
-	return err;
+	return check_range(call);
 }
 
-static int do_lock_range(struct mlkd_client *client, union ioctl_args *args)
+static int check_unlock_range(struct call *call)
 {
-	return do_range(&args->range, true);
+	return call->args->range.state == MEMLOCKD_STATE_UNLOCKED ? check_range(call) : -EINVAL;
 }
 
-static int do_unlock_range(struct mlkd_client *client, union ioctl_args *args)
+static bool range_empty(const struct call *call)
 {
-	return do_range(&args->range, false);
+	return call->start == call->end;
+}
+
+static int do_lock_range(struct call *call)
+{
+	return mlkd_lock_range(call->space, call->target.task, call->args->range.state,
+			       call->start, call->end, &call->limit);
+}
+
+static int do_unlock_range(struct call *call)
+{
+	return mlkd_unlock_range(call->space, call->start, call->end);
+}
+
+static void tell_range_limit(union ioctl_args *args, const struct mlkd_limit *limit)
+{
+	args->range.out_limit = limit->which;
+	args->range.out_needed = limit->needed;
+	args->range.out_allowed = limit->allowed;
 }
 
 /**
@@ -572,13 +550,27 @@ static int do_unlock_range(struct mlkd_client *client, union ioctl_args *args)
  * @size: of its structure, as the driver knows it
  * @min_size: of its structure's first version
  * @out_start: offset of the first of its outputs
- * @run: what it does for a client, with the outputs zero at the beginning
+ * @flags: the flags that it knows
+ * @privileged: those of @flags that need CAP_IPC_LOCK
+ * @subject: what it is about.  For a claim the caller must be allowed to lock the
+ *	process, and to look at it otherwise
+ * @check: whether the other inputs make sense, which is asked before the process is
+ *	looked for; or NULL
+ * @nothing_to_do: whether the call ends, well, once the process is found; or NULL
+ * @tell_limit: fills in the outputs that say which limit was met; or NULL
+ * @run: does what is asked for
  */
 struct ioctl_op {
 	size_t size;
 	size_t min_size;
 	size_t out_start;
-	int (*run)(struct mlkd_client *client, union ioctl_args *args);
+	u32 flags;
+	u32 privileged;
+	enum subject subject;
+	int (*check)(struct call *call);
+	bool (*nothing_to_do)(const struct call *call);
+	void (*tell_limit)(union ioctl_args *args, const struct mlkd_limit *limit);
+	int (*run)(struct call *call);
 };
 
 #define INDEX(cmd)	((cmd) - MEMLOCKD_CMD_INFO)
@@ -594,51 +586,125 @@ static const struct ioctl_op ioctl_ops[] = {
 		.size = sizeof(struct memlockd_lock),
 		.min_size = offsetofend(struct memlockd_lock, out_pinned),
 		.out_start = offsetof(struct memlockd_lock, out_limit),
+		.flags = LOCK_FLAGS,
+		.privileged = MEMLOCKD_BYPASS,
+		.subject = ABOUT_SPACE,
+		.check = check_lock,
+		.tell_limit = tell_lock_limit,
 		.run = do_lock,
 	},
 	[INDEX(MEMLOCKD_CMD_UNLOCK)] = {
 		.size = sizeof(struct memlockd_unlock),
 		.min_size = offsetofend(struct memlockd_unlock, target),
 		.out_start = sizeof(struct memlockd_unlock),
+		.flags = MEMLOCKD_UNLOCK_FORCE,
+		.privileged = MEMLOCKD_UNLOCK_FORCE,
+		.subject = ABOUT_LOCKED,
 		.run = do_unlock,
 	},
 	[INDEX(MEMLOCKD_CMD_SYNC)] = {
 		.size = sizeof(struct memlockd_sync),
 		.min_size = offsetofend(struct memlockd_sync, out_pinned),
 		.out_start = offsetof(struct memlockd_sync, out_locked),
+		.subject = ABOUT_LOCKED,
 		.run = do_sync,
 	},
 	[INDEX(MEMLOCKD_CMD_STATUS)] = {
 		.size = sizeof(struct memlockd_status),
 		.min_size = offsetofend(struct memlockd_status, out_ranges),
 		.out_start = offsetof(struct memlockd_status, out_state),
+		.subject = ABOUT_PROCESS,
 		.run = do_status,
 	},
 	[INDEX(MEMLOCKD_CMD_MAPPINGS)] = {
 		.size = sizeof(struct memlockd_mappings),
 		.min_size = offsetofend(struct memlockd_mappings, out_next),
 		.out_start = offsetof(struct memlockd_mappings, out_rows),
+		.subject = ABOUT_PROCESS,
+		.check = check_mappings,
 		.run = do_mappings,
 	},
 	[INDEX(MEMLOCKD_CMD_LIST)] = {
 		.size = sizeof(struct memlockd_list),
 		.min_size = offsetofend(struct memlockd_list, out_next),
 		.out_start = offsetof(struct memlockd_list, out_rows),
+		.check = check_list,
 		.run = do_list,
 	},
 	[INDEX(MEMLOCKD_CMD_LOCK_RANGE)] = {
 		.size = sizeof(struct memlockd_range),
 		.min_size = offsetofend(struct memlockd_range, out_allowed),
 		.out_start = offsetof(struct memlockd_range, out_limit),
+		.subject = ABOUT_SPACE,
+		.check = check_lock_range,
+		.nothing_to_do = range_empty,
+		.tell_limit = tell_range_limit,
 		.run = do_lock_range,
 	},
 	[INDEX(MEMLOCKD_CMD_UNLOCK_RANGE)] = {
 		.size = sizeof(struct memlockd_range),
 		.min_size = offsetofend(struct memlockd_range, out_allowed),
 		.out_start = offsetof(struct memlockd_range, out_limit),
+		.subject = ABOUT_LOCKED,
+		.check = check_unlock_range,
+		.nothing_to_do = range_empty,
+		.tell_limit = tell_range_limit,
 		.run = do_unlock_range,
 	},
 };
+
+static int run_claimed(const struct ioctl_op *op, struct call *call)
+{
+	struct mlkd_space *space;
+	int err;
+
+	space = mlkd_space_claim(&call->target, op->subject == ABOUT_SPACE);
+	if (IS_ERR(space)) {
+		err = PTR_ERR(space);
+		if (err == -ENOMEM)
+			call->limit.which = MEMLOCKD_LIMIT_MEMORY;
+		return err;
+	}
+	call->space = space;
+	err = op->run(call);
+	end_claim(call);
+	return err;
+}
+
+static int run_for_target(const struct ioctl_op *op, struct call *call)
+{
+	const struct header *header = &call->args->header;
+	bool claims = op->subject != ABOUT_PROCESS;
+	int err;
+
+	err = mlkd_target_get(&call->target, header->target_type, header->target,
+			      claims ? MLKD_TO_LOCK : MLKD_TO_LOOK);
+	if (err)
+		return err;
+	if (!op->nothing_to_do || !op->nothing_to_do(call))
+		err = claims ? run_claimed(op, call) : op->run(call);
+	mlkd_target_put(&call->target);
+	return err;
+}
+
+/* Checks what is asked for, and does it. */
+static int run_op(const struct ioctl_op *op, struct call *call)
+{
+	u32 flags = call->args->header.flags;
+	int err;
+
+	if (flags & ~op->flags)
+		return -EINVAL;
+	err = op->check ? op->check(call) : 0;
+	if (err)
+		return err;
+	if ((flags & op->privileged) && !capable(CAP_IPC_LOCK))
+		return -EPERM;
+	err = op->subject == ABOUT_MACHINE ? op->run(call) : run_for_target(op, call);
+	if (op->tell_limit)
+		op->tell_limit(call->args, &call->limit);
+	return err;
+}
 
 int mlkd_open(struct inode *inode, struct file *file)
 {
@@ -656,8 +722,9 @@ long mlkd_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	unsigned int nr = INDEX(_IOC_NR(cmd));
 	void __user *user = (void __user *)arg;
-	const struct ioctl_op *op;
 	union ioctl_args args = {};
+	struct call call = { .args = &args, .client = file->private_data };
+	const struct ioctl_op *op;
 	u32 size;
 	int err;
 
@@ -670,7 +737,7 @@ long mlkd_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return -EFAULT;
 	if (size < op->min_size)
 		return -EINVAL;
-	/* To look for zeros in gigabytes, nothing would end it. */
+	/* A search for zeros in gigabytes could not be interrupted. */
 	if (size > PAGE_SIZE)
 		return -E2BIG;
 	err = copy_struct_from_user(&args, op->size, user, size);
@@ -683,9 +750,9 @@ long mlkd_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (copy_to_user(user, &args, size))
 		return -EFAULT;
 
-	err = op->run(file->private_data, &args);
+	err = run_op(op, &call);
 
-	/* MEMLOCKD_LOCK says which limit it has met. */
+	/* A call that has failed has no answer, but that a limit was met. */
 	if (err && err != -ENOMEM)
 		return err;
 	if (copy_to_user(user, &args, size))

@@ -8,15 +8,17 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "heal.h"
 #include "holder.h"
 #include "life.h"
 #include "munlock.h"
 #include "probe.h"
 #include "space.h"
 #include "target.h"
+#include "wired.h"
 
 /* The address space has ended, and its notifier with it. */
-static void reap(struct work_struct *work)
+static void reap_space(struct work_struct *work)
 {
 	struct mlkd_space *space = container_of(work, struct mlkd_space, reap);
 
@@ -28,22 +30,23 @@ static void reap(struct work_struct *work)
 }
 
 /*
- * The last user of the address space has gone, and its pages are about to be
- * freed.  Runs in whatever dropped the last reference, be it our own mmput().
+ * The last user of the address space has gone, and its pages are about to be freed.
+ * This runs in the task that has dropped the last reference, which may be our mmput().
  */
 static void notifier_release(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
 	struct mlkd_space *space = container_of(notifier, struct mlkd_space, notifier);
 
 	if (!mlkd_space_leave(space))
-		return;		/* unregistered by its unlock */
+		return;		/* an unlock is unregistering the notifier */
 	mlkd_pins_drop(&space->pins, 0, ULONG_MAX, false);
 	mlkd_space_reap_later(space);
 }
 
 /*
- * Unmapping munlocks a page where VM_LOCKED is set.  In the middle of an unlock it
- * is not any more, and the unlock may not get there in time.
+ * The core kernel munlocks a page that it unmaps, if VM_LOCKED is set.  In the middle of
+ * an unlock the flag is gone, but the page is still mlocked, as the unlock has not got
+ * there yet.  So it is munlocked here.
  */
 static int notifier_start(struct mmu_notifier *notifier,
 			  const struct mmu_notifier_range *range)
@@ -58,7 +61,7 @@ static int notifier_start(struct mmu_notifier *notifier,
 }
 
 /*
- * Only an unmapped range is gone for good.  Reclaim, migration and KSM send
+ * Pins are dropped for MMU_NOTIFY_UNMAP alone.  Reclaim, migration and KSM send
  * MMU_NOTIFY_CLEAR by the million, for pages that they then leave in place.
  */
 static void notifier_end(struct mmu_notifier *notifier,
@@ -66,8 +69,9 @@ static void notifier_end(struct mmu_notifier *notifier,
 {
 	struct mlkd_space *space = container_of(notifier, struct mlkd_space, notifier);
 
-	if (range->event == MMU_NOTIFY_PROTECTION_PAGE && (mlkd_space_in_force(space).flags & MEMLOCKD_HEAL))
-		mlkd_heal_note(space, range->start, range->end);
+	if (range->event == MMU_NOTIFY_PROTECTION_PAGE &&
+	    (mlkd_space_in_force(space).flags & MEMLOCKD_HEAL))
+		mlkd_heal_later(space, range->start, range->end);
 
 	if (range->event == MMU_NOTIFY_SOFT_DIRTY)
 		mlkd_probe_soft_dirty(space);
@@ -100,7 +104,7 @@ static struct mlkd_space *alloc_space(struct mm_struct *mm)
 	space->busy = true;
 	refcount_set(&space->ref, 2);
 	init_waitqueue_head(&space->wait);
-	INIT_WORK(&space->reap, reap);
+	INIT_WORK(&space->reap, reap_space);
 	mlkd_probes_setup(space);
 	spin_lock_init(&space->lock);
 	INIT_LIST_HEAD(&space->holders);
@@ -113,7 +117,7 @@ static struct mlkd_space *alloc_space(struct mm_struct *mm)
 	return space;
 }
 
-/* Ends a space that holds no lock; its claim is ours. */
+/* Ends a space that holds no lock, and that the caller has claimed. */
 static void end_space(struct mlkd_space *space, bool registered)
 {
 	mlkd_space_leave(space);
@@ -126,7 +130,7 @@ static void end_space(struct mlkd_space *space, bool registered)
 	mlkd_space_put(space);		/* the claim's */
 }
 
-/* A new space of @mm, claimed; -EEXIST if there is one already. */
+/* Makes a space of @mm, with a claim; -EEXIST if there is one already. */
 static struct mlkd_space *new_space(struct mm_struct *mm)
 {
 	struct mlkd_space *space = alloc_space(mm);
@@ -155,7 +159,7 @@ static struct mlkd_space *new_space(struct mm_struct *mm)
  * @create: make a space if there is none
  *
  * Return: the space, with a user of its mm held, to be given to
- * mlkd_space_release(); or an ERR_PTR(): -ESRCH when the address space has ended,
+ * mlkd_space_unclaim(); or an ERR_PTR(): -ESRCH when the address space has ended,
  * -ENOENT when it is not locked, -ENOMEM, -EINTR.
  */
 struct mlkd_space *mlkd_space_claim(struct mlkd_target *target, bool create)
@@ -213,10 +217,10 @@ bool mlkd_space_claim_again(struct mlkd_space *space)
 }
 
 /**
- * mlkd_space_release - end a claim, and the space if it is not locked now
- * @space: what mlkd_space_claim() returned
+ * mlkd_space_unclaim - end a claim, and the space if it is not locked now
+ * @space: the space, claimed
  */
-void mlkd_space_release(struct mlkd_space *space)
+void mlkd_space_unclaim(struct mlkd_space *space)
 {
 	struct mm_struct *mm = space->mm;
 

@@ -43,6 +43,7 @@
 #include "target.h"
 #include "target_calls.h"
 #include "walk.h"
+#include "wired.h"
 
 /* Mappings that are handled under one mmap_lock: a millisecond or so. */
 #define MAPPINGS_AT_ONCE	256

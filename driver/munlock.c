@@ -2,9 +2,9 @@
 /*
  * Giving pages back to reclaim.
  *
- * Clearing VM_LOCKED is not enough: a page that has been faulted in, or met by
- * reclaim, under VM_LOCKED is marked PG_mlocked and lies on the unevictable
- * list, where nobody would look for it again.
+ * Clearing VM_LOCKED is not enough: a page that was faulted in, or met by reclaim,
+ * while VM_LOCKED was set is marked PG_mlocked and lies on the unevictable list,
+ * where nobody would look for it again.
  *
  * Another process may have mlocked the same page.  The kernel counts that
  * (mlock_count), but only under a lock that modules cannot take, so that its
@@ -22,12 +22,14 @@
 #include "pgtable.h"
 
 /*
- * What a fault has mlocked waits in a batch of its processor to be counted.  Were it
- * munlocked and locked anew meanwhile, it would be counted twice, and stay
- * unevictable for ever.  So who faults much in leaves nothing there.  What empties
- * the batches is not exported, but what does so before it puts pages is.
+ * Empties this processor's batch of pages that are to be counted as mlocked.
+ *
+ * A page that a fault has mlocked waits there.  Were it munlocked and locked anew
+ * meanwhile, it would be counted twice, and stay unevictable for ever.  So a task that has
+ * faulted many pages in empties the batch afterwards.  The function for that is not
+ * exported, but folio_batch_release() is, which calls it before it puts pages.
  */
-void mlkd_munlock_settle(void)
+void mlkd_munlock_drain(void)
 {
 	struct folio *zero = page_folio(ZERO_PAGE(0));
 	struct folio_batch batch;
@@ -42,18 +44,18 @@ void mlkd_munlock_settle(void)
  * mlkd_munlock_begin - end a mapping's VM_LOCKED
  * @vma: the mapping; mmap_lock is held for writing
  *
- * Reclaim and migration mark a page as mlocked when they find the flag, and who
- * unmaps a page munlocks it then, not all of them under mmap_lock.  They hold the
- * lock of the reverse mapping from before they look until they are done.  So
- * whatever has seen the flag is waited for, and what does not see it calls the
- * notifier of the address space after this.
+ * Reclaim and migration mark a page as mlocked when they find the flag, and unmapping
+ * it munlocks it, not always under mmap_lock.  All of these hold the lock of the
+ * reverse mapping from before they look at the flag until they are done.  So this
+ * waits for those that have seen the flag, and those that have not call the notifier
+ * of the address space after this.
  */
 void mlkd_munlock_begin(struct vm_area_struct *vma)
 {
 	struct address_space *mapping = vma->vm_file ? vma->vm_file->f_mapping : NULL;
 	struct anon_vma *anon = vma->anon_vma;
 
-	/* Page faults that hold it may wait for the others. */
+	/* First, as page faults that hold it may wait for the other two. */
 	vma_start_write(vma);
 	if (mapping)
 		i_mmap_lock_write(mapping);
@@ -67,7 +69,7 @@ void mlkd_munlock_begin(struct vm_area_struct *vma)
 		i_mmap_unlock_write(mapping);
 }
 
-/* The caller holds a reference to each of @pages. */
+/* Munlocks pages, to each of which the caller holds a reference. */
 void mlkd_munlock_pages(struct page **pages, unsigned int nr)
 {
 	struct folio *last = NULL;
@@ -98,9 +100,9 @@ void mlkd_munlock_pages(struct page **pages, unsigned int nr)
  * @mm: the address space
  * @start: first address
  * @end: address behind the last
- * @may_wait: there is time for others
+ * @may_wait: the caller may give up the processor
  *
- * For mmu notifiers as well, before something is unmapped: takes no lock but that
+ * Mmu notifiers call this, too, before something is unmapped: it takes no lock but that
  * of the lists of pages.
  */
 void mlkd_munlock_mapped(struct mm_struct *mm, unsigned long start,

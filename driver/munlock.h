@@ -7,7 +7,7 @@
 
 #include <linux/mm_types.h>
 
-void mlkd_munlock_settle(void);
+void mlkd_munlock_drain(void);
 void mlkd_munlock_begin(struct vm_area_struct *vma);
 void mlkd_munlock_pages(struct page **pages, unsigned int nr);
 void mlkd_munlock_mapped(struct mm_struct *mm, unsigned long start,

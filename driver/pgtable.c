@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A look at page tables, which no exported function gives without taking a
- * reference to each page, nor of another process without mmap_lock.
+ * A look at page tables.  The exported functions for that take a reference to each
+ * page, and need mmap_lock for those of another process.
  *
- * Lockless, as GUP-fast does it: tables are freed after an interrupt to each CPU,
- * so that they stay while interrupts are off here.
+ * These here need no lock, as GUP-fast needs none: page tables are freed after an
+ * interrupt to each CPU, so that they stay while interrupts are off.
  */
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
@@ -13,7 +13,7 @@
 #include "compat.h"
 #include "pgtable.h"
 
-/* The entry above the PTEs: its level, and where it ends; interrupts are off. */
+/* Reads the entry above the PTEs: what it is, and where it ends; interrupts are off. */
 static enum mlkd_pgtable upper_level(struct mm_struct *mm, unsigned long addr,
 				     unsigned long *next, pud_t *pud, pmd_t *pmd)
 {
@@ -67,7 +67,7 @@ enum mlkd_pgtable mlkd_pgtable_level(struct mm_struct *mm, unsigned long addr,
 	return level;
 }
 
-/* Does a huge page's entry, the last that upper_level() has found, allow @access? */
+/* Says whether a huge page's entry, which upper_level() has read, allows @access. */
 static bool leaf_allows(pud_t pud, pmd_t pmd, enum mlkd_access access)
 {
 	if (access == MLKD_GUARD)
@@ -91,15 +91,15 @@ static bool pte_allows(pte_t pte, enum mlkd_access access)
 		return false;
 	if (access == MLKD_MAPPED)
 		return true;
-	/* Without a page behind it, but for the page of zeros: a device's. */
+	/* A special entry is a device's, and has no page, unless it is the page of zeros. */
 	if (pte_protnone(pte) || (pte_special(pte) && !is_zero_pfn(pte_pfn(pte))))
 		return false;
 	return access != MLKD_WRITE || pte_write(pte);
 }
 
 /*
- * How far the entries behind that of the huge page which ends at @addr are such
- * ones, too, and allow the same.
+ * Returns how far huge pages follow the one that ends at @addr whose entries allow
+ * @access, or do not, as its entry does.
  */
 static unsigned long leaf_run(pud_t pud, unsigned long addr, unsigned long end,
 			      enum mlkd_access access, bool allowed)
@@ -126,7 +126,7 @@ static unsigned long leaf_run(pud_t pud, unsigned long addr, unsigned long end,
  *
  * Looks no further than to the end of one table.
  *
- * Return: the address behind the run, no further than @end.  A hint as well.
+ * Return: the address behind the run, no further than @end; a hint, as above.
  */
 unsigned long mlkd_pgtable_run(struct mm_struct *mm, unsigned long start,
 			       unsigned long end, enum mlkd_access access,
@@ -236,7 +236,7 @@ bool mlkd_guarded(struct mm_struct *mm, unsigned long start, unsigned long end,
  * @pages: the page for each, or NULL for none; or NULL
  * @first: without @pages: they are this one, and those behind it in a huge page
  *
- * Return: the first address at which there is none, or another.  A hint as well.
+ * Return: the first address at which there is none, or another; a hint, as above.
  */
 unsigned long mlkd_pgtable_same(struct mm_struct *mm, unsigned long start,
 				unsigned long end, struct page **pages,
@@ -269,7 +269,7 @@ unsigned long mlkd_pgtable_same(struct mm_struct *mm, unsigned long start,
  *
  * Looks no further than to the end of one table.
  *
- * Return: how many, from the first on.  A hint as well.
+ * Return: how many, from the first on; a hint, as above.
  */
 unsigned int mlkd_pgtable_same_huge(struct mm_struct *mm, unsigned long start,
 				    struct page **pages, unsigned int nr)
@@ -296,7 +296,7 @@ unsigned int mlkd_pgtable_same_huge(struct mm_struct *mm, unsigned long start,
 /* Takes a reference to the folio of @page; false if it is on its way out. */
 static bool try_get(struct page *page, struct page **head)
 {
-	/* A device's memory: counted otherwise, and of no interest. */
+	/* The pages of a device's memory are counted otherwise, and never mlocked. */
 	if (is_zone_device_page(page))
 		return false;
 	*head = compound_head(page);
@@ -312,9 +312,9 @@ static bool try_get(struct page *page, struct page **head)
  *	that is mapped as one
  * @max: room in @pages
  *
- * Looks no further than to the end of one table.  Leaves out what is mapped for
- * good, by PUDs, and devices.  Needs no lock, for mmu notifiers, which are called
- * with none that would help.
+ * Looks no further than to the end of one table.  Leaves out what PUDs map, which
+ * stays for good, and devices.  Needs no lock, as mmu notifiers, which call this, hold
+ * none that would help.
  *
  * Return: how many.
  */
@@ -354,7 +354,7 @@ unsigned int mlkd_pgtable_get(struct mm_struct *mm, unsigned long *start,
 			if (!try_get(page, &pages[nr]))
 				continue;
 			nr++;
-			/* As in GUP-fast: it may be somebody else's by now. */
+			/* As in GUP-fast: the page may be somebody else's by now. */
 			same = pte_same(pte, ptep_get_lockless(entry)) &&
 			       compound_head(page) == pages[nr - 1];
 			if (!same)
@@ -363,7 +363,7 @@ unsigned int mlkd_pgtable_get(struct mm_struct *mm, unsigned long *start,
 		next = addr;
 	}
 	local_irq_restore(flags);
-	/* Not above, as that may free it.  It is looked at again. */
+	/* This may free the page, so interrupts must be on.  It is looked at again. */
 	if (!same)
 		folio_put(page_folio(pages[--nr]));
 	*start = next;

@@ -12,13 +12,13 @@
  * - @huge, one pin that stands for a whole huge page, with a bitmap of the base
  *   pages of it that are still mapped here.  The pin goes with the last of them.
  *
- * A page is in at most one of the two.  What is added where something is
- * already known replaces it, so that adding again repairs a record that went
- * stale (a uprobe put another page there, say).  Only who reports, or munlocks
- * what is mapped, asks whether a page table has changed.
+ * A page is in at most one of the two.  A pin that is added where there is one
+ * already replaces that, so that adding again repairs an entry that went stale (as
+ * when a uprobe puts another page there).  Whether the page tables have changed is
+ * asked only for reports, and when mapped pages are munlocked.
  *
- * Memory: a little over 8 bytes a base page, below 100 a huge page.  It is
- * charged to the memory cgroup of who asked for the lock.
+ * The store takes a little over 8 bytes for a base page, and below 100 for a huge
+ * page.  This memory is charged to the memory cgroup of the caller who locks.
  */
 #include <linux/bitmap.h>
 #include <linux/mm.h>
@@ -36,24 +36,24 @@ struct chunk {
 	unsigned short first;
 	unsigned short nr_slots;
 	unsigned short nr_pages;	/* entries of @pages that are set */
-	unsigned short nr_huge;		/* bits of @huge_map that are */
-	bool kept;			/* empty, and counted as such */
+	unsigned short nr_huge;		/* bits of @huge_map that are set */
+	bool kept;			/* it is empty, and counted as such */
 };
 
-/* The smallest array, and how much larger the next is. */
+/* The smallest array has so many slots, and each larger one so many times more. */
 #define MIN_SLOTS	8
 #define MORE_SLOTS	8
 
 /*
- * A client whose memory cgroup is too small for this is told so: without the flag
- * the OOM killer would look for somebody to kill.
+ * A client whose memory cgroup is too small for the store gets an error.  Without
+ * __GFP_RETRY_MAYFAIL the OOM killer would look for a process to kill.
  */
 #define GFP_PINS	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
-/* Chunks that are kept when their last page goes: it may soon have a successor. */
+/* So many chunks are kept when their last page goes, as another page may soon come. */
 #define MAX_EMPTY	16
 
-/* Chunks that are wholly pinned, and so counted at once, under one lock. */
+/* So many chunks that are wholly pinned are counted under one lock. */
 #define MANY_FULL	64
 
 static struct kmem_cache *chunk_cache;
@@ -71,7 +71,7 @@ void mlkd_pins_exit(void)
 	kmem_cache_destroy(chunk_cache);
 }
 
-/* Base pages pinned by this driver, system-wide. */
+/* Returns how many base pages this driver has pinned, system-wide. */
 long mlkd_pins_total(void)
 {
 	return atomic_long_read(&pinned_total);
@@ -91,7 +91,7 @@ void mlkd_pins_destroy(struct mlkd_pins *pins)
 	xa_destroy(&pins->chunks);
 }
 
-static void account(struct mlkd_pins *pins, long nr)
+static void pins_account(struct mlkd_pins *pins, long nr)
 {
 	if (!nr)
 		return;
@@ -115,7 +115,7 @@ static bool chunk_empty(struct chunk *c)
 	return !c->nr_pages && !c->huge;
 }
 
-/* The entry of @slot, or NULL where the array does not reach. */
+/* Returns the entry of @slot, or NULL where the array does not reach. */
 static struct page **chunk_entry(struct chunk *c, unsigned int slot)
 {
 	unsigned int i = slot - c->first;
@@ -135,7 +135,10 @@ static bool chunk_full(struct chunk *c)
 	return c->nr_pages + c->nr_huge == MLKD_CHUNK_PAGES;
 }
 
-/* The chunk of @index, or NULL; the xarray is locked.  Often it is the same again. */
+/*
+ * Returns the chunk of @index, or NULL; the xarray is locked.  Often it is the chunk that
+ * was looked for last.
+ */
 static struct chunk *chunk_find(struct mlkd_pins *pins, unsigned long index)
 {
 	if (!pins->recent || pins->recent_index != index) {
@@ -169,10 +172,10 @@ static void chunk_free(struct mlkd_pins *pins, struct chunk *c)
 }
 
 /*
- * How large an array has to be, and at which slot it begins, to have @nr slots from
- * @slot on beside what it has now; 0 if it will do as it is.
+ * Returns how large an array has to be, and at which slot it begins, to have @nr slots
+ * from @slot on beside those it has now; 0 if the array will do as it is.
  */
-static unsigned int array_needed(struct chunk *c, unsigned int slot,
+static unsigned int slots_needed(struct chunk *c, unsigned int slot,
 				 unsigned int nr, unsigned int *first)
 {
 	unsigned int end = slot + nr, size = MIN_SLOTS;
@@ -190,7 +193,7 @@ static unsigned int array_needed(struct chunk *c, unsigned int slot,
 }
 
 /* Gives @c a larger array, and returns its old one. */
-static struct page **array_swap(struct mlkd_pins *pins, struct chunk *c,
+static struct page **slots_swap(struct mlkd_pins *pins, struct chunk *c,
 				struct page **pages, unsigned int first,
 				unsigned int size)
 {
@@ -221,7 +224,7 @@ static struct chunk *chunk_lock(struct mlkd_pins *pins, unsigned long addr,
 	xa_lock(&pins->chunks);
 	for (;;) {
 		if (new) {
-			/* May unlock for a moment, to allocate. */
+			/* This may unlock for a moment, to allocate. */
 			c = __xa_cmpxchg(&pins->chunks, chunk_index(addr), NULL,
 					 new, GFP_PINS);
 			if (xa_is_err(c)) {
@@ -236,9 +239,9 @@ static struct chunk *chunk_lock(struct mlkd_pins *pins, unsigned long addr,
 		} else {
 			c = chunk_find(pins, chunk_index(addr));
 		}
-		needed = array_needed(c, chunk_slot(addr), nr, &first);
+		needed = slots_needed(c, chunk_slot(addr), nr, &first);
 		if (c && needed && needed <= size) {
-			pages = array_swap(pins, c, pages, first, needed);
+			pages = slots_swap(pins, c, pages, first, needed);
 			needed = 0;
 		}
 		if (nomem || (c && !needed))
@@ -259,14 +262,14 @@ static struct chunk *chunk_lock(struct mlkd_pins *pins, unsigned long addr,
 			break;
 		}
 	}
-	/* What is not needed any more; freeing never sleeps. */
+	/* These are left over, and can be freed here, as that never sleeps. */
 	kfree(pages);
 	if (new)
 		kmem_cache_free(chunk_cache, new);
 	return c;
 }
 
-/* Takes base page @slot off the huge page; returns that once nothing is left. */
+/* Takes base page @slot off the huge page; returns that once no base page is left. */
 static struct page *huge_clear(struct chunk *c, unsigned int slot)
 {
 	struct page *huge = c->huge;
@@ -329,7 +332,7 @@ int mlkd_pins_add(struct mlkd_pins *pins, unsigned long start,
 	}
 	xa_unlock(&pins->chunks);
 
-	account(pins, added);
+	pins_account(pins, added);
 	if (nr_surplus)
 		unpin_user_pages(pages, nr_surplus);
 	if (huge)
@@ -337,8 +340,8 @@ int mlkd_pins_add(struct mlkd_pins *pins, unsigned long start,
 	return 0;
 }
 
-/* Moves what is set in @pages to its start. Returns how many that are. */
-static unsigned int compact(struct page **pages, unsigned int nr)
+/* Moves the entries of @pages that are set to its start. Returns how many these are. */
+static unsigned int pages_compact(struct page **pages, unsigned int nr)
 {
 	unsigned int i, n = 0;
 
@@ -348,7 +351,7 @@ static unsigned int compact(struct page **pages, unsigned int nr)
 	return n;
 }
 
-static void release(struct page **pages, unsigned int nr, bool munlock)
+static void unpin(struct page **pages, unsigned int nr, bool munlock)
 {
 	if (!nr)
 		return;
@@ -357,9 +360,9 @@ static void release(struct page **pages, unsigned int nr, bool munlock)
 	unpin_user_pages(pages, nr);
 }
 
-/* Whole chunks, MLKD_MANY_HUGE at most, which nobody can find any more. */
-static void chunks_release(struct mlkd_pins *pins, struct chunk **chunks,
-			   unsigned int nr, bool munlock)
+/* Frees up to MLKD_MANY_HUGE chunks that are out of the store, with all their pins. */
+static void chunks_unpin(struct mlkd_pins *pins, struct chunk **chunks,
+			 unsigned int nr, bool munlock)
 {
 	struct page *huge[MLKD_MANY_HUGE];
 	unsigned int i, nr_huge = 0;
@@ -369,7 +372,7 @@ static void chunks_release(struct mlkd_pins *pins, struct chunk **chunks,
 		struct chunk *c = chunks[i];
 
 		if (c->nr_pages) {
-			release(c->pages, compact(c->pages, c->nr_slots), munlock);
+			unpin(c->pages, pages_compact(c->pages, c->nr_slots), munlock);
 			cond_resched();
 		}
 		if (c->huge)
@@ -378,8 +381,8 @@ static void chunks_release(struct mlkd_pins *pins, struct chunk **chunks,
 		slots += c->nr_slots;
 		kfree(c->pages);
 	}
-	release(huge, nr_huge, munlock);
-	account(pins, -pinned);
+	unpin(huge, nr_huge, munlock);
+	pins_account(pins, -pinned);
 	atomic_long_sub(slots, &pins->nr_slots);
 	atomic_long_sub(nr, &pins->nr_chunks);
 	if (nr)
@@ -436,8 +439,8 @@ int mlkd_pins_add_huge(struct mlkd_pins *pins, unsigned long start,
 	} while (xas_nomem(&xas, GFP_PINS));
 
 	atomic_long_add(i, &pins->nr_chunks);
-	account(pins, (long)i * MLKD_CHUNK_PAGES);
-	chunks_release(pins, old, nr_old, false);
+	pins_account(pins, (long)i * MLKD_CHUNK_PAGES);
+	chunks_unpin(pins, old, nr_old, false);
 	if (i == nr)
 		return 0;
 	unpin_user_pages(pages + i, nr - i);
@@ -495,23 +498,23 @@ static unsigned int chunks_take(struct mlkd_pins *pins, unsigned long index,
 	return n;
 }
 
-/* Gives back all that is known of the chunks from @index to @last. */
-static void drop_whole(struct mlkd_pins *pins, unsigned long index,
-		       unsigned long last, bool munlock)
+/* Gives back all pins of the chunks from @index to @last. */
+static void drop_chunks(struct mlkd_pins *pins, unsigned long index,
+			unsigned long last, bool munlock)
 {
 	struct chunk *chunks[MLKD_MANY_HUGE];
 	unsigned int n;
 
 	do {
 		n = chunks_take(pins, index, last, chunks);
-		chunks_release(pins, chunks, n, munlock);
+		chunks_unpin(pins, chunks, n, munlock);
 		cond_resched();
 	} while (n == MLKD_MANY_HUGE);
 }
 
-/* Gives back what of chunk number @index lies in slots [@slot, @end). */
-static void drop_part(struct mlkd_pins *pins, unsigned long index,
-		      unsigned int slot, unsigned int end, bool munlock)
+/* Gives back the pins of slots [@slot, @end) of chunk number @index. */
+static void drop_slots(struct mlkd_pins *pins, unsigned long index,
+		       unsigned int slot, unsigned int end, bool munlock)
 {
 	while (slot < end) {
 		struct page *pages[32], *huge = NULL;
@@ -537,10 +540,10 @@ static void drop_part(struct mlkd_pins *pins, unsigned long index,
 		}
 		xa_unlock(&pins->chunks);
 
-		release(pages, n, munlock);
+		unpin(pages, n, munlock);
 		if (huge)
-			release(&huge, 1, munlock);
-		account(pins, -dropped);
+			unpin(&huge, 1, munlock);
+		pins_account(pins, -dropped);
 		chunk_free(pins, empty);
 	}
 }
@@ -550,11 +553,10 @@ static void drop_part(struct mlkd_pins *pins, unsigned long index,
  * @pins: the pins of the address space
  * @start: first address
  * @end: address behind the last
- * @munlock: the pages are not mlocked any more, either
+ * @munlock: the pages are to be munlocked as well
  *
- * Called from mmu notifiers as well: takes only the leaf lock, allocates
- * nothing.  When that is for a part of a huge page, the pin stays until the
- * rest goes.
+ * Mmu notifiers call this, too: it takes only the leaf lock, and allocates nothing.
+ * The pin of a huge page goes with the last part of it.
  */
 void mlkd_pins_drop(struct mlkd_pins *pins, unsigned long start,
 		    unsigned long end, bool munlock)
@@ -570,18 +572,18 @@ void mlkd_pins_drop(struct mlkd_pins *pins, unsigned long start,
 	slot = chunk_slot(start);
 	slot_end = chunk_slot(end - 1) + 1;
 	if (index == last && (slot || slot_end < MLKD_CHUNK_PAGES)) {
-		drop_part(pins, index, slot, slot_end, munlock);
+		drop_slots(pins, index, slot, slot_end, munlock);
 		return;
 	}
 	if (slot)
-		drop_part(pins, index++, slot, MLKD_CHUNK_PAGES, munlock);
+		drop_slots(pins, index++, slot, MLKD_CHUNK_PAGES, munlock);
 	if (slot_end < MLKD_CHUNK_PAGES)
-		drop_part(pins, last--, 0, slot_end, munlock);
+		drop_slots(pins, last--, 0, slot_end, munlock);
 	if (index <= last)
-		drop_whole(pins, index, last, munlock);
+		drop_chunks(pins, index, last, munlock);
 }
 
-/* How many pages of @c in [slot, end) are pinned. */
+/* Returns how many pages of @c in [slot, end) are pinned. */
 static unsigned long chunk_count(struct chunk *c, unsigned int slot,
 				 unsigned int end)
 {
@@ -594,7 +596,7 @@ static unsigned long chunk_count(struct chunk *c, unsigned int slot,
 	return count;
 }
 
-/* How many base pages in [@start, @end) are pinned. */
+/* Returns how many base pages in [@start, @end) are pinned. */
 unsigned long mlkd_pins_count(struct mlkd_pins *pins, unsigned long start,
 			      unsigned long end)
 {
@@ -633,7 +635,7 @@ unsigned long mlkd_pins_count(struct mlkd_pins *pins, unsigned long start,
 	return count;
 }
 
-/* How far from @addr, in @c, on all is pinned. */
+/* Returns how far every page from @addr on, in @c, is pinned. */
 static unsigned long chunk_pinned_end(struct mlkd_pins *pins, struct chunk *c,
 				      unsigned long addr, unsigned long end)
 {
@@ -644,7 +646,7 @@ static unsigned long chunk_pinned_end(struct mlkd_pins *pins, struct chunk *c,
 	return addr;
 }
 
-/* The same, and is mapped as it was then. */
+/* Returns how far every page from @addr on, in @c, is pinned, and mapped where it was pinned. */
 static unsigned long chunk_mapped_end(struct mlkd_pins *pins, struct chunk *c,
 				      unsigned long addr, unsigned long end)
 {
@@ -664,7 +666,7 @@ static unsigned long chunk_mapped_end(struct mlkd_pins *pins, struct chunk *c,
 				 entry, NULL);
 }
 
-/* The first gap between what @held_end says; its end as well. */
+/* Returns the start of the first gap that @held_end leaves; its end is in *@gap_end. */
 static __always_inline unsigned long
 next_gap(struct mlkd_pins *pins, unsigned long start, unsigned long end,
 	 unsigned long *gap_end,
@@ -718,7 +720,7 @@ unsigned long mlkd_pins_next_other(struct mlkd_pins *pins, unsigned long start,
 	return next_gap(pins, start, end, other_end, chunk_mapped_end);
 }
 
-/* How many pages in [@start, @end) are mapped and pinned; mmap_lock is held. */
+/* Returns how many pages in [@start, @end) are mapped and pinned; mmap_lock is held. */
 unsigned long mlkd_pins_count_mapped(struct mlkd_pins *pins, unsigned long start,
 				     unsigned long end)
 {
@@ -734,8 +736,8 @@ unsigned long mlkd_pins_count_mapped(struct mlkd_pins *pins, unsigned long start
 }
 
 /*
- * How far, from the start of a chunk on, a huge page each has been pinned for whole
- * chunks, and is mapped; @start if there is none.  Looks at MLKD_MANY_HUGE at most.
+ * Returns how far, from the start of a chunk on, each chunk is one huge page that is
+ * pinned and mapped; @start if the first is not.  Looks at MLKD_MANY_HUGE at most.
  */
 unsigned long mlkd_pins_huge_end(struct mlkd_pins *pins, unsigned long start,
 				 unsigned long end)
@@ -760,7 +762,7 @@ unsigned long mlkd_pins_huge_end(struct mlkd_pins *pins, unsigned long start,
 	return start + nr * MLKD_CHUNK_SIZE;
 }
 
-/* The first pinned page in [@start, @end); @end if there is none. */
+/* Returns the first pinned page in [@start, @end); @end if there is none. */
 unsigned long mlkd_pins_first(struct mlkd_pins *pins, unsigned long start,
 			      unsigned long end)
 {
@@ -778,7 +780,7 @@ unsigned long mlkd_pins_first(struct mlkd_pins *pins, unsigned long start,
 	return end;
 }
 
-/* The end of the last pinned page in [@start, @end); @start if there is none. */
+/* Returns the end of the last pinned page in [@start, @end); @start if there is none. */
 unsigned long mlkd_pins_last_end(struct mlkd_pins *pins, unsigned long start,
 				 unsigned long end)
 {
@@ -799,7 +801,7 @@ unsigned long mlkd_pins_last_end(struct mlkd_pins *pins, unsigned long start,
 	return start;
 }
 
-/* Kernel memory that the store takes, but for the xarray's own nodes. */
+/* Returns how much memory the store takes, without the xarray's own nodes. */
 size_t mlkd_pins_bytes(struct mlkd_pins *pins)
 {
 	return atomic_long_read(&pins->nr_chunks) * sizeof(struct chunk) +

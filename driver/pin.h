@@ -12,7 +12,7 @@
 #define MLKD_CHUNK_PAGES	PTRS_PER_PTE
 #define MLKD_CHUNK_SIZE		(PAGE_SIZE * MLKD_CHUNK_PAGES)
 
-/* Chunks of a huge page each that are handled at once. */
+/* So many chunks that are a huge page each are handled at once. */
 #define MLKD_MANY_HUGE		16
 
 struct chunk;

@@ -26,7 +26,10 @@
 #include "compat.h"
 #include "policy.h"
 
-/* What holds whatever @a and @b ask for: the stronger state, and the flags of either. */
+/*
+ * Returns the mode that gives both @a and @b what they ask for: the stronger state, the
+ * flags of either, and MEMLOCKD_MOVABLE if neither asks for more.
+ */
 struct mlkd_mode mlkd_mode_join(struct mlkd_mode a, struct mlkd_mode b)
 {
 	const u32 either = MEMLOCKD_CURRENT | MEMLOCKD_FUTURE | MEMLOCKD_HEAL;
@@ -40,7 +43,7 @@ struct mlkd_mode mlkd_mode_join(struct mlkd_mode a, struct mlkd_mode b)
 	return mode;
 }
 
-/* Written to by its process, a page of it becomes that process's own. */
+/* Says whether a page of @vma that the process writes to becomes its own copy. */
 bool mlkd_vma_private(struct vm_area_struct *vma)
 {
 	return !(vma->vm_flags & (VM_SHARED | VM_MAYSHARE));
@@ -56,13 +59,13 @@ static bool special_named(struct vm_area_struct *vma, const char *prefix)
 	return name && !strncmp(name, prefix, strlen(prefix));
 }
 
-/* The clocks' data; what is there depends on the time namespace. */
+/* Says whether @vma is the clocks' data, which depends on the time namespace. */
 bool mlkd_vma_vvar(struct vm_area_struct *vma)
 {
 	return special_named(vma, "[vvar");
 }
 
-/* [vdso] and [vvar], which the kernel itself puts into each process. */
+/* Says whether @vma is [vdso] or [vvar], which the kernel puts into each process. */
 bool mlkd_vma_kernel(struct vm_area_struct *vma)
 {
 	return special_named(vma, "[vdso") || mlkd_vma_vvar(vma);
@@ -75,7 +78,7 @@ static bool vma_secretmem(struct vm_area_struct *vma)
 	       file_inode(vma->vm_file)->i_sb->s_magic == SECRETMEM_MAGIC;
 }
 
-/* Written to, and write-protected again by each writeback. */
+/* Says whether each writeback write-protects the pages of @vma, which can be written to. */
 bool mlkd_vma_writeback(struct vm_area_struct *vma)
 {
 	return !mlkd_vma_private(vma) && (vma->vm_flags & VM_WRITE) &&
@@ -99,32 +102,32 @@ enum memlockd_kind mlkd_kind(struct vm_area_struct *vma)
 		return MEMLOCKD_KIND_SPECIAL;
 	if (vma_secretmem(vma))
 		return MEMLOCKD_KIND_SECRETMEM;
-	/* A private mapping of /dev/zero keeps its file, and has nothing of it. */
+	/* A private mapping of /dev/zero keeps its file, but has none of its pages. */
 	if (!vma->vm_file || vma_is_anonymous(vma))
 		return MEMLOCKD_KIND_ANON;
 	if (mlkd_vma_private(vma))
 		return MEMLOCKD_KIND_FILE_PRIVATE;
-	/* A device's node lies in a file system of that kind, too. */
+	/* The mapping's inode is asked, as a device's node may lie in a tmpfs as well. */
 	if (vma->vm_file->f_mapping->host->i_sb->s_magic == TMPFS_MAGIC)
 		return MEMLOCKD_KIND_SHMEM;
 	return MEMLOCKD_KIND_FILE_SHARED;
 }
 
-/* The inode whose size says where the file behind @vma ends, or NULL. */
+/* Returns the inode whose size says where the file behind @vma ends, or NULL. */
 static struct inode *sized_inode(struct vm_area_struct *vma)
 {
 	struct inode *inode;
 
 	if (!vma->vm_file || vma_is_anonymous(vma) || (vma->vm_flags & VM_SPECIAL))
 		return NULL;
-	/* Of a block device it is not the one that was opened. */
+	/* The inode of a block device is not the one that was opened. */
 	inode = vma->vm_file->f_mapping->host;
 	if (inode->i_sb->s_magic == ANON_INODE_FS_MAGIC)
 		return NULL;
 	return S_ISREG(inode->i_mode) || S_ISBLK(inode->i_mode) ? inode : NULL;
 }
 
-/* Where the file behind @vma ends: there is nothing to make present there. */
+/* Returns the address at which the file behind @vma ends: nothing can be present there. */
 unsigned long mlkd_vma_file_end(struct vm_area_struct *vma)
 {
 	struct inode *inode = sized_inode(vma);
@@ -147,8 +150,8 @@ unsigned long mlkd_vma_file_end(struct vm_area_struct *vma)
  * @vma: the mapping; mmap_lock is held
  * @mode: the mode
  *
- * The only place that knows; whoever raises, lowers, undoes or reports asks
- * here.  The filter for VM_LOCKED is that of mlock_fixup().
+ * No other function decides this: requests, walks and reports all ask here.  VM_LOCKED
+ * is for the mappings that mlock_fixup() sets it on.
  */
 struct mlkd_want mlkd_want(struct vm_area_struct *vma, struct mlkd_mode mode)
 {
@@ -163,14 +166,14 @@ struct mlkd_want mlkd_want(struct vm_area_struct *vma, struct mlkd_mode mode)
 	switch (kind) {
 	case MEMLOCKD_KIND_SPECIAL:
 		/*
-		 * vvar is for prefault_vvar().  Of the rest, what pages a
-		 * device has, as mlockall(2) does.
+		 * prefault_vvar() takes care of vvar.  Other special mappings
+		 * get the pages that their device has, as after mlockall(2).
 		 */
 		want.present = vma_is_accessible(vma) && !mlkd_vma_vvar(vma) &&
 			       !(vma->vm_flags & (VM_IO | VM_PFNMAP));
 		return want;
 	case MEMLOCKD_KIND_SECRETMEM:
-		/* Locked from birth by the kernel; only not yet present. */
+		/* The kernel has locked it from the beginning, but not made it present. */
 		want.fault = true;
 		want.present = vma_is_accessible(vma);
 		return want;
@@ -202,7 +205,7 @@ struct mlkd_want mlkd_want(struct vm_area_struct *vma, struct mlkd_mode mode)
 	return want;
 }
 
-/* Does @mode pin what is mapped later? */
+/* Says whether @mode pins memory that is mapped later. */
 bool mlkd_mode_pins_future(struct mlkd_mode mode)
 {
 	return mode.state != MEMLOCKD_STATE_UNLOCKED &&
@@ -210,7 +213,7 @@ bool mlkd_mode_pins_future(struct mlkd_mode mode)
 	       !(mode.flags & MEMLOCKD_MOVABLE);
 }
 
-/* May @vma be VM_LOCKED? */
+/* Says whether @vma can be VM_LOCKED. */
 bool mlkd_vma_lockable(struct vm_area_struct *vma)
 {
 	struct mlkd_mode mode = { .state = MEMLOCKD_STATE_LOCKED };

@@ -2,11 +2,11 @@
 /*
  * Making an address space present and pinned.
  *
- * What is to be pinned is pinned in two phases.  First without faults: that is
- * all for memory that is present, and it never waits.  What that does not find
- * is faulted in by GUP without pins, which may give up mmap_lock while it waits
- * for a disk; then it is the first phase's turn again.  (A long-term pin that
- * faults would hold mmap_lock all that time, and no signal would end it.)
+ * Memory is pinned in two phases.  The first takes no faults: it never waits, and is
+ * all that memory needs that is present.  A page that is not present is then faulted
+ * in by GUP without a pin, which may give up mmap_lock while it waits for a disk; and
+ * the first phase begins again from there.  (A long-term pin that faults would hold
+ * mmap_lock all that time, and no signal would end it.)
  */
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
@@ -24,12 +24,12 @@
 #include "space.h"
 #include "target.h"
 
-/* How often pages may vanish between being faulted in and being pinned. */
+/* So often a page may vanish between being faulted in and being pinned. */
 #define MAX_TRIES	8
 
-/* Secretmem, which GUP refuses. */
-static int fault_in(struct mlkd_walk *walk, struct vm_area_struct *vma,
-		    unsigned long addr)
+/* Faults in a page of secretmem, which GUP refuses. */
+static int fault_secretmem(struct mlkd_walk *walk, struct vm_area_struct *vma,
+			   unsigned long addr)
 {
 	unsigned int flags = FAULT_FLAG_REMOTE;
 	bool unlocked = false;
@@ -42,20 +42,20 @@ static int fault_in(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	return err == -EINTR || err == -ENOMEM ? err : 0;
 }
 
-/* Pins what is present, up to the first page that is not. */
+/* Pins pages that are present, up to the first that is not. */
 static long pin_pages(struct mm_struct *mm, unsigned long start, unsigned long nr,
 		      unsigned int gup_flags, struct page **pages)
 {
 	long got = 0;
 
 	gup_flags |= FOLL_LONGTERM;
-	/* It knows page tables only, nothing of mappings. */
+	/* This looks at page tables only, so it cannot do what FOLL_FORCE asks for. */
 	if (current->mm == mm && (gup_flags & (FOLL_WRITE | FOLL_FORCE)) == FOLL_WRITE)
 		got = mlkd_pin_fast(start, nr, gup_flags, pages);
 	return got ?: mlkd_pin_remote(mm, start, nr, gup_flags | FOLL_NOFAULT, pages);
 }
 
-/* How many chunks from @start on a huge page maps each. */
+/* Returns how many chunks from @start on are mapped by a huge page each. */
 static unsigned int huge_run(struct mm_struct *mm, unsigned long start,
 			     unsigned long end)
 {
@@ -67,8 +67,8 @@ static unsigned int huge_run(struct mm_struct *mm, unsigned long start,
 }
 
 /*
- * Pins chunks that a huge page maps each, with one pin each.  Returns how many
- * pages that are, or an error.
+ * Pins chunks that are mapped by a huge page each, with one pin each.  Returns how many
+ * pages these are, or an error.
  */
 static long pin_huge(struct mlkd_walk *walk, unsigned long start,
 		     unsigned long end, unsigned int gup_flags)
@@ -92,7 +92,7 @@ static long pin_huge(struct mlkd_walk *walk, unsigned long start,
 	}
 	if (!i)
 		return 0;
-	/* Pinned, it cannot be split; but its mapping may have been before. */
+	/* A pinned huge page cannot be split, but its mapping may have been split before. */
 	nr = huge_run(mm, start, start + i * MLKD_CHUNK_SIZE);
 	unpin_user_pages(pages + nr, i - nr);
 	if (!nr)
@@ -102,9 +102,9 @@ static long pin_huge(struct mlkd_walk *walk, unsigned long start,
 }
 
 /*
- * Pins what is present in [start, end), which lies in one chunk, or, of huge pages,
- * in [start, limit).  Returns how many pages that were, up to the first that is
- * not; else an error, -EFAULT if the first is not.
+ * Pins the pages that are present in [start, end), which lies in one chunk, or, if these
+ * are huge pages, in [start, limit).  Stops at the first that is not present.  Returns how
+ * many pages these were, or an error: -EFAULT if the first page is not present.
  */
 static long pin_present(struct mlkd_walk *walk, unsigned long start,
 			unsigned long end, unsigned long limit,
@@ -129,8 +129,8 @@ static long pin_present(struct mlkd_walk *walk, unsigned long start,
 	return err ?: nr;
 }
 
-/* Counts the attempts to get on from @addr. */
-static bool stuck(struct mlkd_walk *walk, unsigned long addr)
+/* Counts the attempts at @addr, and says when there have been too many. */
+static bool no_progress(struct mlkd_walk *walk, unsigned long addr)
 {
 	if (walk->stuck != addr) {
 		walk->stuck = addr;
@@ -139,22 +139,24 @@ static bool stuck(struct mlkd_walk *walk, unsigned long addr)
 	return ++walk->tries > MAX_TRIES;
 }
 
-static bool fatal(long err)
+static bool fails_request(long err)
 {
 	return err == -ENOMEM || err == -EINTR;
 }
 
-/* Private memory without a file: a fault there waits for memory and swap alone. */
+/* Private memory without a file: a fault in it waits for nothing but memory and swap. */
 bool mlkd_populate_never_waits(struct vm_area_struct *vma)
 {
 	return vma_is_anonymous(vma) && !userfaultfd_armed(vma);
 }
 
 /*
- * These two fault in private memory of which nothing is mapped.  GUP would look for
- * each page before its fault and after it, which costs a tenth of all.
+ * fault_fresh() and fault_swapped() fault in private memory of which nothing is mapped.
+ * GUP would do that, too, but it looks for each page before its fault and after it, which
+ * costs a tenth of the whole time.
  *
- * Never touched, or not since it was given back: there is nothing to wait for.
+ * fault_fresh() is for memory that has never been touched, or not since it was given
+ * back: there is nothing to wait for.
  */
 static int fault_fresh(struct vm_area_struct *vma, unsigned long start,
 		       unsigned long end)
@@ -167,7 +169,7 @@ static int fault_fresh(struct vm_area_struct *vma, unsigned long start,
 
 		if (fault & VM_FAULT_OOM)
 			return -ENOMEM;
-		/* It may have come as a huge page. */
+		/* The fault may have mapped a huge page. */
 		if (addr == start && mlkd_pgtable_level(vma->vm_mm, addr, &next) ==
 				     MLKD_PGTABLE_LEAF)
 			break;
@@ -176,7 +178,7 @@ static int fault_fresh(struct vm_area_struct *vma, unsigned long start,
 	return 0;
 }
 
-/* Swapped out, or being migrated: mmap_lock is given up, once, to wait for that. */
+/* For memory that is swapped out or being migrated, mmap_lock is given up, once, to wait. */
 static int fault_swapped(struct mlkd_walk *walk, unsigned long start,
 			 unsigned long end)
 {
@@ -184,16 +186,16 @@ static int fault_swapped(struct mlkd_walk *walk, unsigned long start,
 	unsigned long addr;
 	int err = 0;
 
-	for (addr = start; addr < end && !unlocked && !fatal(err); addr += PAGE_SIZE) {
+	for (addr = start; addr < end && !unlocked && !fails_request(err); addr += PAGE_SIZE) {
 		err = fixup_user_fault(walk->space->mm, addr, FAULT_FLAG_WRITE |
 				       FAULT_FLAG_REMOTE, &unlocked);
 		cond_resched();
 	}
 	mlkd_walk_unlocked(walk, unlocked);
-	return fatal(err) ? err : 0;
+	return fails_request(err) ? err : 0;
 }
 
-/* Either of them, for what lies at @start; 1 if that is mapped. */
+/* Calls the one of them that is for the page at @start; returns 1 if that is mapped. */
 static int fault_unmapped(struct mlkd_walk *walk, struct vm_area_struct *vma,
 			  unsigned long start, unsigned long end)
 {
@@ -211,7 +213,7 @@ static int fault_unmapped(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	return mapped ? 1 : fault_swapped(walk, start, run_end);
 }
 
-/* Waits for what it takes; @vma may go meanwhile. */
+/* Faults in what is not present, and waits for that; @vma may be gone afterwards. */
 static int make_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 			struct mlkd_want want, unsigned long start,
 			unsigned long end, unsigned long *next)
@@ -223,7 +225,7 @@ static int make_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	if (is_vm_hugetlb_page(vma))
 		page_size = huge_page_size(hstate_vma(vma));
 	*next = ALIGN(start + 1, page_size);
-	if (stuck(walk, start))
+	if (no_progress(walk, start))
 		return 0;
 	if (mlkd_populate_never_waits(vma) && want.gup_flags == FOLL_WRITE) {
 		ret = fault_unmapped(walk, vma, start, end);
@@ -235,9 +237,9 @@ static int make_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	ret = mlkd_gup_remote(mm, start, (end - start) >> PAGE_SHIFT, want.gup_flags,
 			      NULL, &walk->locked);
 	if (ret < 0)	/* a page that is not to be had; the report says so */
-		return fatal(ret) ? ret : 0;
+		return fails_request(ret) ? ret : 0;
 
-	/* What is to be pinned: once more from here. */
+	/* A page that is to be pinned is looked at once more. */
 	*next = want.pinned ? start : start + (ret << PAGE_SHIFT);
 	if (walk->locked && walk->state == MEMLOCKD_STATE_SUPERLOCKED &&
 	    mlkd_vma_writeback(vma))
@@ -245,9 +247,9 @@ static int make_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	return 0;
 }
 
-/* A step that gives @vma what @want says, which is so up to @limit. */
-static int give(struct mlkd_walk *walk, struct vm_area_struct *vma,
-		struct mlkd_want want, unsigned long start, unsigned long end,
+/* Takes a step towards what @want says, which holds for @vma up to @limit. */
+static int populate_part(struct mlkd_walk *walk, struct vm_area_struct *vma,
+			 struct mlkd_want want, unsigned long start, unsigned long end,
 		unsigned long limit, unsigned long *next)
 {
 	unsigned long file_end = mlkd_vma_file_end(vma);
@@ -263,7 +265,7 @@ static int give(struct mlkd_walk *walk, struct vm_area_struct *vma,
 
 	if (want.fault) {
 		*next = start + PAGE_SIZE;
-		return fault_in(walk, vma, start);
+		return fault_secretmem(walk, vma, start);
 	}
 
 	if (!want.pinned && !mlkd_vma_writeback(vma)) {
@@ -278,7 +280,7 @@ static int give(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		end = min(end, *next);
 	}
 
-	/* Of hugetlb GUP faults in what is not there, and as base pages. */
+	/* GUP faults in hugetlb pages that are not there, whatever its flags say. */
 	if (want.pinned && (!is_vm_hugetlb_page(vma) ||
 			    mlkd_pgtable_level(walk->space->mm, start, next) !=
 				    MLKD_PGTABLE_NONE)) {
@@ -287,11 +289,11 @@ static int give(struct mlkd_walk *walk, struct vm_area_struct *vma,
 			*next = start + (nr << PAGE_SHIFT);
 			return 0;
 		}
-		if (fatal(nr))
+		if (fails_request(nr))
 			return nr;
 	}
 
-	/* It is its monitor that makes it present, and we do not wait for that. */
+	/* The monitor of a userfaultfd makes this present, and is not waited for. */
 	if (armed) {
 		*next = want.pinned ? start + PAGE_SIZE : limit;
 		return 0;
@@ -305,11 +307,11 @@ static int give(struct mlkd_walk *walk, struct vm_area_struct *vma,
 }
 
 /*
- * What the part of @vma that begins at @start is to have; *@end is made smaller, to
- * where the part ends, and *@limit likewise.
+ * Returns what the part of @vma that begins at @start is to have.  *@limit is set to where
+ * the part ends, and *@end made smaller, if it lies behind that.
  */
-static struct mlkd_want look_up(struct mlkd_walk *walk, struct vm_area_struct *vma,
-				unsigned long start, unsigned long *end,
+static struct mlkd_want part_want(struct mlkd_walk *walk, struct vm_area_struct *vma,
+				  unsigned long start, unsigned long *end,
 				unsigned long *limit)
 {
 	struct mlkd_space *space = walk->space;
@@ -328,14 +330,15 @@ int mlkd_populate_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		       unsigned long *next)
 {
 	unsigned long limit;
-	struct mlkd_want want = look_up(walk, vma, start, &end, &limit);
+	struct mlkd_want want = part_want(walk, vma, start, &end, &limit);
 
-	return give(walk, vma, want, start, end, limit, next);
+	return populate_part(walk, vma, want, start, end, limit, next);
 }
 
 /*
- * populate_step() for what has appeared: most of it is pinned already, where that
- * is a merged mapping; a few pages are rather pinned again than looked for.
+ * mlkd_populate_step() for memory that has just been mapped.  In a mapping that has been
+ * merged most is pinned already, and is passed over.  A few pages are pinned again, as
+ * that costs less than looking for them.
  */
 static int future_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		       unsigned long start, unsigned long end,
@@ -345,21 +348,21 @@ static int future_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	unsigned long gap, gap_end, limit;
 	struct mlkd_want want;
 
-	want = look_up(walk, vma, start, &end, &limit);
+	want = part_want(walk, vma, start, &end, &limit);
 	if (!want.pinned || fatal_signal_pending(current)) {
 		*next = limit;
 		return 0;
 	}
-	/* mprotect() gives write permission back, but not to its page tables. */
+	/* mprotect() makes hugetlb writable again, but not its page-table entries. */
 	if (is_vm_hugetlb_page(vma) || walk->room < MLKD_CHUNK_PAGES)
-		return give(walk, vma, want, start, end, limit, next);
+		return populate_part(walk, vma, want, start, end, limit, next);
 
 	gap = mlkd_pins_next_gap(&space->pins, start, end, &gap_end);
 	if (gap >= end) {
 		*next = end;
 		return 0;
 	}
-	return give(walk, vma, want, gap, gap_end, limit, next);
+	return populate_part(walk, vma, want, gap, gap_end, limit, next);
 }
 
 /**
@@ -369,7 +372,7 @@ static int future_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
  * @end: address behind the last; 0 for all there is
  *
  * Works by @space->in_force and the attributes, looked at with mmap_lock held, so that
- * it leaves nothing behind an unlock.  Whatever it cannot pin has what LOCKED promises.
+ * it leaves nothing behind an unlock.  A page that it cannot pin has what LOCKED promises.
  */
 void mlkd_populate_future(struct mlkd_space *space, unsigned long start,
 			  unsigned long end)
@@ -445,7 +448,7 @@ static int writable_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	*next = mlkd_pgtable_run(walk->space->mm, start, end, MLKD_WRITE, &writable);
 	if (writable)
 		return 0;
-	/* Where there is no page, there is none to be had. */
+	/* Any other error says that there is no page to be had. */
 	if (mlkd_gup_remote(walk->space->mm, start, (*next - start) >> PAGE_SHIFT,
 			    FOLL_WRITE, NULL, &walk->locked) == -EINTR)
 		return -EINTR;
@@ -456,8 +459,8 @@ static int writable_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
  * mlkd_populate_writable - somebody has cleared the process's soft-dirty bits
  * @space: the space; no claim is held, but a user of its mm
  *
- * That write-protects what is not private and pinned in base pages: huge pages,
- * shared memory.  To be written to, they are marked as dirty again.
+ * That write-protects all memory but private memory that is pinned in base pages, so huge
+ * pages and shared memory.  These are made writable, and so soft-dirty, again.
  */
 void mlkd_populate_writable(struct mlkd_space *space)
 {

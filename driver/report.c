@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a lock has come to, mapping by mapping.
+ * The report of what a process has locked, mapping by mapping.
  *
- * Nothing is remembered for this: the page tables are read, which say what an
- * access would find.  So it is the state as it is now, whatever has happened to
+ * Nothing is remembered for this.  The page tables are read, as they say what an access
+ * would find.  So the report tells the state as it is now, whatever has happened to
  * the process since the lock.
  */
 #include <linux/dax.h>
@@ -21,14 +21,14 @@
 #include "report.h"
 #include "space.h"
 
-/* How many page tables are looked at under one mmap_lock. */
+/* So many page tables are looked at under one mmap_lock. */
 #define REPORT_STEPS	128
 
 /**
  * struct mlkd_report - a report in the making
  * @mm: the address space; a user of it is held
  * @space: its space; NULL if it is not locked
- * @mode: what it has been promised
+ * @mode: the mode that it has been promised
  * @fresh: it has just been locked, so that what has been pinned is what is mapped
  * @guarded: bytes of the mapping at hand that are guard pages: nothing can be present
  *	there, as where there is no access
@@ -77,13 +77,13 @@ void mlkd_report_end(struct mlkd_report *report)
 	kfree(report);
 }
 
-/* Else nothing is mapped there, or nothing that an access would find. */
+/* Says whether @vma has pages that an access could find. */
 static bool readable(struct vm_area_struct *vma)
 {
 	return vma_is_accessible(vma) && !(vma->vm_flags & (VM_IO | VM_PFNMAP));
 }
 
-/* Counts what is present at the start of [addr, row->end); where that ends. */
+/* Counts the pages at the start of [addr, row->end) that are alike; returns where these end. */
 static unsigned long count_run(struct mlkd_report *report, unsigned long addr,
 			       struct memlockd_mapping *row)
 {
@@ -101,11 +101,11 @@ static unsigned long count_run(struct mlkd_report *report, unsigned long addr,
 	return next;
 }
 
-/* What there is to be known of a mapping without its page tables. */
+/* What is known of a mapping without a look at its page tables. */
 struct facts {
-	struct mlkd_mode mode;		/* what it has been promised */
+	struct mlkd_mode mode;		/* the mode that it has been promised */
 	struct mlkd_want want;
-	enum memlockd_reason reason;	/* that the kind of mapping brings */
+	enum memlockd_reason reason;	/* why mappings of its kind have less */
 	unsigned long file_end;
 	bool covered;
 };
@@ -247,7 +247,7 @@ int mlkd_report_next(struct mlkd_report *report, unsigned long addr,
 	for (addr = row->start; addr < row->end; ) {
 		int step;
 
-		/* A mapping that has changed meanwhile: what is left of it. */
+		/* If the mapping has changed meanwhile, this counts what is left of it. */
 		for (step = 0; step < REPORT_STEPS && addr < row->end; step++)
 			addr = count_run(report, addr, row);
 		if (addr >= row->end)
@@ -264,7 +264,7 @@ out:
 	return 1;
 }
 
-/* Where the mapping begins that mlkd_report_next() would report; 0 if none. */
+/* Returns where the mapping begins that mlkd_report_next() would report; 0 if none. */
 unsigned long mlkd_report_peek(struct mlkd_report *report, unsigned long addr)
 {
 	struct vm_area_struct *vma;
@@ -277,7 +277,7 @@ unsigned long mlkd_report_peek(struct mlkd_report *report, unsigned long addr)
 	return start;
 }
 
-/* Has the mapping less than was asked for, in a way that could matter? */
+/* Says whether the mapping has less than was asked for, in a way that could matter. */
 bool mlkd_report_incomplete(const struct memlockd_mapping *row)
 {
 	switch (row->reason) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a lock has come to, mapping by mapping.
+ * The report of what a process has locked, mapping by mapping.
  */
 #ifndef _MEMLOCKD_REPORT_H
 #define _MEMLOCKD_REPORT_H

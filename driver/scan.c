@@ -2,8 +2,8 @@
 /*
  * Keeping the scan for NUMA balancing away from a superlocked process.
  *
- * The scan makes entries inaccessible, so that the next access faults and tells
- * which node it comes from.
+ * The scan makes page-table entries inaccessible, so that the next access faults and
+ * tells which node it comes from.
  */
 #include <linux/jiffies.h>
 #include <linux/mm.h>
@@ -12,8 +12,8 @@
 #include "space.h"
 
 #ifdef CONFIG_NUMA_BALANCING
-/* Hinting faults: the next scan is put off for ever. */
-static void put_off(struct mlkd_space *space)
+/* Puts the next scan off for ever. */
+static void numa_scan_put_off(struct mlkd_space *space)
 {
 	WRITE_ONCE(space->mm->numa_next_scan, jiffies + LONG_MAX / 2);
 }
@@ -22,7 +22,7 @@ void mlkd_numa_scan_stop(struct mlkd_space *space)
 {
 	if (!space->saved_numa_scan)
 		space->saved_numa_scan = READ_ONCE(space->mm->numa_next_scan) ?: 1;
-	put_off(space);
+	numa_scan_put_off(space);
 }
 
 void mlkd_numa_scan_resume(struct mlkd_space *space)
@@ -32,7 +32,7 @@ void mlkd_numa_scan_resume(struct mlkd_space *space)
 	if (!saved)
 		return;
 	WRITE_ONCE(space->saved_numa_scan, 0);
-	smp_mb();	/* in mlkd_numa_scan_stop_again(), too */
+	smp_mb();	/* pairs with that of mlkd_numa_scan_stop_again() */
 	WRITE_ONCE(space->mm->numa_next_scan, saved);
 }
 
@@ -41,8 +41,8 @@ void mlkd_numa_scan_stop_again(struct mlkd_space *space)
 {
 	if (!READ_ONCE(space->saved_numa_scan))
 		return;
-	put_off(space);
-	smp_mb();	/* in mlkd_numa_scan_resume(), too */
+	numa_scan_put_off(space);
+	smp_mb();	/* pairs with that of mlkd_numa_scan_resume() */
 	if (!READ_ONCE(space->saved_numa_scan))
 		WRITE_ONCE(space->mm->numa_next_scan, jiffies);
 }

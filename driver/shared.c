@@ -4,16 +4,16 @@
  *
  * VM_LOCKED keeps a page from reclaim, but only a page on the unevictable list is
  * left alone by compaction as well (with vm.compact_unevictable_allowed=0).  A
- * page that is faulted in under VM_LOCKED gets there at once; one that was there
- * before, not until reclaim happens to meet it.  So what is there is unmapped
- * before VM_LOCKED is set, and populating faults it in again.
+ * page that is faulted in under VM_LOCKED gets there at once.  One that was mapped
+ * before does not, until reclaim happens to meet it.  So pages that are mapped are
+ * unmapped before VM_LOCKED is set, and populating faults them in again.
  *
- * unmap_mapping_range() unmaps it from all who map it, and they fault once more.
- * Who has the file VM_LOCKED may have been promised that this never happens: then
- * it is left alone, as its pages are mlocked, or will be.  And only what lies in
- * the file's page cache is unmapped, where all who map it find it again: some
- * drivers have nothing but the pages themselves, and all anonymous files are one
- * to unmap_mapping_range().
+ * unmap_mapping_range() unmaps a page from all processes that map it, and each of them
+ * takes a fault.  If one of them has the file VM_LOCKED, it may have been promised that
+ * this never happens: then nothing is unmapped, as the pages are mlocked, or will be.
+ * And only pages that lie in the file's page cache are unmapped, as all processes find
+ * them again there.  Some drivers have no other record of their pages, and to
+ * unmap_mapping_range() all anonymous files are one.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -26,7 +26,7 @@
 #include "policy.h"
 #include "shared.h"
 
-/* Has somebody else locked what @vma maps? */
+/* Says whether another mapping of what @vma maps is VM_LOCKED. */
 static bool locked_elsewhere(struct vm_area_struct *vma)
 {
 	struct address_space *mapping = vma->vm_file->f_mapping;
@@ -48,7 +48,7 @@ static bool locked_elsewhere(struct vm_area_struct *vma)
 	return found;
 }
 
-static bool to_unmap(struct vm_area_struct *vma, struct page *page)
+static bool page_to_unmap(struct vm_area_struct *vma, struct page *page)
 {
 	struct folio *folio = page_folio(page);
 
@@ -56,8 +56,8 @@ static bool to_unmap(struct vm_area_struct *vma, struct page *page)
 	       READ_ONCE(folio->mapping) == vma->vm_file->f_mapping;
 }
 
-static void unmap(struct vm_area_struct *vma, unsigned long start,
-		  unsigned long end)
+static void unmap_everywhere(struct vm_area_struct *vma, unsigned long start,
+			     unsigned long end)
 {
 	loff_t offset = ((loff_t)vma->vm_pgoff << PAGE_SHIFT) +
 			(start - vma->vm_start);
@@ -67,14 +67,13 @@ static void unmap(struct vm_area_struct *vma, unsigned long start,
 }
 
 /**
- * mlkd_shared_make_writable - let dirty pages be writable, as before they were
- * unmapped
+ * mlkd_shared_make_writable - make dirty pages writable again that were unmapped
  * @vma: a mapping of which mlkd_vma_writeback() holds; mmap_lock is held
  * @start: first address
  * @end: address behind the last; in the same chunk
  * @scratch: room for MLKD_CHUNK_PAGES page pointers
  *
- * A clean page is write-protected in any case.
+ * A clean page stays write-protected, as it would be without us.
  */
 void mlkd_shared_make_writable(struct vm_area_struct *vma, unsigned long start,
 			       unsigned long end, struct page **scratch)
@@ -92,7 +91,7 @@ void mlkd_shared_make_writable(struct vm_area_struct *vma, unsigned long start,
 }
 
 /**
- * mlkd_shared_unmap - unmap what is mapped and not yet mlocked
+ * mlkd_shared_unmap - unmap pages that are mapped and not yet mlocked
  * @vma: a shared mapping of a file or of shmem, about to be VM_LOCKED; mmap_lock
  *	is held for writing, so that its process cannot fault it in too early
  * @scratch: room for MLKD_CHUNK_PAGES page pointers
@@ -122,20 +121,20 @@ void mlkd_shared_unmap(struct vm_area_struct *vma, struct page **scratch)
 		if (nr == -EINTR)
 			break;		/* the request is about to fail */
 		if (nr <= 0) {
-			/* A hole here may be none elsewhere: not ours to unmap. */
-			unmap(vma, run, addr);
+			/* Others may have this page mapped, for whom it must stay. */
+			unmap_everywhere(vma, run, addr);
 			addr = min(next, vma->vm_end);
 			run = addr;
 			continue;
 		}
 		for (i = 0; i < nr; i++, addr += PAGE_SIZE) {
-			if (to_unmap(vma, scratch[i]))
+			if (page_to_unmap(vma, scratch[i]))
 				continue;
-			unmap(vma, run, addr);
+			unmap_everywhere(vma, run, addr);
 			run = addr + PAGE_SIZE;
 		}
 		release_pages(scratch, nr);
 		cond_resched();
 	}
-	unmap(vma, run, addr);
+	unmap_everywhere(vma, run, addr);
 }

@@ -21,7 +21,7 @@ int __init mlkd_spaces_init(void)
 	return reaper ? 0 : -ENOMEM;
 }
 
-/* Nothing is locked, or the module would be in use; the last may be on its way. */
+/* Nothing is locked, or the module would be in use; the last reap may still be running. */
 void mlkd_spaces_exit(void)
 {
 	destroy_workqueue(reaper);
@@ -33,8 +33,8 @@ void mlkd_space_reap_later(struct mlkd_space *space)
 	queue_work(reaper, &space->reap);
 }
 
-/* Waits until what has ended so far is gone. */
-void mlkd_spaces_settle(void)
+/* Waits until the spaces that have ended so far are gone. */
+void mlkd_spaces_flush(void)
 {
 	flush_workqueue(reaper);
 }
@@ -55,12 +55,12 @@ struct mlkd_mode mlkd_space_promised(struct mlkd_space *space)
 }
 
 /**
- * mlkd_space_mode_of - what is asked for of all of a mapping
+ * mlkd_space_mode_of - find the mode that all of a mapping is to have
  * @space: the space; mmap_lock is held
  * @vma: the mapping
- * @whole: what the locks of the whole address space ask for
+ * @whole: the mode that the locks of the whole address space ask for
  *
- * Return: of its parts' modes, the one with the least state.
+ * Return: the mode of the part with the least state.
  */
 struct mlkd_mode mlkd_space_mode_of(struct mlkd_space *space, struct vm_area_struct *vma,
 				    struct mlkd_mode whole)
@@ -81,7 +81,7 @@ struct mlkd_mode mlkd_space_mode_of(struct mlkd_space *space, struct vm_area_str
 }
 
 /**
- * mlkd_space_want - what a part of a mapping is to have now
+ * mlkd_space_want - find what a part of a mapping is to have now
  * @space: the space; mmap_lock is held
  * @vma: the mapping
  * @attr: the attribute of the part
@@ -141,7 +141,7 @@ void mlkd_space_leave_ksm(struct mlkd_space *space)
 	space->ksm_kept = false;
 }
 
-/* Called from a probe: current is about to move memory. */
+/* Called from a probe, when current is about to move memory. */
 void mlkd_space_move_begin(struct mlkd_space *space, struct mlkd_move *move)
 {
 	unsigned long flags;
@@ -161,7 +161,7 @@ void mlkd_space_move_end(struct mlkd_space *space, struct mlkd_move *move)
 	raw_spin_unlock_irqrestore(&space->moves_lock, flags);
 }
 
-/* Is current between the two? */
+/* Says whether current is between the two. */
 bool mlkd_space_moving(struct mlkd_space *space)
 {
 	struct mlkd_move *move;
@@ -235,7 +235,7 @@ bool mlkd_space_leave(struct mlkd_space *space)
 	return was_there;
 }
 
-/* The space of @mm with a reference, and claimed if it was not busy; or NULL. */
+/* Returns the space of @mm with a reference, and claimed if it was not busy; or NULL. */
 struct mlkd_space *mlkd_space_find_idle(struct mm_struct *mm, bool *claimed)
 {
 	struct mlkd_space *space;

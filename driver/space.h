@@ -5,17 +5,73 @@
 #ifndef _MEMLOCKD_SPACE_H
 #define _MEMLOCKD_SPACE_H
 
+#include <linux/atomic.h>
 #include <linux/hashtable.h>
+#include <linux/list.h>
 #include <linux/mmu_notifier.h>
 #include <linux/refcount.h>
+#include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "attr.h"
-#include "heal.h"
 #include "pin.h"
 #include "policy.h"
-#include "wired.h"
+
+struct mlkd_file_range;
+
+#define MLKD_HEAL_RANGES	32
+
+/**
+ * struct mlkd_heal - what is to be healed in one address space
+ * @lock: protects @nr to @ranges; a leaf, taken in mmu notifiers
+ * @nr: ranges noted
+ * @overflow: there were more: all shared files are to be looked at
+ * @queued: @work is on its way, with a reference to the space
+ * @ranges: address ranges that have been write-protected
+ * @work: heals them
+ * @healed: pages, since the space exists
+ */
+struct mlkd_heal {
+	spinlock_t lock;	/* @nr to @ranges */
+	unsigned int nr;
+	bool overflow;
+	bool queued;
+	struct {
+		unsigned long start;
+		unsigned long end;
+	} ranges[MLKD_HEAL_RANGES];
+	struct work_struct work;
+	atomic_long_t healed;
+};
+
+/**
+ * struct mlkd_wired - what one address space has in the count
+ * @node: in the list of all that have something in it
+ * @pages: pages of private memory, which no other address space has
+ * @ranges: parts of files, whose pages others may have, too
+ * @nr_ranges: how many
+ * @locked_vm: that of the mm, when it was counted
+ * @map_count: likewise
+ * @counts: how often it has been counted, or begun to be
+ * @pass: the pass of wired_refresh() that has last looked at it
+ * @stale: it has unmapped or mapped something since
+ * @gone: it is locked no more, and not to be counted again
+ *
+ * All but @stale changes under the mutex of wired.c, which is taken without mmap_lock.
+ */
+struct mlkd_wired {
+	struct list_head node;
+	unsigned long pages;
+	struct mlkd_file_range *ranges;
+	unsigned int nr_ranges;
+	unsigned long locked_vm;
+	int map_count;
+	unsigned int counts;
+	unsigned int pass;
+	bool stale;
+	bool gone;
+};
 
 /**
  * struct mlkd_space - a locked address space
@@ -28,13 +84,13 @@
  * @wait: woken when @busy ends or @gone begins
  * @reap: takes a space whose address space has ended apart
  * @lock: protects @promised, which every call may read
- * @promised: what the locks of the whole address space ask for
- * @in_force: what is worked towards: @promised, and during a request what that asks
- *	for as well, or not any more.  Changed by who holds the claim; notifiers and
- *	probes read it without a lock
- * @holders: who has asked for it; see holder.h
+ * @promised: the mode that the locks of the whole address space ask for
+ * @in_force: the mode that is worked towards.  It is @promised, and during a request
+ *	that with what the request asks for, or without what it gives up.  The task
+ *	with the claim changes it; notifiers and probes read it without a lock
+ * @holders: the locks that make up @promised; see holder.h
  * @wired: its part in the count of all that is locked
- * @attrs: who wants which part of it locked
+ * @attrs: the attributes, which say who wants which part of it locked
  * @pins: the pins
  * @heal: what is to be made writable again
  * @ksm_kept: [vdso] has VM_MERGEABLE; see mlkd_space_keep_ksm()
@@ -57,14 +113,15 @@
  * or the last user of @mm goes (exit, exec); then ->release drops the pins, and
  * @reap the rest.  Each space holds a reference to the module.
  *
- * Claims.  Whoever changes a space claims it; others wait for that, killable.
- * A claim is no lock: GUP and mmput() run under it, as nothing that they may
- * wait for (a userfaultfd or FUSE server, ->release) waits for a claim without
- * being killable, or at all.  Who holds a claim holds a user of @mm, so that
- * ->release cannot run; who waits holds none.
+ * Claims.  A task that changes a space claims it; others wait for that, killable.
+ * A claim is no lock: GUP and mmput() run under it, as nothing that they may wait for
+ * (a userfaultfd or FUSE server, ->release) waits for a claim without being killable,
+ * or at all.  With a claim goes a user of @mm, so that ->release cannot run; a task
+ * that waits for a claim holds none.
  *
- * Lock order: mmap_lock, the mutex of wired.c, then one of the leaves: the table's
- * lock, @lock, that of holder.c, @pins.chunks, @attrs.tree, @moves_lock, @heal.lock.
+ * Lock order: mmap_lock, then one of the leaves: the table's lock, @lock, that of
+ * holder.c, @pins.chunks, @attrs.tree, @moves_lock, @heal.lock.  The mutex of wired.c
+ * is taken without mmap_lock, and also before the leaves.
  */
 struct mlkd_space {
 	struct mmu_notifier notifier;
@@ -106,7 +163,7 @@ struct mlkd_space {
 int mlkd_spaces_init(void);
 void mlkd_spaces_exit(void);
 unsigned int mlkd_spaces_count(void);
-void mlkd_spaces_settle(void);
+void mlkd_spaces_flush(void);
 
 bool mlkd_space_enter(struct mlkd_space *space);
 bool mlkd_space_leave(struct mlkd_space *space);
@@ -147,8 +204,8 @@ static inline struct mlkd_mode mlkd_space_in_force(struct mlkd_space *space)
  * @node: in &mlkd_space.moves
  * @task: the thread
  *
- * What is noted of the memory that it moves is not forgotten when that is unmapped
- * at its old place: it is moved as well, once the call has returned.
+ * The attributes of the memory that it moves are not forgotten when that is unmapped
+ * at its old place: they are moved as well, once the call has returned.
  */
 struct mlkd_move {
 	struct list_head node;

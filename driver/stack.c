@@ -11,14 +11,14 @@
 #include "stack.h"
 #include "worker.h"
 
-/* How far @vma, the main stack if it is one, is to be grown; 0 if not at all. */
+/* Returns how far @vma is to be grown, if it is the main stack; 0 if not at all. */
 unsigned long mlkd_stack_floor(struct vm_area_struct *vma,
 			       struct task_struct *task, unsigned long base,
 			       u64 reserve)
 {
 	unsigned long limit, floor;
 
-	/* That of the worker, who grows it, is the latter. */
+	/* The worker that grows the stack has a limit of _STK_LIM. */
 	limit = min_t(unsigned long, task_rlimit(task, RLIMIT_STACK), _STK_LIM);
 	if (!vma || vma->vm_start > base || !(vma->vm_flags & VM_GROWSDOWN))
 		return 0;
@@ -35,7 +35,7 @@ struct stack_job {
 	unsigned long floor;
 };
 
-/* By a worker, as it is current's RLIMIT_STACK that the core kernel looks at. */
+/* A worker does this, as the core kernel looks at current's RLIMIT_STACK. */
 static void stack_work(struct work_struct *work)
 {
 	struct stack_job *job = container_of(work, struct stack_job, work);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What an administrator can set: /proc/sys/vm/memlockd.
+ * The settings of the administrator: /proc/sys/vm/memlockd.
  */
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
@@ -11,7 +11,7 @@
 #include "target.h"
 #include "wired.h"
 
-/* Not in sysfs: what they are now is to be seen, and set, in one place. */
+/* These are not shown in sysfs, so that there is one place to see and to set them. */
 module_param_named(max_wired, mlkd_max_wired, ulong, 0);
 MODULE_PARM_DESC(max_wired, "vm.memlockd.max_wired at load: pages that may be locked (0: 3/4 of RAM)");
 module_param_named(unprivileged_mlock, mlkd_unprivileged_mlock, int, 0);
@@ -19,7 +19,7 @@ MODULE_PARM_DESC(unprivileged_mlock, "vm.memlockd.unprivileged_mlock at load: 1 
 module_param_named(old_mlock, mlkd_old_mlock, int, 0);
 MODULE_PARM_DESC(old_mlock, "vm.memlockd.old_mlock at load: 1 does not apply RLIMIT_MEMLOCK");
 
-/* Counted at the time of the look; @extra2 says what. */
+/* Shows a number that the function in @extra2 counts now. */
 static int show_count(mlkd_ctl_table *table, int write, void *buffer,
 		      size_t *len, loff_t *pos)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What an administrator can set.
+ * The settings of the administrator.
  */
 #ifndef _MEMLOCKD_SYSCTL_H
 #define _MEMLOCKD_SYSCTL_H

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The process that a call is about: who it is, and who may lock it or look at it.
+ * The process that a call is about: how it is found, and which callers may lock it or
+ * look at it.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -20,7 +21,7 @@
 int mlkd_unprivileged_mlock;
 int mlkd_old_mlock;
 
-/* pidfd_pid() is not exported. */
+/* This does what pidfd_pid() does, which is not exported. */
 static struct pid *file_pid(struct file *file)
 {
 	struct pid *pid = mlkd_pidfd_pid(file);
@@ -40,7 +41,7 @@ static struct pid *pid_of_pidfd(int fd)
 	return pid;
 }
 
-/* The leader of a process that has @mm. */
+/* Returns the leader of a process that has @mm. */
 static struct task_struct *task_of_mm(struct mm_struct *mm)
 {
 	struct task_struct *task = NULL, *t;
@@ -64,7 +65,7 @@ static struct task_struct *task_of_mm(struct mm_struct *mm)
 	return task ?: ERR_PTR(-ESRCH);
 }
 
-/* proc_mem_operations is static, but what a file of our own has is the same. */
+/* proc_mem_operations is static; a file of ours shows where it is. */
 static const struct file_operations *proc_mem_ops __ro_after_init;
 
 int __init mlkd_targets_init(void)
@@ -81,7 +82,7 @@ int __init mlkd_targets_init(void)
 	return 0;
 }
 
-/* *@mm is the address space that the file stands for, with its mm_count held. */
+/* Finds the process of a file, and sets *@mm to its address space, with mm_count held. */
 static struct task_struct *task_of_proc_mem(int fd, struct mm_struct **mm)
 {
 	struct file *file = fget(fd);
@@ -112,7 +113,7 @@ static struct task_struct *task_of_pid(struct pid *pid)
 	return task ?: ERR_PTR(-ESRCH);
 }
 
-/* The address space of @task, whose leader may have exited before its threads. */
+/* Returns the address space of a process, whose leader may have exited before its threads. */
 static struct mm_struct *mm_of_task(struct task_struct *task)
 {
 	struct mm_struct *mm = get_task_mm(task);
@@ -131,9 +132,9 @@ static struct mm_struct *mm_of_task(struct task_struct *task)
 	return mm;
 }
 
-/* Is it the caller's own, and no more than that: no set-user-ID program? */
-static bool own(struct task_struct *task, struct mm_struct *mm,
-		const struct cred *tcred)
+/* Says whether a process is the caller's own, and no set-user-ID program. */
+static bool callers_own(struct task_struct *task, struct mm_struct *mm,
+			const struct cred *tcred)
 {
 	const struct cred *cred = current_cred();
 
@@ -144,9 +145,9 @@ static bool own(struct task_struct *task, struct mm_struct *mm,
 }
 
 /*
- * May the caller lock @task, which has @mm?  As ptrace(2) decides, as far as a
- * module can.  Memory is the machine's, so that root of a user namespace is nobody
- * here.
+ * Says whether the caller may lock @task, which has @mm.  This is decided as for
+ * ptrace(2), as far as a module can.  Memory belongs to the whole machine, so that root of
+ * a user namespace has no privilege here.
  */
 static bool may_lock(struct task_struct *task, struct mm_struct *mm,
 		     const struct cred *tcred, bool proved)
@@ -157,15 +158,15 @@ static bool may_lock(struct task_struct *task, struct mm_struct *mm,
 		return false;
 	if (privileged && (proved || same_thread_group(task, current)))
 		return true;
-	return own(task, mm, tcred) ||
+	return callers_own(task, mm, tcred) ||
 	       (privileged && ns_capable(tcred->user_ns, CAP_SYS_PTRACE) &&
 		(mlkd_dumpable(task, mm) || mlkd_mm_capable(task, mm, CAP_SYS_PTRACE)));
 }
 
 /*
- * May the caller look at the lock of @task?  How much a process has locked, and how
- * often it faults, everybody reads in /proc; the caller's own are its own whatever
- * program they run.
+ * Says whether the caller may look at the lock of @task.  Everybody can read in /proc how
+ * much a process has locked, and how often it faults.  The user's own processes count as
+ * such whatever program they run.
  */
 static bool may_look(struct task_struct *task, const struct cred *tcred, bool proved)
 {
@@ -175,8 +176,8 @@ static bool may_look(struct task_struct *task, const struct cred *tcred, bool pr
 }
 
 /*
- * Would /proc/PID/maps show the caller the memory of @task, which has @mm?  A security
- * module, which may say no to it, cannot be asked from here.
+ * Says whether /proc/PID/maps would show the caller the memory of @task, which has @mm.
+ * A security module may refuse that as well, but cannot be asked from here.
  */
 static bool may_see_addresses(struct task_struct *task, struct mm_struct *mm,
 			      const struct cred *tcred, bool proved)
@@ -185,14 +186,14 @@ static bool may_see_addresses(struct task_struct *task, struct mm_struct *mm,
 
 	if (proved || same_thread_group(task, current))
 		return true;
-	if (own(task, mm, tcred) && tcred->user_ns == cred->user_ns &&
+	if (callers_own(task, mm, tcred) && tcred->user_ns == cred->user_ns &&
 	    cap_issubset(tcred->cap_permitted, cred->cap_effective))
 		return true;
 	return ns_capable(tcred->user_ns, CAP_SYS_PTRACE) &&
 	       (mlkd_dumpable(task, mm) || mlkd_mm_capable(task, mm, CAP_SYS_PTRACE));
 }
 
-/* Sets @target->addresses. */
+/* Says whether the caller may do what @purpose says, and sets @target->addresses. */
 static int check_access(struct mlkd_target *target, struct task_struct *task,
 			struct mm_struct *mm, bool proved, enum mlkd_purpose purpose)
 {
@@ -213,7 +214,7 @@ static int check_access(struct mlkd_target *target, struct task_struct *task,
  * @id: as @type says
  * @purpose: what the caller is going to do with it
  *
- * Asked at each call, of the caller, who need not be who opened the device.
+ * The caller is checked at each call, as it need not be the one that opened the device.
  *
  * Return: 0; -EPERM; -ESRCH when there is no such process or it has no address
  * space; -EINVAL or -EBADF when @id is not what @type says; -EINTR.
@@ -273,11 +274,11 @@ void mlkd_target_put(struct mlkd_target *target)
 }
 
 /**
- * mlkd_target_gone - is it no use to go on?
+ * mlkd_target_gone - say whether it is no use to go on
  * @task: the process
  * @mm: its address space when the call began, of which the caller holds a user
  *
- * A killed process is not freed before we let it go, so look often.
+ * A process that is killed cannot be freed before we let it go, so callers look often.
  */
 bool mlkd_target_gone(struct task_struct *task, struct mm_struct *mm)
 {
@@ -291,7 +292,7 @@ unsigned long mlkd_target_memlock_limit(struct task_struct *task)
 }
 
 /* The core kernel does not hold a process with CAP_IPC_LOCK to the limit. */
-static bool unlimited(struct task_struct *task)
+static bool ignores_limit(struct task_struct *task)
 {
 	const struct cred *cred = get_task_cred(task);
 	bool ret = cred->user_ns == &init_user_ns &&
@@ -301,12 +302,12 @@ static bool unlimited(struct task_struct *task)
 	return ret;
 }
 
-/* Are @pages locked more than RLIMIT_MEMLOCK, which *@limit is set to, allows? */
+/* Says whether RLIMIT_MEMLOCK, which *@limit is set to, allows less than @pages. */
 bool mlkd_target_over_limit(struct task_struct *task, unsigned long pages,
 			    unsigned long *limit)
 {
 	*limit = mlkd_target_memlock_limit(task);
-	return pages > *limit >> PAGE_SHIFT && !unlimited(task);
+	return pages > *limit >> PAGE_SHIFT && !ignores_limit(task);
 }
 
 static void sum_faults(struct task_struct *task, u64 *minor, u64 *major)
@@ -321,7 +322,7 @@ static void sum_faults(struct task_struct *task, u64 *minor, u64 *major)
 	}
 }
 
-/* Page faults of all threads, those that have exited included. */
+/* Counts the page faults of all threads, those that have exited included. */
 void mlkd_target_faults(struct task_struct *task, u64 *minor, u64 *major)
 {
 	seqlock_t *lock = &task->signal->stats_lock;
@@ -331,7 +332,7 @@ void mlkd_target_faults(struct task_struct *task, u64 *minor, u64 *major)
 	rcu_read_lock();
 	seq = read_seqbegin(lock);
 	sum_faults(task, minor, major);
-	/* A thread that exits is counted by the one or the other. */
+	/* A thread has exited meanwhile, and may be counted twice or not at all. */
 	if (read_seqretry(lock, seq)) {
 		read_seqlock_excl_irqsave(lock, flags);
 		sum_faults(task, minor, major);

@@ -8,7 +8,7 @@
 #include <linux/sched.h>
 
 /**
- * enum mlkd_purpose - what the caller is going to do with a process
+ * enum mlkd_purpose - why the caller looks for a process
  * @MLKD_TO_LOOK: only look at what it has
  * @MLKD_TO_LOCK: change what it has
  */

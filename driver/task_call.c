@@ -22,7 +22,7 @@
 #include "space.h"
 #include "worker.h"
 
-/* Threads that map at the same time; whoever finds none left takes a worker. */
+/* So many threads can map at the same time; for more, a worker does the rest. */
 #define NR_CALLS	256
 
 static struct mlkd_call calls[NR_CALLS];
@@ -30,7 +30,7 @@ static struct mlkd_call *free_calls;
 static DEFINE_RAW_SPINLOCK(calls_lock);		/* free_calls */
 static void (*run_call)(struct mlkd_call *call);
 
-/* A free call, or NULL. */
+/* Returns a free call, or NULL. */
 struct mlkd_call *mlkd_call_get(void)
 {
 	struct mlkd_call *call;
@@ -44,7 +44,7 @@ struct mlkd_call *mlkd_call_get(void)
 	return call;
 }
 
-/* It is not needed after all. */
+/* Gives a call back that is not needed after all, or that is done. */
 void mlkd_call_put(struct mlkd_call *call)
 {
 	unsigned long flags;
@@ -66,22 +66,22 @@ static void call_work(struct callback_head *work)
 	mlkd_space_put(space);
 }
 
-/* Has @call run in current; it is given back by itself then. */
+/* Has @call run in current, after which the call is given back. */
 void mlkd_call_queue(struct mlkd_call *call)
 {
 	init_task_work(&call->work, call_work);
-	/* Only a task that has gone through exit_mm() cannot be given any. */
+	/* Only a task that has gone through exit_mm() cannot be given work. */
 	WARN_ON_ONCE(task_work_add(current, &call->work, TWA_RESUME));
 }
 
-static int prepare(struct mlkd_call *call)
+static int call_prepare(struct mlkd_call *call)
 {
 	return 0;
 }
 
-static void unprepare(struct mlkd_call *call) {}
+static void call_unprepare(struct mlkd_call *call) {}
 #else
-static int prepare(struct mlkd_call *call);
+static int call_prepare(struct mlkd_call *call);
 
 static int call_release(struct inode *inode, struct file *file)
 {
@@ -89,22 +89,22 @@ static int call_release(struct inode *inode, struct file *file)
 	struct mlkd_space *space = call->space;
 
 	if (!space)
-		return 0;	/* never used */
+		return 0;	/* it has never been used */
 	run_call(call);
 	call->space = NULL;
 	/* Without memory for another file, there is a call less from now on. */
-	if (!prepare(call))
+	if (!call_prepare(call))
 		mlkd_call_put(call);
 	mlkd_space_put(space);
 	return 0;
 }
 
-/* No owner: these files are no reason to keep the module. */
+/* There is no owner, as these files are no reason to keep the module. */
 static const struct file_operations call_fops = {
 	.release = call_release,
 };
 
-static int prepare(struct mlkd_call *call)
+static int call_prepare(struct mlkd_call *call)
 {
 	struct file *file = anon_inode_getfile("[memlockd]", &call_fops, call, O_RDONLY);
 
@@ -117,28 +117,28 @@ void mlkd_call_queue(struct mlkd_call *call)
 	fput(call->file);
 }
 
-/* In a kernel thread. */
-static void unprepare(struct mlkd_call *call)
+/* This runs in a kernel thread, as __fput_sync() must. */
+static void call_unprepare(struct mlkd_call *call)
 {
 	__fput_sync(call->file);
 }
 #endif
 
-static void free_all(struct work_struct *work)
+static void calls_free(struct work_struct *work)
 {
 	struct mlkd_call *call;
 
 	while ((call = mlkd_call_get()))
-		unprepare(call);
+		call_unprepare(call);
 }
 
-/* All have been given back, but may not have returned yet. */
+/* All calls have been given back, but some may not have returned yet. */
 void mlkd_calls_exit(void)
 {
 	struct work_struct work;
 
 	synchronize_rcu_tasks();
-	mlkd_run_in_worker(&work, free_all);
+	mlkd_run_in_worker(&work, calls_free);
 }
 
 /**
@@ -155,7 +155,7 @@ int __init mlkd_calls_init(void (*run)(struct mlkd_call *call))
 
 	run_call = run;
 	for (i = 0; i < NR_CALLS; i++) {
-		err = prepare(&calls[i]);
+		err = call_prepare(&calls[i]);
 		if (err) {
 			mlkd_calls_exit();
 			return err;

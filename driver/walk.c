@@ -20,7 +20,7 @@
 /**
  * mlkd_walk - call @step for all of an address space
  * @walk: the walk
- * @step: what to do
+ * @step: called for each part of a mapping
  *
  * Return: 0; what @step failed with; and, if walk->task is set, -EINTR when
  * walk->caller is being killed, -ESRCH when the target has ended.
@@ -67,7 +67,7 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 			mmap_read_unlock(mm);
 
 		if (walk->task)
-			mlkd_munlock_settle();
+			mlkd_munlock_drain();
 		if (!err && !end && walk->task) {
 			if (fatal_signal_pending(walk->caller))
 				err = -EINTR;
@@ -76,13 +76,13 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 		}
 		cond_resched();
 	}
-	/* Memory may have run out for it, and it has been killed for that. */
+	/* The target may have been killed because memory ran out. */
 	if (err == -ENOMEM && walk->task && mlkd_target_gone(walk->task, mm))
 		err = -ESRCH;
 	return err;
 }
 
-/* If mmap_lock was given up for a while, @vma and its like may be gone. */
+/* If mmap_lock was given up for a while, the walk looks its mapping up again. */
 void mlkd_walk_unlocked(struct mlkd_walk *walk, bool unlocked)
 {
 	if (!unlocked)

@@ -10,26 +10,26 @@
 struct mlkd_crew;
 struct mlkd_space;
 
-/* A look at a mapping that needs nothing counts as this many pages of a step. */
+/* A look at a mapping in which nothing is to be done counts as so many pages of a step. */
 #define MLKD_STEP_VMA_COST	16
 
 /**
  * struct mlkd_walk - one walk over an address space
- * @space: what is walked; its claim is held
+ * @space: the space that is walked; its claim is held
  * @start: first address
  * @end: address behind the last; 0 for all there is
  * @task: the process; the walk stops when that ends, or @caller is killed.
  *	NULL for a walk that goes on, whatever happens
- * @caller: who asked for the walk, which a worker may do
+ * @caller: the task that asked for the walk, which a worker may do
  * @state: &enum memlockd_state that the part at hand is to have
  * @locked: mmap_lock is held for reading
  * @pages: room for @room page pointers
  * @room: MLKD_CHUNK_PAGES; may be less where only what is to be pinned is walked
  * @spared: pages of a step that it did not have to look at one by one
  * @fresh: called before @nr pages are faulted in that have to be cleared; or NULL
- * @crew: for @fresh
- * @stuck: address that could not be pinned last time
- * @tries: how often
+ * @crew: the crew that @fresh is for
+ * @stuck: the address that could not be pinned last time
+ * @tries: how often that has been tried
  */
 struct mlkd_walk {
 	struct mlkd_space *space;
@@ -49,7 +49,7 @@ struct mlkd_walk {
 };
 
 /*
- * Handles [start, end) of @vma, which lies in one chunk, and sets *next to the
+ * A step handles [start, end) of @vma, which lies in one chunk, and sets *next to the
  * address to go on at.  If it clears walk->locked, @vma may be gone.
  */
 typedef int (*mlkd_step_fn)(struct mlkd_walk *walk, struct vm_area_struct *vma,

@@ -16,14 +16,13 @@
  *
  * A request is counted when it begins, before anything is made present, under a
  * mutex: there is no moment at which the total is above the limit because of it.
- * What a process does later (it maps memory under a lock with FUTURE, or unmaps
- * some) does not wait for this count: the change is noted, and the process is
- * counted again when somebody wants to know: who reads the total, and who would
- * be refused.
+ * A process that maps memory later under a lock with FUTURE, or unmaps some, does not
+ * wait for this count.  It is marked as stale, and counted again when the total is
+ * read, or a request would be refused.
  *
- * Files are known by the address of their address_space, and not held: what is
- * locked of a file is mapped, so that the file is there, or else the count is
- * stale, and corrects itself.
+ * Files are known by the address of their address_space, and no reference to them is
+ * held.  A file that is locked is mapped, so that it is there; when it is not any more,
+ * the count is stale, and corrects itself.
  */
 #include <linux/fs.h>
 #include <linux/hashtable.h>
@@ -45,8 +44,8 @@ struct file_ranges {
 	struct rb_root_cached tree;
 };
 
-/* Pages first to last of a file. */
-struct mlkd_wired_range {
+/* The pages from @first to @last of a file. */
+struct mlkd_file_range {
 	struct rb_node rb;
 	unsigned long first;
 	unsigned long last;
@@ -57,13 +56,13 @@ struct mlkd_wired_range {
 #define FIRST(range)	((range)->first)
 #define LAST(range)	((range)->last)
 
-INTERVAL_TREE_DEFINE(struct mlkd_wired_range, rb, unsigned long, subtree_last,
-		     FIRST, LAST, static, range)
+INTERVAL_TREE_DEFINE(struct mlkd_file_range, rb, unsigned long, subtree_last,
+		     FIRST, LAST, static, file_range)
 
 /* vm.memlockd.max_wired: see sysctl.h. */
 unsigned long mlkd_max_wired;
 
-static DEFINE_MUTEX(wired_mutex);	/* all that follows */
+static DEFINE_MUTEX(wired_mutex);	/* protects all that follows */
 static DEFINE_HASHTABLE(files, 10);
 static LIST_HEAD(spaces);
 static unsigned long total, peak;
@@ -78,17 +77,17 @@ static struct file_ranges *find_file(struct address_space *mapping)
 	return NULL;
 }
 
-/* How many pages of @range are in no other range of its file. */
-static unsigned long unshared(struct file_ranges *file,
-			      const struct mlkd_wired_range *range)
+/* Returns how many pages of @range are in no other range of its file. */
+static unsigned long count_unshared(struct file_ranges *file,
+				    const struct mlkd_file_range *range)
 {
 	unsigned long next = range->first, count = 0;
-	struct mlkd_wired_range *other;
+	struct mlkd_file_range *other;
 
-	/* In the order of their first pages. */
-	for (other = range_iter_first(&file->tree, range->first, range->last);
+	/* The ranges come in the order of their first pages. */
+	for (other = file_range_iter_first(&file->tree, range->first, range->last);
 	     other && next <= range->last;
-	     other = range_iter_next(other, range->first, range->last)) {
+	     other = file_range_iter_next(other, range->first, range->last)) {
 		if (other->first > next)
 			count += other->first - next;
 		next = max(next, other->last + 1);
@@ -99,13 +98,13 @@ static unsigned long unshared(struct file_ranges *file,
 }
 
 /* Puts ranges into the trees of their files. Returns how many were put there. */
-static unsigned int insert(struct mlkd_wired_range *ranges, unsigned int nr)
+static unsigned int wired_insert(struct mlkd_file_range *ranges, unsigned int nr)
 {
 	struct file_ranges *file = NULL;
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
-		struct mlkd_wired_range *range = &ranges[i];
+		struct mlkd_file_range *range = &ranges[i];
 
 		if (!file || file->mapping != range->mapping)
 			file = find_file(range->mapping);
@@ -117,26 +116,26 @@ static unsigned int insert(struct mlkd_wired_range *ranges, unsigned int nr)
 			file->tree = RB_ROOT_CACHED;
 			hash_add(files, &file->node, (unsigned long)file->mapping);
 		}
-		total += unshared(file, range);
-		range_insert(range, &file->tree);
+		total += count_unshared(file, range);
+		file_range_insert(range, &file->tree);
 	}
 	return i;
 }
 
-static void remove(struct mlkd_wired_range *ranges, unsigned int nr)
+static void wired_remove(struct mlkd_file_range *ranges, unsigned int nr)
 {
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
 		struct file_ranges *file = find_file(ranges[i].mapping);
 
-		range_remove(&ranges[i], &file->tree);
-		total -= unshared(file, &ranges[i]);
+		file_range_remove(&ranges[i], &file->tree);
+		total -= count_unshared(file, &ranges[i]);
 	}
 }
 
-/* Forgets files that have no ranges left; once nothing is to be put back. */
-static void prune(struct mlkd_wired_range *ranges, unsigned int nr)
+/* Forgets files that have no ranges left, which is done when nothing is to be put back. */
+static void wired_prune(struct mlkd_file_range *ranges, unsigned int nr)
 {
 	unsigned int i;
 
@@ -150,7 +149,7 @@ static void prune(struct mlkd_wired_range *ranges, unsigned int nr)
 	}
 }
 
-/* Mappings that are counted under one mmap_lock. */
+/* So many mappings are counted under one mmap_lock. */
 #define MAPPINGS_AT_ONCE	256
 
 /**
@@ -172,14 +171,14 @@ static bool count_part(struct count *count, struct vm_area_struct *vma,
 		       struct mlkd_want want, unsigned long start, unsigned long end)
 {
 	struct mlkd_wired *wired = count->wired;
-	struct mlkd_wired_range *range = NULL;
+	struct mlkd_file_range *range = NULL;
 	unsigned long first, nr;
 
 	end = min(end, mlkd_vma_file_end(vma));
 	if (!want.locked || !want.present || start >= end)
 		return true;
 	nr = (end - start) >> PAGE_SHIFT;
-	/* Its own copies, now or since it was written to; else the file's pages. */
+	/* These are the process's own pages, or may be, where it has written; else the file's. */
 	if (!vma->vm_file || vma_is_anonymous(vma) ||
 	    (mlkd_vma_private(vma) && ((want.gup_flags & FOLL_WRITE) || vma->anon_vma))) {
 		wired->pages += nr;
@@ -214,7 +213,7 @@ static bool count_mapping(struct count *count, struct vm_area_struct *vma,
 		unsigned long end = vma->vm_end;
 		u32 attr = mlkd_attr_get(&space->attrs, start, &end);
 
-		/* What is MLKD_NEW is about to be locked, or pinned. */
+		/* A part that is MLKD_NEW is about to be locked, or pinned. */
 		if ((locked || (attr & (MLKD_BY_RANGE | MLKD_NEW))) &&
 		    !count_part(count, vma, mlkd_want(vma, mlkd_attr_mode(attr, in_force)),
 				start, end))
@@ -226,11 +225,11 @@ static bool count_mapping(struct count *count, struct vm_area_struct *vma,
 }
 
 /* Makes room for more ranges. */
-static bool grow(struct count *count)
+static bool count_grow(struct count *count)
 {
 	struct mlkd_wired *wired = count->wired;
 	unsigned int room = max(2 * count->room, 16U);
-	struct mlkd_wired_range *ranges;
+	struct mlkd_file_range *ranges;
 
 	ranges = kvcalloc(room, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
 	if (!ranges)
@@ -244,7 +243,7 @@ static bool grow(struct count *count)
 }
 
 /* Counts a whole space, some mappings under one mmap_lock. */
-static int count_all(struct count *count)
+static int count_space(struct count *count)
 {
 	struct mm_struct *mm = count->space->mm;
 	unsigned long addr = 0;
@@ -272,13 +271,13 @@ static int count_all(struct count *count)
 		count->wired->map_count = mm->map_count;
 		mmap_read_unlock(mm);
 		cond_resched();
-		if (full && !grow(count))
+		if (full && !count_grow(count))
 			return -ENOMEM;
 	} while (more || full);
 	return 0;
 }
 
-static void swap_counts(struct mlkd_wired *a, struct mlkd_wired *b)
+static void wired_swap(struct mlkd_wired *a, struct mlkd_wired *b)
 {
 	swap(a->pages, b->pages);
 	swap(a->ranges, b->ranges);
@@ -288,11 +287,11 @@ static void swap_counts(struct mlkd_wired *a, struct mlkd_wired *b)
 }
 
 /*
- * Replaces what @space has in the count by *@new, unless that exceeds the limit.
- * What is not in the count any more is left in *@new.
+ * Replaces what @space has in the count by *@new, unless that exceeds the limit.  The one
+ * that is not in the count afterwards is left in *@new, for the caller to free.
  */
-static int replace(struct mlkd_space *space, struct mlkd_wired *new,
-		   struct mlkd_limit *limit)
+static int wired_replace(struct mlkd_space *space, struct mlkd_wired *new,
+			 struct mlkd_limit *limit)
 {
 	struct mlkd_wired *wired = &space->wired;
 	unsigned long before, max = READ_ONCE(mlkd_max_wired);
@@ -300,13 +299,13 @@ static int replace(struct mlkd_space *space, struct mlkd_wired *new,
 
 	lockdep_assert_held(&wired_mutex);
 	before = total;
-	inserted = insert(new->ranges, new->nr_ranges);
+	inserted = wired_insert(new->ranges, new->nr_ranges);
 	if (inserted < new->nr_ranges) {
-		remove(new->ranges, inserted);
-		prune(new->ranges, inserted);
+		wired_remove(new->ranges, inserted);
+		wired_prune(new->ranges, inserted);
 		return -ENOMEM;
 	}
-	remove(wired->ranges, wired->nr_ranges);
+	wired_remove(wired->ranges, wired->nr_ranges);
 	total += new->pages - wired->pages;
 
 	if (limit && total > before && total > max) {
@@ -315,21 +314,21 @@ static int replace(struct mlkd_space *space, struct mlkd_wired *new,
 
 		total -= new->pages - wired->pages;
 		/* Their files are still there, so that this takes no memory. */
-		insert(wired->ranges, wired->nr_ranges);
-		remove(new->ranges, new->nr_ranges);
-		prune(new->ranges, new->nr_ranges);
+		wired_insert(wired->ranges, wired->nr_ranges);
+		wired_remove(new->ranges, new->nr_ranges);
+		wired_prune(new->ranges, new->nr_ranges);
 		return err;
 	}
 	peak = max(peak, total);
-	prune(wired->ranges, wired->nr_ranges);
-	swap_counts(wired, new);
+	wired_prune(wired->ranges, wired->nr_ranges);
+	wired_swap(wired, new);
 	if (list_empty(&wired->node))
 		list_add(&wired->node, &spaces);
 	return 0;
 }
 
 /* Counts @space anew.  Called without its mmap_lock, with a user of its mm. */
-static int update(struct mlkd_space *space, bool killable, struct mlkd_limit *limit)
+static int wired_update(struct mlkd_space *space, bool killable, struct mlkd_limit *limit)
 {
 	struct mlkd_wired *wired = &space->wired;
 	struct mlkd_wired new = {};
@@ -344,14 +343,17 @@ static int update(struct mlkd_space *space, bool killable, struct mlkd_limit *li
 	mutex_lock(&wired_mutex);
 	pass = ++wired->counts;
 	mutex_unlock(&wired_mutex);
-	/* Set again by whatever happens while we count. */
+	/* This is set again by whatever happens from here on. */
 	WRITE_ONCE(wired->stale, false);
-	err = count_all(&count);
+	err = count_space(&count);
 	mutex_lock(&wired_mutex);
-	/* A count that has begun later knows better, but for a request. */
+	/* A count that has begun later knows better, but a request has to be in the total. */
 	if (!err && !wired->gone && (limit || pass == wired->counts))
-		err = replace(space, &new, limit);
-	/* What a refused request has noted may be in a count that has begun meanwhile. */
+		err = wired_replace(space, &new, limit);
+	/*
+	 * A count that has begun meanwhile may have in it what this request has noted, and is
+	 * about to take back.
+	 */
 	wired->counts += !!err;
 	mutex_unlock(&wired_mutex);
 	if (err)
@@ -369,7 +371,7 @@ static int update(struct mlkd_space *space, bool killable, struct mlkd_limit *li
  */
 int mlkd_wired_reserve(struct mlkd_space *space, struct mlkd_limit *limit)
 {
-	return update(space, true, limit);
+	return wired_update(space, true, limit);
 }
 
 /**
@@ -380,7 +382,7 @@ int mlkd_wired_reserve(struct mlkd_space *space, struct mlkd_limit *limit)
  */
 void mlkd_wired_recount(struct mlkd_space *space)
 {
-	update(space, false, NULL);
+	wired_update(space, false, NULL);
 }
 
 void mlkd_wired_setup(struct mlkd_wired *wired)
@@ -388,14 +390,14 @@ void mlkd_wired_setup(struct mlkd_wired *wired)
 	INIT_LIST_HEAD(&wired->node);
 }
 
-/* @space is locked no more. */
+/* Takes @space, which is locked no more, out of the count. */
 void mlkd_wired_drop(struct mlkd_space *space)
 {
 	struct mlkd_wired *wired = &space->wired;
 
 	mutex_lock(&wired_mutex);
-	remove(wired->ranges, wired->nr_ranges);
-	prune(wired->ranges, wired->nr_ranges);
+	wired_remove(wired->ranges, wired->nr_ranges);
+	wired_prune(wired->ranges, wired->nr_ranges);
 	total -= wired->pages;
 	list_del_init(&wired->node);
 	wired->gone = true;
@@ -403,7 +405,7 @@ void mlkd_wired_drop(struct mlkd_space *space)
 	kvfree(wired->ranges);
 }
 
-/* One that has to be counted again, with a reference; each at most once a pass. */
+/* Returns a space to be counted again, with a reference; each at most once a pass. */
 static struct mlkd_space *next_stale(unsigned int pass)
 {
 	struct mlkd_wired *wired;
@@ -416,7 +418,7 @@ static struct mlkd_space *next_stale(unsigned int pass)
 		if (wired->pass == pass)
 			continue;
 		wired->pass = pass;
-		/* Nothing tells when a file has become shorter. */
+		/* A space with files is counted each time, as nothing tells when a file is cut. */
 		if ((READ_ONCE(wired->stale) || wired->nr_ranges ||
 		     READ_ONCE(mm->locked_vm) != wired->locked_vm ||
 		     READ_ONCE(mm->map_count) != wired->map_count) &&
@@ -430,7 +432,7 @@ static struct mlkd_space *next_stale(unsigned int pass)
  * Counts again what has changed, and says whether there is less now.  Called
  * without any lock.  Stops when the caller is killed.
  */
-static bool refresh(void)
+static bool wired_refresh(void)
 {
 	static unsigned int last_pass;
 	unsigned long before, after;
@@ -441,8 +443,8 @@ static bool refresh(void)
 	before = total;
 	mutex_unlock(&wired_mutex);
 
-	/* What has ended. */
-	mlkd_spaces_settle();
+	/* Spaces that have ended leave the count. */
+	mlkd_spaces_flush();
 
 	mutex_lock(&wired_mutex);
 	pass = ++last_pass;
@@ -452,7 +454,7 @@ static bool refresh(void)
 
 		mutex_unlock(&wired_mutex);
 		if (mmget_not_zero(mm)) {
-			killed = update(space, true, NULL) == -EINTR;
+			killed = wired_update(space, true, NULL) == -EINTR;
 			mmput(mm);
 		}
 		mlkd_space_put(space);
@@ -466,27 +468,28 @@ static bool refresh(void)
 }
 
 /**
- * mlkd_wired_again - is a request that was refused to be tried again?
- * @limit: what it has met; cleared, if so
+ * mlkd_wired_again - say whether to try a request again that was refused
+ * @limit: the limit that it has met; cleared, if so
  *
- * What has been unmapped, or has ended, may still be in the count.
+ * Memory that has been unmapped may still have been in the count, and processes that
+ * have ended.
  */
 bool mlkd_wired_again(struct mlkd_limit *limit)
 {
-	if (limit->which != MEMLOCKD_LIMIT_MAX_WIRED || !refresh())
+	if (limit->which != MEMLOCKD_LIMIT_MAX_WIRED || !wired_refresh())
 		return false;
 	*limit = (struct mlkd_limit){};
 	return true;
 }
 
-/* Pages in the count now. */
+/* Returns how many pages are in the count now. */
 unsigned long mlkd_wired_now(void)
 {
-	refresh();
+	wired_refresh();
 	return READ_ONCE(total);
 }
 
-/* The most that there have been. */
+/* Returns how many there have been at most. */
 unsigned long mlkd_wired_peak(void)
 {
 	return READ_ONCE(peak);

@@ -193,7 +193,7 @@ enum memlockd_unlock_flags {
 };
 
 /**
- * enum memlockd_limit - the limit that made MEMLOCKD_LOCK fail with ENOMEM
+ * enum memlockd_limit - the limit that made MEMLOCKD_IOC_LOCK fail with ENOMEM
  * @MEMLOCKD_LIMIT_NONE: no limit was met.
  * @MEMLOCKD_LIMIT_RLIMIT_MEMLOCK: the target's RLIMIT_MEMLOCK, which counts the
  *	virtual size of what is locked.  It does not apply to a target that has
