@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/utsname.h>
 #include <libgen.h>
 #include <limits.h>
 #include <ucontext.h>
@@ -722,6 +723,16 @@ TEST_F(advise, guards_that_are_there_are_no_shortcoming)
 	EXPECT_FALSE(readable(self->pid, self->addr));
 	expect_bytes(_metadata, self, self->addr + PAGE, PAGE, 0);
 	unlock_it(_metadata, self, variant);
+}
+
+static bool kernel_is_at_least(int major, int minor)
+{
+	int has_major = 0, has_minor = 0;
+	struct utsname system;
+
+	uname(&system);
+	sscanf(system.release, "%d.%d", &has_major, &has_minor);
+	return has_major > major || (has_major == major && has_minor >= minor);
 }
 
 TEST_F(advise, another_process_advises_as_without_a_lock)
