@@ -122,7 +122,7 @@ static void unlock_mm(const struct request *request, bool write)
 }
 
 /* Calls @fn for all mappings of the request, some of them under one mmap_lock. */
-static int for_each_mapping(struct request *request, bool write, mapping_fn fn)
+static int visit_mappings(struct request *request, bool write, mapping_fn fn)
 {
 	unsigned long addr = request->start;
 	bool more;
@@ -351,7 +351,7 @@ static int note_own_future(struct request *request)
 	if ((attrs->rest & (MLKD_OURS | MLKD_OWN | MLKD_GOING)) ||
 	    !(READ_ONCE(mm->def_flags) & VM_LOCKED))
 		return 0;
-	err = for_each_mapping(request, false, note_rest);
+	err = visit_mappings(request, false, note_rest);
 	if (err)
 		return err;
 	if (mmap_write_lock_killable(mm))
@@ -375,7 +375,7 @@ static int survey(struct request *request)
 	request->new = 0;
 	request->unique = 0;
 	request->largest = 0;
-	return for_each_mapping(request, false, survey_mapping);
+	return visit_mappings(request, false, survey_mapping);
 }
 
 /*
@@ -459,15 +459,15 @@ static int note_request(struct request *request)
 	int err = 0;
 
 	if (request->range)
-		return for_each_mapping(request, false, note_range);
+		return visit_mappings(request, false, note_range);
 	if (!(request->mode.flags & MEMLOCKD_FUTURE))
-		return for_each_mapping(request, false, note_whole);
+		return visit_mappings(request, false, note_whole);
 	if (request->mode.flags & MEMLOCKD_CURRENT) {
 		map_all(space, attr_add_whole);
 		return 0;
 	}
 	if (!(attrs->rest & MLKD_WHOLE))
-		err = for_each_mapping(request, false, note_rest);
+		err = visit_mappings(request, false, note_rest);
 	if (err)
 		return err;
 	mmap_write_lock(space->mm);
@@ -558,7 +558,8 @@ static int flag_mapping(struct request *request, struct vm_area_struct *vma,
 		mlkd_space_keep_ksm(space);
 	} else if (!super && mlkd_attr_any(attrs, start, end, MLKD_MERGEABLE)) {
 		vm_flags_set(vma, VM_MERGEABLE);
-		mlkd_attr_map(attrs, start, end, mlkd_attr_drop_mergeable, GFP_KERNEL | __GFP_NOFAIL);
+		mlkd_attr_map(attrs, start, end, mlkd_attr_drop_mergeable,
+			      GFP_KERNEL | __GFP_NOFAIL);
 	}
 	return 0;
 }
@@ -580,7 +581,7 @@ static int flag_all(struct request *request)
 
 	if (request->task && !(request->mode.flags & MEMLOCKD_CURRENT))
 		return 0;
-	return for_each_mapping(request, true, flag_mapping);
+	return visit_mappings(request, true, flag_mapping);
 }
 
 /*
@@ -743,7 +744,7 @@ static int drop_future(struct mlkd_space *space)
 		mm->def_flags &= ~VM_LOCKED;
 		mmap_write_unlock(mm);
 	}
-	err = for_each_mapping(&request, false, note_locked);
+	err = visit_mappings(&request, false, note_locked);
 	mmap_write_lock(mm);
 	if (!err)
 		attrs->rest &= ~MLKD_BY_WHOLE;
@@ -767,7 +768,7 @@ static int lower(struct mlkd_space *space, struct mlkd_mode mode)
 	if (old.state == MEMLOCKD_STATE_UNLOCKED)
 		return 0;
 	if (old.state == MEMLOCKD_STATE_SUPERLOCKED && mode.state != old.state) {
-		for_each_mapping(&request, true, flag_mapping);
+		visit_mappings(&request, true, flag_mapping);
 		leave_ksm(space);
 	}
 	mlkd_wired_recount(space);

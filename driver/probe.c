@@ -471,16 +471,6 @@ NOKPROBE_SYMBOL(on_perf_event_mmap);
 		.event = (what),			\
 	}
 
-/* A system call has a probe for each table of system calls that it is in. */
-#ifdef MLKD_COMPAT_SYSCALL
-#define SYSCALL_PROBES(name, handler, what)			\
-	PROBE(MLKD_SYSCALL(name), handler, what),		\
-	PROBE(MLKD_COMPAT_SYSCALL(name), handler, what)
-#else
-#define SYSCALL_PROBES(name, handler, what)			\
-	PROBE(MLKD_SYSCALL(name), handler, what)
-#endif
-
 static struct probe probes[] = {
 	PROBE("perf_event_mmap", on_perf_event_mmap, MLKD_CALL_MMAP),
 	PROBE("do_madvise", on_madvise, MLKD_CALL_MADVISE),
@@ -488,15 +478,26 @@ static struct probe probes[] = {
 	PROBE("wake_up_new_task", on_wake_up_new_task, 0),
 #endif
 	/* The wrappers: what is behind them has no symbol. */
-	SYSCALL_PROBES(mlock, on_syscall, MLKD_CALL_MLOCK),
-	SYSCALL_PROBES(mlock2, on_syscall, MLKD_CALL_MLOCK),
-	SYSCALL_PROBES(munlock, on_syscall, MLKD_CALL_MUNLOCK),
-	SYSCALL_PROBES(mlockall, on_syscall, MLKD_CALL_MLOCKALL),
-	SYSCALL_PROBES(munlockall, on_syscall, MLKD_CALL_MUNLOCKALL),
-	SYSCALL_PROBES(mremap, on_syscall, MLKD_CALL_MREMAP),
-	SYSCALL_PROBES(remap_file_pages, on_syscall, MLKD_CALL_REMAP_PAGES),
-	SYSCALL_PROBES(msync, on_msync, MLKD_CALL_MSYNC),
-	SYSCALL_PROBES(prctl, on_prctl, MLKD_CALL_PRCTL),
+	PROBE(MLKD_SYSCALL(mlock), on_syscall, MLKD_CALL_MLOCK),
+	PROBE(MLKD_SYSCALL(mlock2), on_syscall, MLKD_CALL_MLOCK),
+	PROBE(MLKD_SYSCALL(munlock), on_syscall, MLKD_CALL_MUNLOCK),
+	PROBE(MLKD_SYSCALL(mlockall), on_syscall, MLKD_CALL_MLOCKALL),
+	PROBE(MLKD_SYSCALL(munlockall), on_syscall, MLKD_CALL_MUNLOCKALL),
+	PROBE(MLKD_SYSCALL(mremap), on_syscall, MLKD_CALL_MREMAP),
+	PROBE(MLKD_SYSCALL(remap_file_pages), on_syscall, MLKD_CALL_REMAP_PAGES),
+	PROBE(MLKD_SYSCALL(msync), on_msync, MLKD_CALL_MSYNC),
+	PROBE(MLKD_SYSCALL(prctl), on_prctl, MLKD_CALL_PRCTL),
+#ifdef MLKD_COMPAT_SYSCALL
+	PROBE(MLKD_COMPAT_SYSCALL(mlock), on_syscall, MLKD_CALL_MLOCK),
+	PROBE(MLKD_COMPAT_SYSCALL(mlock2), on_syscall, MLKD_CALL_MLOCK),
+	PROBE(MLKD_COMPAT_SYSCALL(munlock), on_syscall, MLKD_CALL_MUNLOCK),
+	PROBE(MLKD_COMPAT_SYSCALL(mlockall), on_syscall, MLKD_CALL_MLOCKALL),
+	PROBE(MLKD_COMPAT_SYSCALL(munlockall), on_syscall, MLKD_CALL_MUNLOCKALL),
+	PROBE(MLKD_COMPAT_SYSCALL(mremap), on_syscall, MLKD_CALL_MREMAP),
+	PROBE(MLKD_COMPAT_SYSCALL(remap_file_pages), on_syscall, MLKD_CALL_REMAP_PAGES),
+	PROBE(MLKD_COMPAT_SYSCALL(msync), on_msync, MLKD_CALL_MSYNC),
+	PROBE(MLKD_COMPAT_SYSCALL(prctl), on_prctl, MLKD_CALL_PRCTL),
+#endif
 };
 
 static void reset(struct kprobe *kprobe)

@@ -731,7 +731,8 @@ static bool kernel_is_at_least(int major, int minor)
 	struct utsname system;
 
 	uname(&system);
-	sscanf(system.release, "%d.%d", &has_major, &has_minor);
+	if (sscanf(system.release, "%d.%d", &has_major, &has_minor) != 2)
+		return false;
 	return has_major > major || (has_major == major && has_minor >= minor);
 }
 
