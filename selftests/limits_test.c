@@ -6,6 +6,7 @@
  */
 #include <linux/capability.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 
 #include "kselftest_harness.h"
@@ -673,6 +674,66 @@ TEST_F(limits, future_mapping_over_the_limit_is_EAGAIN)
 		ASSERT_EQ(0, target_call(&self->target, do_unmap, addr, LEN, 0));
 		EXPECT_EQ(lock.out_locked, status_bytes(pid, "VmLck"));
 		ASSERT_EQ(0, unlock_pid(self->fd, pid));
+	}
+}
+
+/* A thread that unlocks all memory of its process again and again. */
+static atomic_bool stop_unlocking;
+
+static void *munlockall_loop(void *arg)
+{
+	while (!stop_unlocking)
+		munlockall();
+	return NULL;
+}
+
+static long raced[4];
+
+static long do_unmap_raced(long len, long mappings, long c)
+{
+	while (mappings--)
+		do_unmap(raced[mappings], len, 0);
+	return 0;
+}
+
+/* Maps until @mappings of @len bytes are there, @tries times at most; how many are. */
+static long do_map_against_munlockall(long len, long mappings, long tries)
+{
+	pthread_t thread;
+	long done = 0;
+
+	stop_unlocking = false;
+	if (pthread_create(&thread, NULL, munlockall_loop, NULL))
+		return -EAGAIN;
+	while (tries-- && done < mappings) {
+		raced[done] = do_map(len, RW, MAP_PRIVATE);
+		done += raced[done] > 0;
+	}
+	stop_unlocking = true;
+	pthread_join(thread, NULL);
+	return done;
+}
+
+TEST_F(limits, munlockall_in_a_race_with_mmap_stays_within_the_limit)
+{
+	const unsigned long room = 16 * MIB;
+	pid_t pid = self->target.pid;
+	struct memlockd_lock lock;
+	unsigned int i;
+	long done;
+
+	for (i = 0; i < WITH_FUTURE; i++) {
+		set_limit(pid, RLIM_INFINITY);
+		ASSERT_EQ(0, lock_mode(self->fd, pid, &modes[i], &lock));
+		set_limit(pid, lock.out_locked + room);
+		done = target_call(&self->target, do_map_against_munlockall, room, 4, 4000);
+		TH_LOG("%s: %ld mappings of 16 MiB got through, VmLck %lu kB, limit %lu kB",
+		       modes[i].name, done, status_bytes(pid, "VmLck") / KIB,
+		       (unsigned long)(lock.out_locked + room) / KIB);
+		EXPECT_GE(lock.out_locked + room, status_bytes(pid, "VmLck"));
+		ASSERT_EQ(0, unlock_pid(self->fd, pid));
+		EXPECT_EQ(0, status_bytes(pid, "VmLck"));
+		ASSERT_EQ(0, target_call(&self->target, do_unmap_raced, room, done, 0));
 	}
 }
 
