@@ -120,6 +120,36 @@ static void note_own(struct mlkd_space *space, unsigned long start, unsigned lon
 }
 
 /*
+ * mlock() of [start, end) has failed.  It locks nothing beyond RLIMIT_MEMLOCK, but all
+ * before a hole, and all of it where pages are not to be had.  Returns where what it
+ * has locked ends.
+ */
+static unsigned long locked_before_failure(struct mlkd_space *space, unsigned long start,
+					   unsigned long end, unsigned long locked_vm,
+					   long error)
+{
+	unsigned long total = locked_vm + ((end - start) >> PAGE_SHIFT), limit;
+	unsigned long done = start;
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	if (error != -ENOMEM && error != -EAGAIN)
+		return start;
+	vma_iter_init(&vmi, space->mm, start);
+	for_each_vma_range(vmi, vma, end) {
+		unsigned long from = max(start, vma->vm_start);
+		unsigned long to = min(end, vma->vm_end);
+
+		if (from == done)
+			done = to;
+		/* What is locked already is not counted twice. */
+		if (locked(vma))
+			total -= (to - from) >> PAGE_SHIFT;
+	}
+	return mlkd_target_over_limit(current->group_leader, total, &limit) ? start : done;
+}
+
+/*
  * The process has unlocked [start, end).  What we want of it is locked again.  That
  * goes through RLIMIT_MEMLOCK as a new lock does, unless there is no more of it than
  * the process had locked before the call, @locked_vm pages.
@@ -199,19 +229,20 @@ static void note_munlockall(struct mlkd_space *space, unsigned long locked_vm)
  * @event: which one
  * @args: arguments of the call
  * @locked_vm: pages that were locked when it began
- * @failed: it has failed
+ * @error: what it has failed with; or 0
  *
  * Return: the call is to be done once more.
  */
 bool mlkd_target_called(struct mlkd_space *space, enum mlkd_event event,
-			const unsigned long *args, unsigned long locked_vm, bool failed)
+			const unsigned long *args, unsigned long locked_vm, long error)
 {
 	unsigned long start = untagged_addr(args[0]) & PAGE_MASK;
 	unsigned long end = start + PAGE_ALIGN(args[1] + offset_in_page(args[0]));
+	unsigned long done = end;
 	bool again = false;
 
-	/* Before a hole, munlock() has done what it could. */
-	if (failed && event != MLKD_CALL_MLOCK && event != MLKD_CALL_MUNLOCK)
+	/* Before a hole, mlock() and munlock() have done what they could. */
+	if (error && event != MLKD_CALL_MLOCK && event != MLKD_CALL_MUNLOCK)
 		return false;
 	if ((event == MLKD_CALL_MLOCK || event == MLKD_CALL_MUNLOCK) && start >= end)
 		return false;
@@ -220,12 +251,12 @@ bool mlkd_target_called(struct mlkd_space *space, enum mlkd_event event,
 
 	switch (event) {
 	case MLKD_CALL_MLOCK:
-		if (!failed)
-			again = split(space, start, end);
+		if (error)
+			done = locked_before_failure(space, start, end, locked_vm, error);
+		again = split(space, start, done);
 		if (again)
 			break;
-		if (!failed)
-			note_own(space, start, end);
+		note_own(space, start, done);
 		unmark(space, start, end);
 		break;
 	case MLKD_CALL_MUNLOCK:

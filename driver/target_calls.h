@@ -25,7 +25,7 @@ enum mlkd_event {
 };
 
 bool mlkd_target_called(struct mlkd_space *space, enum mlkd_event event,
-			const unsigned long *args, unsigned long locked_vm, bool failed);
+			const unsigned long *args, unsigned long locked_vm, long error);
 void mlkd_target_mapped_locked(struct mlkd_space *space, unsigned long addr,
 			       unsigned long len);
 void mlkd_target_moved(struct mlkd_space *space, const unsigned long *args,
