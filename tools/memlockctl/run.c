@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,7 +28,11 @@ static const int passed_on[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGU
 /* Never returns; what fails goes through @out, which execve(2) closes. */
 static void __attribute__((noreturn)) child(char **argv, const sigset_t *mask, int out)
 {
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 	int err;
+
+	/* The program may drop what lets it exceed the limit.  Who may not raise it keeps it. */
+	setrlimit(RLIMIT_MEMLOCK, &unlimited);
 
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	if (!ptrace(PTRACE_TRACEME, 0, NULL, NULL)) {

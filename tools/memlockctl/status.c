@@ -39,6 +39,8 @@ static void print_status(const struct target *target, const struct memlockd_stat
 		       size_text(sizes->reserved));
 	printf("  VmLck        %s; its RLIMIT_MEMLOCK is %s\n", size_text(status->out_locked),
 	       size_text(status->out_memlock_limit));
+	if (status->out_locked && !status->out_state && !status->out_ranges)
+		printf("  by itself    memlockd holds no lock of it\n");
 	if (status->out_pinned || status->out_state)
 		printf("  pinned       %s, with %s of bookkeeping\n", size_text(status->out_pinned),
 		       size_text(status->out_bookkeeping));

@@ -46,6 +46,15 @@ void unlock_one(struct ctl *ctl, const struct target *target)
 			     target->name, target->pid);
 		return;
 	}
+	/* What a program has locked, or has been restored with by CRIU, is not ours to undo. */
+	if (err == -ENOENT &&
+	    !memlockd_read_status(ctl->dev, target_process(target), &status, sizeof(status)) &&
+	    status.out_locked) {
+		report_error(ctl, target, err, EXIT_FAILED,
+			     "%s (PID %d) is locked by itself: %s; memlockd holds no lock of it",
+			     target->name, target->pid, size_text(status.out_locked));
+		return;
+	}
 	if (err) {
 		report_sentence(ctl, target, err, sentence);
 		return;

@@ -167,6 +167,17 @@ test_superlock_lock_unlock_do_that() {
 	expect 1 "sleep \(PID $pid\) is not locked" memlockctl sync "$pid"
 }
 
+# locks_itself PID
+locks_itself() { (($(kib "$1" VmLck))); }
+
+test_what_a_program_has_locked_itself_is_told_from_a_lock() {
+	spawn python3 -c 'import ctypes, time; ctypes.CDLL(None).mlockall(1); time.sleep(1000)'
+	await "the program's mlockall()" locks_itself "$pid"
+	expect 0 'memlockd holds no lock of it' memlockctl status "$pid"
+	expect 1 "is locked by itself: .*iB; memlockd holds no lock of it" memlockctl unlock "$pid"
+	locks_itself "$pid" || fail "its own lock has gone"
+}
+
 test_halves_of_a_lock() {
 	spawn sleep 1000
 	expect 0 'LOCKED\|current now' memlockctl lock --current "$pid"

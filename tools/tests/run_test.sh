@@ -59,6 +59,10 @@ test_program_is_locked_from_its_first_instruction() {
 	((without > 0)) || fail "it had none without, either"
 }
 
+test_program_has_no_limit_that_it_could_meet_later() {
+	expect 0 '^unlimited$' prlimit --memlock=65536:65536 memlockctl run --superlock -- bash -c 'ulimit -l'
+}
+
 test_lock_not_superlock_is_what_run_gives() {
 	expect 0 ': LOCKED' memlockctl run -- sh -c 'memlockctl status $$; :'
 	expect 0 ': LOCKED' memlockctl run --movable -- sh -c 'memlockctl status $$; :'
