@@ -97,6 +97,7 @@ int mlkd_client_leave(struct mlkd_space *space, struct mlkd_client *client,
 		mlkd_holders_put_back(space, &taken);
 	else
 		mlkd_holders_free(&taken);
+	mlkd_holders_note_self(space);
 	return err;
 }
 

@@ -208,6 +208,28 @@ struct mlkd_mode mlkd_holders_mode(struct mlkd_space *space,
 	return mode;
 }
 
+/**
+ * mlkd_holders_note_self - note whether the process has asked for a lock itself
+ * @space: the space; its claim is held
+ *
+ * A lock of a range has no holder: who has asked for one itself stays noted until no
+ * range is left.
+ */
+void mlkd_holders_note_self(struct mlkd_space *space)
+{
+	struct mlkd_holder *holder;
+	bool self = false;
+
+	spin_lock(&holders_lock);
+	list_for_each_entry(holder, &space->holders, in_space)
+		self |= holder->locker == holder->target;
+	spin_unlock(&holders_lock);
+	if (self)
+		set_bit(MLKD_SPACE_SELF, &space->flags);
+	else if (!mlkd_attr_any(&space->attrs, 0, ULONG_MAX, MLKD_BY_RANGE))
+		clear_bit(MLKD_SPACE_SELF, &space->flags);
+}
+
 /* Says whether a holder of @space has bypassed RLIMIT_MEMLOCK. */
 bool mlkd_holders_bypass(struct mlkd_space *space)
 {

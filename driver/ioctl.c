@@ -184,6 +184,7 @@ static int lock_for(struct call *call, struct mlkd_holder *holder)
 	holder->duration = holder->locked_at - begin;
 	mlkd_target_faults(task, &holder->minor_faults, &holder->major_faults);
 	mlkd_holder_add(holder, space, call->client);
+	mlkd_holders_note_self(space);
 	return 0;
 }
 
@@ -529,13 +530,20 @@ static bool range_empty(const struct call *call)
 
 static int do_lock_range(struct call *call)
 {
-	return mlkd_lock_range(call->space, call->target.task, call->args->range.state,
-			       call->start, call->end, &call->limit);
+	int err = mlkd_lock_range(call->space, call->target.task, call->args->range.state,
+				  call->start, call->end, &call->limit);
+
+	if (!err && current->mm == call->space->mm)
+		set_bit(MLKD_SPACE_SELF, &call->space->flags);
+	return err;
 }
 
 static int do_unlock_range(struct call *call)
 {
-	return mlkd_unlock_range(call->space, call->start, call->end);
+	int err = mlkd_unlock_range(call->space, call->start, call->end);
+
+	mlkd_holders_note_self(call->space);
+	return err;
 }
 
 static void tell_range_limit(union ioctl_args *args, const struct mlkd_limit *limit)

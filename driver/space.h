@@ -103,6 +103,7 @@ struct mlkd_wired {
  * @flags: MLKD_SPACE_PINNING: @pin_work is on its way, with a reference;
  *	MLKD_SPACE_SOFT_DIRTY: and makes memory writable again;
  *	MLKD_SPACE_REPLACED: and looks at what is pinned already.
+ *	MLKD_SPACE_SELF: the process has asked for a lock itself.
  *	MLKD_SPACE_MUNLOCKING, MLKD_SPACE_GUARDING: mappings are not VM_LOCKED any more,
  *	or for a moment, whose pages are mlocked yet: who unmaps these munlocks them.
  *	Set before mlkd_munlock_begin(), under mmap_lock held for writing; notifiers
@@ -159,6 +160,7 @@ struct mlkd_space {
 #define MLKD_SPACE_REPLACED	2
 #define MLKD_SPACE_MUNLOCKING	3
 #define MLKD_SPACE_GUARDING	4
+#define MLKD_SPACE_SELF	5
 
 int mlkd_spaces_init(void);
 void mlkd_spaces_exit(void);

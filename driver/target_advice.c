@@ -8,7 +8,7 @@
  * that; allocators and garbage collectors take memory for zeroed that is not, or give
  * up.  So for what only we hold, each gives the result, and leaves the contents, that
  * it would without us; what the process has locked itself keeps the core kernel's
- * answers.
+ * answers, and so does all of a process that has asked us for a lock itself.
  *
  * - MADV_DONTNEED becomes MADV_DONTNEED_LOCKED at the entry of do_madvise(), and the
  *   range is present and pinned again before the process goes on.
@@ -54,7 +54,8 @@ static unsigned long only_ours(struct mlkd_space *space, unsigned long start,
 {
 	struct mlkd_attrs *attrs = &space->attrs;
 
-	if (start >= end || !mlkd_attr_any_rcu(attrs, start, end, MLKD_OURS))
+	if (start >= end || test_bit(MLKD_SPACE_SELF, &space->flags) ||
+	    !mlkd_attr_any_rcu(attrs, start, end, MLKD_OURS))
 		return start;
 	return mlkd_attr_find_rcu(attrs, start, end, MLKD_OWN);
 }
@@ -122,6 +123,17 @@ bool mlkd_advice_begin(struct mlkd_space *space, struct mlkd_advice *advice)
 	end = start + PAGE_ALIGN(advice->len);
 	if (offset_in_page(start) || end <= start || end < advice->len)
 		return false;
+	switch (advice->advice) {
+	case MADV_DONTNEED_LOCKED:
+	case MLKD_MADV_GUARD_REMOVE:
+	case MADV_MERGEABLE:
+	case MADV_UNMERGEABLE:
+		/* A lock is not in the way of these. */
+		advice->ours = end;
+		return mlkd_attr_any_rcu(&space->attrs, start, end, MLKD_OURS);
+	default:
+		break;
+	}
 	advice->ours = only_ours(space, start, end);
 	if (advice->ours == start)
 		return false;

@@ -725,6 +725,35 @@ TEST_F(advise, guards_that_are_there_are_no_shortcoming)
 	unlock_it(_metadata, self, variant);
 }
 
+static int own_device;
+
+static long do_lock_self(long state_flags, long b, long c)
+{
+	own_device = device_open();
+	return own_device < 0 ? own_device : do_lock(own_device, 0, state_flags);
+}
+
+static long do_unlock_self(long a, long b, long c)
+{
+	long err = do_unlock(own_device, 0, 0);
+
+	close(own_device);
+	return err;
+}
+
+/* A process that has asked for the lock itself expects what mlockall(2) gives. */
+TEST_F(advise, lock_by_itself_keeps_the_answers_of_the_kernel)
+{
+	if (!variant->state)
+		SKIP(return, "nothing is locked");
+	ASSERT_EQ(0, call(do_lock_self, STATE_FLAGS(variant->state, variant->flags), 0, 0));
+	EXPECT_EQ(-EINVAL, call(do_advise, self->addr, LEN, MADV_DONTNEED));
+	expect_bytes(_metadata, self, self->addr, LEN, 1);
+	ASSERT_EQ(0, call(do_unlock_self, 0, 0, 0));
+	EXPECT_EQ(0, call(do_advise, self->addr, LEN, MADV_DONTNEED));
+	expect_bytes(_metadata, self, self->addr, LEN, 0);
+}
+
 static bool kernel_is_at_least(int major, int minor)
 {
 	int has_major = 0, has_minor = 0;

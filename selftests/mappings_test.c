@@ -187,20 +187,37 @@ static struct memlockd_mapping fresh_row(int fd, pid_t pid, unsigned long addr)
 	return row;
 }
 
+static long map_private_file(long fd, long len, long c)
+{
+	void *addr = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+
+	return addr == MAP_FAILED ? -errno : (long)addr;
+}
+
 TEST_F(mappings, dropped_pages_show_as_missing)
 {
-	pid_t pid = self->target.pid;
-	long addr, len = 16 * PAGE;
 	struct memlockd_mapping row;
+	long addr, len = 16 * PAGE;
+	pid_t pid;
+	int file;
 
-	addr = target_call(&self->target, do_map, len, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	file = disk_file(len);
+	if (file < 0)
+		SKIP(return, "no file on a disk: %s", strerror(errno));
+	target_stop(&self->target);
+	target_start_with(&self->target, file);
+	pid = self->target.pid;
+	addr = target_call(&self->target, map_private_file, file, len, 0);
 	ASSERT_LT(0, addr);
 	ASSERT_EQ(0, lock_pid(self->fd, pid, S, CURRENT_FUTURE, NULL));
-	/* What is locked is not dropped by accident ... */
-	EXPECT_EQ(-EINVAL, target_call(&self->target, do_advise, addr, len, MADV_DONTNEED));
-	/* ... but may be on purpose. */
-	if (target_call(&self->target, do_advise, addr, len, 24 /* MADV_DONTNEED_LOCKED */))
-		SKIP(return, "this kernel has no MADV_DONTNEED_LOCKED");
+	/* What the process drops itself is there again when its call returns ... */
+	EXPECT_EQ(0, target_call(&self->target, do_advise, addr, len, MADV_DONTNEED));
+	row = fresh_row(self->fd, pid, addr);
+	EXPECT_EQ(MEMLOCKD_REASON_NONE, row.reason);
+	EXPECT_EQ(len, row.pinned);
+	/* ... but of a file that another truncates nothing is. */
+	ASSERT_EQ(0, ftruncate(file, 0));
+	ASSERT_EQ(0, ftruncate(file, len));
 	row = fresh_row(self->fd, pid, addr);
 	EXPECT_GT(S, row.state);
 	EXPECT_EQ(MEMLOCKD_REASON_NOT_PRESENT, row.reason);
@@ -213,6 +230,7 @@ TEST_F(mappings, dropped_pages_show_as_missing)
 	EXPECT_EQ(MEMLOCKD_REASON_NOT_PINNED, row.reason);
 	EXPECT_EQ(row.end - row.start, row.resident);
 	EXPECT_EQ(row.resident - len, row.pinned);
+	close(file);
 	/* Locking again mends it. */
 	ASSERT_EQ(0, lock_pid(self->fd, pid, S, CURRENT_FUTURE, NULL));
 	row = fresh_row(self->fd, pid, addr);
