@@ -232,7 +232,7 @@ TEST_F(pressure, pageout_from_outside_takes_nothing)
 	for (i = 0; i < REGIONS; i++) {
 		before[i] = present(&scene->locked, i);
 		page_out(&scene->unlocked, i);
-		/* It has the answer that it has without a lock, or, since Linux 6.13, is refused. */
+		/* The answer is as without a lock, or, since Linux 6.13, a refusal. */
 		err = page_out(&scene->locked, i);
 		EXPECT_TRUE(!err || err == -EINVAL);
 		EXPECT_EQ(before[i], present(&scene->locked, i));
