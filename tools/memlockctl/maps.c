@@ -3,7 +3,6 @@
  * memlockctl maps: the address space, mapping by mapping or kind by kind
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +16,6 @@
 #include "memlockctl.h"
 
 #define BAR_WIDTH	12
-
-/* Of an entry of /proc/PID/pagemap: a page that MADV_GUARD_INSTALL guards (Linux 6.15). */
-#define PM_GUARD_REGION	(1ULL << 58)
 
 enum { ADDRESS, PROT, KIND, MAPPINGS, SIZE, RESIDENT, PINNED, BAR, STATE, LESS, MAPPING, WHY, END };
 
@@ -111,28 +107,6 @@ static void free_maps(struct maps *maps)
 	free(maps->list);
 }
 
-/* Bytes of guard pages, which are as PROT_NONE; 0 where the kernel does not show them. */
-static uint64_t guarded(int pagemap, const struct memlockd_mapping *row)
-{
-	uint64_t page = getpagesize(), addr, bytes = 0, entries[512];
-	ssize_t nr, i;
-
-	for (addr = row->start; addr < row->end; addr += nr * page) {
-		uint64_t left = (row->end - addr) / page;
-
-		if (left > ARRAY_SIZE(entries))
-			left = ARRAY_SIZE(entries);
-		nr = pread(pagemap, entries, left * sizeof(*entries),
-			   addr / page * sizeof(*entries));
-		nr /= (ssize_t)sizeof(*entries);
-		if (nr < 1)
-			break;
-		for (i = 0; i < nr; i++)
-			bytes += entries[i] & PM_GUARD_REGION ? page : 0;
-	}
-	return bytes;
-}
-
 /* Mappings that the device can only call special, by the names that the kernel gives them. */
 static bool is_called(const struct map *map, const char *prefix)
 {
@@ -140,7 +114,7 @@ static bool is_called(const struct map *map, const char *prefix)
 }
 
 /* Why it has not more, and whether that matters: it does if an access may have to wait. */
-static void judge(struct map *map, unsigned int state, int pagemap)
+static void judge(struct map *map, unsigned int state)
 {
 	struct memlockd_mapping *row = &map->row;
 
@@ -164,14 +138,6 @@ static void judge(struct map *map, unsigned int state, int pagemap)
 			map->less = false;
 		}
 		break;
-	case MEMLOCKD_REASON_NOT_PRESENT:
-		if (pagemap >= 0 &&
-		    row->resident + guarded(pagemap, row) >= row->end - row->start) {
-			map->why = "guard pages (MADV_GUARD_INSTALL)";
-			map->less = false;
-			row->state = state;
-		}
-		break;
 	}
 }
 
@@ -193,8 +159,6 @@ static int read_maps(struct ctl *ctl, const struct target *target, unsigned int 
 		     struct maps *maps)
 {
 	struct memlockd_mapping *rows;
-	char path[64];
-	int pagemap;
 	ssize_t nr;
 	size_t i;
 
@@ -216,12 +180,8 @@ static int read_maps(struct ctl *ctl, const struct target *target, unsigned int 
 	free(rows);
 	if (!maps->hidden)
 		read_names(target->pid, maps);
-	snprintf(path, sizeof(path), "/proc/%d/pagemap", target->pid);
-	pagemap = maps->hidden ? -1 : open(path, O_RDONLY | O_CLOEXEC);
 	for (i = 0; i < maps->nr; i++)
-		judge(&maps->list[i], state, pagemap);
-	if (pagemap >= 0)
-		close(pagemap);
+		judge(&maps->list[i], state);
 	return 0;
 }
 
