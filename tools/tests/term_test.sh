@@ -106,7 +106,7 @@ while True: m = mmap.mmap(-1, 1 << 20); m[5] = 1; m.close(); time.sleep(0.02)'
 	equal "by PID" "${output//[$'\n' ]/}" "$quiet$pid"
 	output=$(memlockctl watch --noheadings -o pid --count=1 --sort=faults "$quiet" "$pid")
 	equal "by faults" "${output//[$'\n' ]/}" "$pid$quiet"
-	expect 0 '' on_terminal 'q quits:fq' memlockctl watch "$quiet" "$pid"
+	expect 0 '' on_terminal 'q quits:f|q quits:|q quits:q' memlockctl watch "$quiet" "$pid"
 	[[ $(last_frame) == *"$pid python3"*"$quiet sleep"* ]] || fail "the key f does not sort"
 }
 
