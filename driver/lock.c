@@ -61,6 +61,7 @@
  * @limit: set when a limit is met
  * @scratch: room for MLKD_CHUNK_PAGES page pointers
  * @mapped_to: where the mappings that survey() has seen end without a hole
+ * @hole: a part of the range is not mapped
  * @new: pages that will be locked, and are not
  * @unique: pages that each need a page of their own, or a page-table entry
  * @largest: bytes of the largest mapping of a file
@@ -76,6 +77,7 @@ struct request {
 	struct mlkd_limit *limit;
 	struct page **scratch;
 	unsigned long mapped_to;
+	bool hole;
 	unsigned long new;
 	unsigned long unique;
 	unsigned long largest;
@@ -422,7 +424,8 @@ static int check_range_limits(struct request *request)
 	unsigned long rlimit, total;
 	int err;
 
-	if (request->mapped_to < request->end)
+	request->hole = request->mapped_to < request->end;
+	if (request->hole)
 		return -ENOMEM;
 	if (!request->new || request->bypass)
 		return 0;
@@ -1009,7 +1012,7 @@ int mlkd_lock_range(struct mlkd_space *space, struct task_struct *task, u32 stat
 		if (lowers || !mlkd_attr_all(&space->attrs, start, end, MLKD_BY_RANGE))
 			trim(space, start, end);
 	}
-	if (err == -ENOMEM && !limit->which && request.mapped_to >= end)
+	if (err == -ENOMEM && !limit->which && !request.hole)
 		limit->which = MEMLOCKD_LIMIT_MEMORY;
 	return err;
 }
