@@ -95,7 +95,7 @@ faults: ## the fault table, and build/faults.json: each lock under each stressor
 bench: ## what it costs, beside mlockall(2), and build/bench.json; CASES="name ...", SIZE=MiB, ROUNDS=N
 	@guest/setup host
 	@$(MAKE) --no-print-directory -C tools/bench
-	@guest/run --kernel $(KERNEL:running=6.1) --mem 2560 --swap 1024 --cpus 2 --timeout 7200 -- \
+	@guest/run --kernel $(KERNEL:running=6.1) --model max --mem 2560 --swap 1024 --cpus 2 --timeout 7200 -- \
 		build/bench/bench --size $(SIZE) --rounds $(ROUNDS) --json build/bench.json $(CASES)
 
 bench-icount: ## instructions of each page and call, against tools/bench/icount.baseline; RECORD=1 writes that
