@@ -1,7 +1,8 @@
 #!/bin/bash
 # What a realtime thread waits for under memory pressure: page faults and latency of cyclictest(8), without a lock, with its own
 # mlockall(2), superlocked; and each while a large process is locked and unlocked all the time. Then the longest that locking
-# and unlocking that process hold its mmap_lock, for which its own page faults and mappings have to wait.
+# and unlocking that process hold its mmap_lock, for which its own page faults and mappings have to wait. At last one cyclictest
+# that is superlocked in the middle of its run: its page faults from half a second to the next, for plot.py.
 #
 # Runs in a guest with swap, as root, with the module loaded: `make latency`. The table goes to build/latency.json as well.
 set -euo pipefail
@@ -16,7 +17,7 @@ scratch=$(mktemp -d)
 memory=$(awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo)
 more=$((memory * 3 / 4))
 export PATH=$PWD/build/tools:$PATH LD_LIBRARY_PATH=$PWD/build/tools
-json=()
+json=() timeline=()
 
 die() { echo "latency: $*" >&2; exit 1; }
 
@@ -94,6 +95,34 @@ measure() {
 		"$load" "$name" "${after[@]}" "$average" "$longest")")
 }
 
+# faults_for SECONDS: a pair of numbers for each half of a second goes to $timeline: how many minor and major faults it had then.
+faults_for() {
+	local i before after
+	read -r -a before < <(faults)
+	for ((i = 0; i < 2 * $1; i++)); do
+		sleep 0.5
+		read -r -a after < <(faults)
+		timeline+=("[$((after[0] - before[0])), $((after[1] - before[1]))]")
+		before=("${after[@]}")
+	done
+}
+
+# before_and_after: of one process, which somebody else superlocks by its process ID after $seconds.
+before_and_after() {
+	local presser
+	start_cyclictest
+	start_hog $more
+	press &
+	presser=$!
+	faults_for "$seconds"
+	superlocked_at=${#timeline[@]}
+	memlockctl superlock --raise-limit "$cyclictest" >/dev/null
+	faults_for "$seconds"
+	end $presser
+	end "$hog_pid"
+	end "$cyclictest"
+}
+
 measure_all() {
 	measure "$1" none
 	measure "$1" "mlockall(2)" -m
@@ -146,6 +175,7 @@ wait $locker
 kill -STOP "$large_pid"
 read -r -a lock < <(holds memlockctl superlock "$large_pid")
 read -r -a unlock < <(holds memlockctl unlock "$large_pid")
+before_and_after
 
 cat <<END
 
@@ -154,11 +184,18 @@ The large process was locked and unlocked $(grep -c . "$scratch/locks") times.
 mmap_lock of the large process was held, in microseconds at the longest:
     by its lock      shared ${lock[0]} (of ${lock[1]} times), exclusively ${lock[2]} (of ${lock[3]})
     by its unlock    shared ${unlock[0]} (of ${unlock[1]} times), exclusively ${unlock[2]} (of ${unlock[3]})
+
+Page faults of cyclictest, minor and major, in each half second of $seconds s without a lock:
+    ${timeline[*]:0:superlocked_at}
+and of $seconds s superlocked:
+    ${timeline[*]:superlocked_at}
 END
 {
 	printf '{"kernel": "%s", "processors": %d, "mib": %d, "large_mib": %d, "seconds": %d,\n "rows": [\n  %s' "$(uname -r)" \
 		"$(nproc)" "$memory" $large "$seconds" "${json[0]}"
 	printf ',\n  %s' "${json[@]:1}"
-	printf '\n ],\n "longest_hold_us": {"lock": {"shared": %d, "exclusive": %d}, "unlock": {"shared": %d, "exclusive": %d}}}\n' \
+	printf '\n ],\n "superlocked_at": %d,\n "faults_of_half_seconds": [%s' "$superlocked_at" "${timeline[0]}"
+	printf ', %s' "${timeline[@]:1}"
+	printf '],\n "longest_hold_us": {"lock": {"shared": %d, "exclusive": %d}, "unlock": {"shared": %d, "exclusive": %d}}}\n' \
 		"${lock[0]}" "${lock[2]}" "${unlock[0]}" "${unlock[2]}"
 } >build/latency.json

@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Plot build/bench.json: the ratio to mlockall(2), or to an unlocked process, of each case.
+"""Plot build/bench.json: the ratio to mlockall(2), or to an unlocked process, of each case. Or build/latency.json: the page
+faults of a process before it was superlocked, and afterwards.
 
     tools/bench/plot.py build/bench.json docs/performance.svg     the picture
     tools/bench/plot.py build/bench.json                          a table for docs/performance.md
+    tools/bench/plot.py build/latency.json docs/latency.svg       the picture in README
 """
 import json
 import sys
@@ -83,12 +85,45 @@ def plot(bench, path):
     figure.savefig(path, metadata={"Date": None})
 
 
+def plot_latency(latency, path):
+    import matplotlib
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "memlockd"
+    # The reader's fonts: glyphs as paths are ten times as large.
+    matplotlib.rcParams["svg.fonttype"] = "none"
+    import matplotlib.pyplot as plt
+
+    faults, at = latency["faults_of_half_seconds"], latency["superlocked_at"]
+    there = [(i / 2 + 0.25, *pair) for i, pair in enumerate(faults) if any(pair)]
+    times, minor, major = (list(column) for column in zip(*there))
+    figure, axes = plt.subplots(figsize=(8, 2.8))
+    axes.bar(times, minor, width=0.42, color="#e08a1e", label="minor")
+    axes.bar(times, major, width=0.42, bottom=minor, color="#c02020", label="major: waits for the disk")
+    axes.axvline(at / 2, color="#1f5fa8", linewidth=1.5)
+    axes.annotate("memlockctl superlock PID", (at / 2, 0.93), (at / 2 + 0.3, 0.93), xycoords=("data", "axes fraction"),
+                  textcoords=("data", "axes fraction"), color="#1f5fa8", fontsize=9, va="top")
+    after = sum(map(sum, faults[at:]))
+    axes.annotate(f"{after or 'no'} page fault{'s' * (after != 1)} any more", (at / 2 + 0.3, 0.8), xycoords=("data", "axes fraction"),
+                  fontsize=9, va="top")
+    axes.set_xlim(0, len(faults) / 2)
+    axes.set_xlabel("seconds", fontsize=9)
+    axes.set_ylabel("page faults\nin half a second", fontsize=9)
+    axes.tick_params(labelsize=8)
+    axes.legend(loc="center right", fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+
+
 def main():
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
     with open(sys.argv[1], encoding="utf-8") as file:
         bench = json.load(file)
-    if len(sys.argv) == 2:
+    if "superlocked_at" in bench:
+        if len(sys.argv) == 2:
+            sys.exit(__doc__)
+        plot_latency(bench, sys.argv[2])
+    elif len(sys.argv) == 2:
         print_table(bench)
     else:
         plot(bench, sys.argv[2])
