@@ -75,6 +75,38 @@ static inline bool pmd_special(pmd_t pmd)
 #define MLKD_MADV_GUARD_INSTALL	102
 #define MLKD_MADV_GUARD_REMOVE	103
 
+/*
+ * Unmaps what is private, in a part of one mapping, under mmap_lock held for reading.  Not
+ * each kernel has that for modules.
+ */
+#if defined(MEMLOCKD_ZAP_VMA_RANGE) || defined(MEMLOCKD_ZAP_PAGE_RANGE_SINGLE) || \
+	defined(MEMLOCKD_ZAP_PAGE_RANGE)
+#define MLKD_HAS_ZAP	1
+#else
+#define MLKD_HAS_ZAP	0
+#endif
+static inline void mlkd_zap(struct vm_area_struct *vma, unsigned long start,
+			    unsigned long size)
+{
+#if defined(MEMLOCKD_ZAP_VMA_RANGE)
+	zap_vma_range(vma, start, size);
+#elif defined(MEMLOCKD_ZAP_PAGE_RANGE_SINGLE)
+	zap_page_range_single(vma, start, size, NULL);
+#elif defined(MEMLOCKD_ZAP_PAGE_RANGE)
+	zap_page_range(vma, start, size);
+#endif
+}
+
+/* Has mseal(2) sealed it? */
+static inline bool mlkd_vma_sealed(struct vm_area_struct *vma)
+{
+#ifdef VM_SEALED
+	return vma->vm_flags & VM_SEALED;
+#else
+	return false;
+#endif
+}
+
 /* PR_SET_MEMORY_MERGE, which is younger than Linux 6.1. */
 #define MLKD_PR_SET_MEMORY_MERGE	67
 

@@ -74,6 +74,9 @@ static bool leaf_allows(pud_t pud, pmd_t pmd, enum mlkd_access access)
 		return false;
 	if (access == MLKD_USED)
 		return true;
+	if (access == MLKD_SOFT_DIRTY)
+		return !pmd_none(pmd) && pmd_present(pmd) &&
+		       (pmd_soft_dirty(pmd) || !IS_ENABLED(CONFIG_MEM_SOFT_DIRTY));
 	if (!pmd_none(pmd))
 		return pmd_present(pmd) &&
 		       (access < MLKD_READ || !pmd_protnone(pmd)) &&
@@ -91,6 +94,8 @@ static bool pte_allows(pte_t pte, enum mlkd_access access)
 		return false;
 	if (access == MLKD_MAPPED)
 		return true;
+	if (access == MLKD_SOFT_DIRTY)
+		return pte_soft_dirty(pte) || !IS_ENABLED(CONFIG_MEM_SOFT_DIRTY);
 	/* A special entry is a device's, and has no page, unless it is the page of zeros. */
 	if (pte_protnone(pte) || (pte_special(pte) && !is_zero_pfn(pte_pfn(pte))))
 		return false;

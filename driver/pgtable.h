@@ -19,6 +19,7 @@ enum mlkd_pgtable {
  * @MLKD_USED: nothing; it is not empty
  * @MLKD_MAPPED: nothing; but there is a page
  * @MLKD_HUGE: nothing; but there is a huge page, mapped as one
+ * @MLKD_SOFT_DIRTY: nothing; but there is a page that counts as written to
  * @MLKD_READ: an access that does not write does not fault
  * @MLKD_WRITE: nor does one that does
  */
@@ -27,6 +28,7 @@ enum mlkd_access {
 	MLKD_USED,
 	MLKD_MAPPED,
 	MLKD_HUGE,
+	MLKD_SOFT_DIRTY,
 	MLKD_READ,
 	MLKD_WRITE,
 };

@@ -762,6 +762,36 @@ unsigned long mlkd_pins_huge_end(struct mlkd_pins *pins, unsigned long start,
 	return start + nr * MLKD_CHUNK_SIZE;
 }
 
+/**
+ * mlkd_pins_get - get the pages that are pinned from an address on
+ * @pins: the pins of the address space
+ * @start: the address
+ * @end: address behind the last to look at; in the same chunk
+ * @pages: set to them, with a reference to each
+ * @max: room in @pages
+ *
+ * Return: how many, up to the first that is not pinned.
+ */
+unsigned int mlkd_pins_get(struct mlkd_pins *pins, unsigned long start,
+			   unsigned long end, struct page **pages, unsigned int max)
+{
+	unsigned int slot = chunk_slot(start), nr = 0;
+	struct chunk *c;
+
+	max = min_t(unsigned long, max, (end - start) >> PAGE_SHIFT);
+	xa_lock(&pins->chunks);
+	c = chunk_find(pins, chunk_index(start));
+	for (; c && nr < max && chunk_has(c, slot); nr++, slot++) {
+		if (c->huge && test_bit(slot, c->huge_map))
+			pages[nr] = c->huge + slot;
+		else
+			pages[nr] = *chunk_entry(c, slot);
+		get_page(pages[nr]);
+	}
+	xa_unlock(&pins->chunks);
+	return nr;
+}
+
 /* Returns the first pinned page in [@start, @end); @end if there is none. */
 unsigned long mlkd_pins_first(struct mlkd_pins *pins, unsigned long start,
 			      unsigned long end)

@@ -66,6 +66,8 @@ unsigned long mlkd_pins_next_other(struct mlkd_pins *pins, unsigned long start,
 				   unsigned long end, unsigned long *other_end);
 unsigned long mlkd_pins_count_mapped(struct mlkd_pins *pins, unsigned long start,
 				     unsigned long end);
+unsigned int mlkd_pins_get(struct mlkd_pins *pins, unsigned long start,
+			   unsigned long end, struct page **pages, unsigned int max);
 unsigned long mlkd_pins_first(struct mlkd_pins *pins, unsigned long start,
 			      unsigned long end);
 unsigned long mlkd_pins_last_end(struct mlkd_pins *pins, unsigned long start,

@@ -158,11 +158,17 @@ static bool is_nr(int nr, int wanted, int compat)
 	return nr == (mlkd_compat_syscall() ? compat : wanted);
 }
 
+/* Is it the system call itself that has come to do_madvise()? */
+static bool is_madvise(const struct mlkd_call *call)
+{
+	return is_nr(call->nr, __NR_madvise, MLKD_COMPAT_NR_MADVISE);
+}
+
 /* current has called madvise(2). */
 static void run_madvise(struct mlkd_call *call)
 {
 	struct pt_regs *regs = task_pt_regs(current);
-	bool syscall = is_nr(call->nr, __NR_madvise, MLKD_COMPAT_NR_MADVISE);
+	bool syscall = is_madvise(call);
 	long before = syscall_get_return_value(current, regs), result = before;
 
 	if (mlkd_advice_end(call->space, &call->advice, syscall, &result))
@@ -414,6 +420,8 @@ static int on_madvise(struct kprobe *kprobe, struct pt_regs *regs)
 	if (gone)
 		return 0;
 	if (call) {
+		if (is_madvise(call))
+			mlkd_advice_syscall(space, &advice);
 		call->advice = advice;
 		mlkd_call_queue(call);
 	} else {

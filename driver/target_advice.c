@@ -10,8 +10,10 @@
  * it would without us; what the process has locked itself keeps the core kernel's
  * answers, and so does all of a process that has asked us for a lock itself.
  *
- * - MADV_DONTNEED becomes MADV_DONTNEED_LOCKED at the entry of do_madvise(), and the
- *   range is present and pinned again before the process goes on.
+ * - MADV_DONTNEED does nothing in the core kernel, and pinned memory is zeroed where it
+ *   is before the process goes on (zero.c).  Where that cannot be done, it becomes
+ *   MADV_DONTNEED_LOCKED at the entry of do_madvise(), and the range is present and
+ *   pinned again before the process goes on.
  * - MADV_FREE, MADV_COLD and MADV_PAGEOUT do nothing, which their contract allows: the
  *   error that the core kernel gives for VM_LOCKED becomes the result that it would
  *   give without.
@@ -36,6 +38,7 @@
 #include "populate.h"
 #include "space.h"
 #include "target_advice.h"
+#include "zero.h"
 
 /* The process waits for memory here, as its own system call would. */
 #define GFP_ATTR	(GFP_KERNEL_ACCOUNT | __GFP_NOFAIL)
@@ -142,6 +145,26 @@ bool mlkd_advice_begin(struct mlkd_space *space, struct mlkd_advice *advice)
 		advice->nr = advice->ours - start;
 	}
 	return true;
+}
+
+/**
+ * mlkd_advice_syscall - the advice is that of a system call, whose result can be changed
+ * @space: its space
+ * @advice: what mlkd_advice_begin() has seen; it may change what the core kernel is to see
+ *
+ * Called from a probe.
+ */
+void mlkd_advice_syscall(struct mlkd_space *space, struct mlkd_advice *advice)
+{
+	unsigned long start = untagged_addr(advice->start);
+	unsigned long end = start + PAGE_ALIGN(advice->len);
+
+	if (advice->advice != MADV_DONTNEED || advice->ours < end ||
+	    !mlkd_zero_can(space, start, end))
+		return;
+	/* Advice for no memory succeeds at once. */
+	advice->in_place = true;
+	advice->nr = 0;
 }
 
 /* What the core kernel answers for advice that it gives up at a mapping of its own. */
@@ -396,6 +419,8 @@ bool mlkd_advice_end(struct mlkd_space *space, const struct mlkd_advice *advice,
 	unsigned long start = untagged_addr(advice->start);
 	unsigned long end = start + PAGE_ALIGN(advice->len);
 
+	if (advice->in_place)
+		return mlkd_zero(space, start, end);
 	switch (advice->advice) {
 	case MADV_DONTNEED:
 	case MADV_DONTNEED_LOCKED:

@@ -17,6 +17,7 @@ struct mlkd_space;
  * @ours: up to here, from @start on, only our lock is in the way of the call
  * @nr: @len, as the core kernel is to see it
  * @instead: @advice, likewise
+ * @in_place: it sees nothing, and mlkd_advice_end() zeroes the range
  */
 struct mlkd_advice {
 	unsigned long start;
@@ -25,9 +26,11 @@ struct mlkd_advice {
 	unsigned long ours;
 	unsigned long nr;
 	int instead;
+	bool in_place;
 };
 
 bool mlkd_advice_begin(struct mlkd_space *space, struct mlkd_advice *advice);
+void mlkd_advice_syscall(struct mlkd_space *space, struct mlkd_advice *advice);
 void mlkd_advice_hint(struct mlkd_space *space, struct mlkd_advice *advice);
 bool mlkd_advice_end(struct mlkd_space *space, const struct mlkd_advice *advice,
 		     bool syscall, long *result);
