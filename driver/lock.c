@@ -21,9 +21,10 @@
  * wanted; they cannot fail.  Nothing is given up before the last thing that can fail
  * has succeeded.
  *
- * Every pass over the mappings gives mmap_lock up after MAPPINGS_AT_ONCE of them, so
- * that the target can go on, and the caller be killed.  What the target maps meanwhile
- * has the attribute of the rest, which changes first.
+ * Every pass over the mappings gives mmap_lock up after MAPPINGS_AT_ONCE of them, or in
+ * the middle of one where many pages are to be looked at, so that the target can go on,
+ * and the caller be killed.  What the target maps meanwhile has the attribute of the
+ * rest, which changes first.
  */
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
@@ -60,6 +61,8 @@
  * @bypass: RLIMIT_MEMLOCK is not applied
  * @limit: set when a limit is met
  * @scratch: room for MLKD_CHUNK_PAGES page pointers
+ * @pages: so many more may be looked at before mmap_lock is given up
+ * @unmapped_to: where flag_all() has to go on unmapping shared pages
  * @mapped_to: where the mappings that survey() has seen end without a hole
  * @hole: a part of the range is not mapped
  * @new: pages that will be locked, and are not
@@ -76,6 +79,8 @@ struct request {
 	bool bypass;
 	struct mlkd_limit *limit;
 	struct page **scratch;
+	long pages;
+	unsigned long unmapped_to;
 	unsigned long mapped_to;
 	bool hole;
 	unsigned long new;
@@ -83,7 +88,12 @@ struct request {
 	unsigned long largest;
 };
 
-/* What a pass does with a mapping, of which [start, end) is in the pass. */
+/*
+ * What a pass does with a mapping, of which [start, end) is in the pass.  Returns MORE to be
+ * called for it once more, after mmap_lock has been given up.
+ */
+#define MORE	1
+
 typedef int (*mapping_fn)(struct request *request, struct vm_area_struct *vma,
 			  unsigned long start, unsigned long end);
 
@@ -139,22 +149,25 @@ static int visit_mappings(struct request *request, bool write, mapping_fn fn)
 		if (err)
 			return err;
 		more = false;
+		request->pages = MLKD_CHUNK_PAGES;
 		vma_iter_init(&vmi, request->space->mm, addr);
 		for_each_vma_range(vmi, vma, request->end) {
 			unsigned long start = max(addr, vma->vm_start);
+			unsigned long end = min(request->end, vma->vm_end);
 
-			if (nr++ == MAPPINGS_AT_ONCE) {
-				more = true;
+			more = nr++ == MAPPINGS_AT_ONCE || request->pages <= 0;
+			if (more)
 				break;
-			}
-			addr = min(request->end, vma->vm_end);
-			err = fn(request, vma, start, addr);
+			err = fn(request, vma, start, end);
+			more = err == MORE;
 			if (err)
 				break;
+			addr = end;
 		}
 		unlock_mm(request, write);
 		cond_resched();
-		if (!err)
+		/* Also after MORE, which is no error. */
+		if (!err || more)
 			err = interrupted(request);
 	} while (more && !err);
 	return err;
@@ -479,30 +492,48 @@ static int note_request(struct request *request)
 	return 0;
 }
 
+/*
+ * Unmaps what is mapped of shared memory that is to be VM_LOCKED, before it is that: under
+ * VM_LOCKED it would be munlocked, late.  When mmap_lock is to be given up first, it is
+ * VM_LOCKED meanwhile, and what is faulted in then is mlocked and stays.
+ */
+static int unmap_shared(struct request *request, struct vm_area_struct *vma)
+{
+	unsigned long addr = max(vma->vm_start, request->unmapped_to), next;
+
+	vm_flags_clear(vma, VM_LOCKED);
+	for (; addr < vma->vm_end && request->pages > 0; addr = next) {
+		next = mlkd_shared_unmap(vma, addr, request->scratch);
+		request->pages -= MLKD_STEP_VMA_COST +
+				  min_t(unsigned long, MLKD_CHUNK_PAGES,
+					(next - addr) >> PAGE_SHIFT);
+	}
+	request->unmapped_to = addr;
+	return addr < vma->vm_end ? MORE : 0;
+}
+
 /* @vma is to be VM_LOCKED. */
 static int set_flag(struct request *request, struct vm_area_struct *vma, bool super)
 {
 	struct mlkd_space *space = request->space;
 	struct mm_struct *mm = space->mm;
 	bool was_locked = locked(vma);
+	bool begun = request->unmapped_to > vma->vm_start;
+	int err = 0;
 
 	if (!was_locked && request->task) {
-		int err = check_rlimit(request, vma_pages(vma));
-
+		err = check_rlimit(request, vma_pages(vma));
 		if (err)
 			return err;
 	}
 	/* What is mlocked already need not be unmapped once more. */
 	if (!mlkd_vma_private(vma) && request->scratch && (super || request->range) &&
-	    !(was_locked && space->promised.state == MEMLOCKD_STATE_SUPERLOCKED)) {
-		/* Under VM_LOCKED, it would be munlocked, late. */
-		vm_flags_clear(vma, VM_LOCKED);
-		mlkd_shared_unmap(vma, request->scratch);
-	}
+	    (begun || !was_locked || space->promised.state != MEMLOCKD_STATE_SUPERLOCKED))
+		err = unmap_shared(request, vma);
 	vm_flags_set(vma, VM_LOCKED);
 	if (!was_locked)
 		mm->locked_vm += vma_pages(vma);
-	return 0;
+	return err;
 }
 
 /*
@@ -583,6 +614,7 @@ static int flag_all(struct request *request)
 	mlkd_target_def_flags(space);
 	mmap_write_unlock(mm);
 
+	request->unmapped_to = 0;
 	if (request->task && !(request->mode.flags & MEMLOCKD_CURRENT))
 		return 0;
 	return visit_mappings(request, true, flag_mapping);

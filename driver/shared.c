@@ -11,11 +11,13 @@
  * unmap_mapping_range() unmaps a page from all processes that map it, and each of them
  * takes a fault.  If one of them has the file VM_LOCKED, it may have been promised that
  * this never happens: then nothing is unmapped, as the pages are mlocked, or will be.
+ * One chunk is looked at under one mmap_lock, by who else maps that chunk.
  * And only pages that lie in the file's page cache are unmapped, as all processes find
  * them again there.  Some drivers have no other record of their pages, and to
  * unmap_mapping_range() all anonymous files are one.
  */
 #include <linux/fs.h>
+#include <linux/interval_tree_generic.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/userfaultfd_k.h>
@@ -26,24 +28,43 @@
 #include "policy.h"
 #include "shared.h"
 
-/* Says whether another mapping of what @vma maps is VM_LOCKED. */
-static bool locked_elsewhere(struct vm_area_struct *vma)
+/*
+ * So many other mappings of a page are looked at.  Where there are more, the page stays
+ * mapped: that costs nobody a fault, and the look does not grow with their number.
+ */
+#define MAX_OTHERS	64
+
+static unsigned long first_page(struct vm_area_struct *vma)
+{
+	return vma->vm_pgoff;
+}
+
+static unsigned long last_page(struct vm_area_struct *vma)
+{
+	return vma->vm_pgoff + vma_pages(vma) - 1;
+}
+
+/* The core kernel's own functions for the mappings of a file are not exported. */
+INTERVAL_TREE_DEFINE(struct vm_area_struct, shared.rb, unsigned long,
+		     shared.rb_subtree_last, first_page, last_page,
+		     static __maybe_unused, file_mappings)
+
+/* Says whether another mapping of what is mapped there is VM_LOCKED, or may be. */
+static bool locked_elsewhere(struct vm_area_struct *vma, unsigned long start,
+			     unsigned long end)
 {
 	struct address_space *mapping = vma->vm_file->f_mapping;
-	pgoff_t first = vma->vm_pgoff, last = first + vma_pages(vma) - 1;
-	struct rb_node *node;
+	pgoff_t first = vma->vm_pgoff + ((start - vma->vm_start) >> PAGE_SHIFT);
+	pgoff_t last = first + ((end - start) >> PAGE_SHIFT) - 1;
+	struct vm_area_struct *other;
+	unsigned int nr = 0;
 	bool found = false;
 
 	i_mmap_lock_read(mapping);
-	for (node = rb_first_cached(&mapping->i_mmap); node && !found;
-	     node = rb_next(node)) {
-		struct vm_area_struct *other;
-
-		other = rb_entry(node, struct vm_area_struct, shared.rb);
-		found = other != vma && (READ_ONCE(other->vm_flags) & VM_LOCKED) &&
-			other->vm_pgoff <= last &&
-			other->vm_pgoff + vma_pages(other) > first;
-	}
+	for (other = file_mappings_iter_first(&mapping->i_mmap, first, last); other && !found;
+	     other = file_mappings_iter_next(other, first, last))
+		found = other != vma && ((READ_ONCE(other->vm_flags) & VM_LOCKED) ||
+					 nr++ == MAX_OTHERS);
 	i_mmap_unlock_read(mapping);
 	return found;
 }
@@ -90,40 +111,30 @@ void mlkd_shared_make_writable(struct vm_area_struct *vma, unsigned long start,
 		release_pages(scratch, nr);
 }
 
-/**
- * mlkd_shared_unmap - unmap pages that are mapped and not yet mlocked
- * @vma: a shared mapping of a file or of shmem, about to be VM_LOCKED; mmap_lock
- *	is held for writing, so that its process cannot fault it in too early
- * @scratch: room for MLKD_CHUNK_PAGES page pointers
- */
-void mlkd_shared_unmap(struct vm_area_struct *vma, struct page **scratch)
+/* Unmaps those of [start, end) that are not mlocked; all of it lies in one chunk. */
+static void unmap_chunk(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			struct page **scratch)
 {
 	struct mm_struct *mm = vma->vm_mm;
-	unsigned long addr = vma->vm_start;
+	unsigned long addr = start, next;
 	unsigned long run = addr;	/* [run, addr) is mapped, and to be unmapped */
+	bool mapped;
 
-	lockdep_assert_held_write(&mm->mmap_lock);
-	/* The monitor of a userfaultfd would have to put the pages back. */
-	if (userfaultfd_armed(vma) || locked_elsewhere(vma))
-		return;
-
-	while (addr < vma->vm_end) {
-		unsigned long next, end;
+	while (addr < end) {
 		long nr = 0, i;
 
-		end = min(vma->vm_end - 1, addr | (MLKD_CHUNK_SIZE - 1)) + 1;
-		if (mlkd_pgtable_level(mm, addr, &next) != MLKD_PGTABLE_NONE) {
+		next = mlkd_pgtable_run(mm, addr, end, MLKD_MAPPED, &mapped);
+		if (mapped) {
+			nr = mlkd_gup_remote(mm, addr, (next - addr) >> PAGE_SHIFT,
+					     FOLL_NOFAULT | FOLL_FORCE, scratch, NULL);
 			next = addr + PAGE_SIZE;
-			nr = mlkd_gup_remote(mm, addr, (end - addr) >> PAGE_SHIFT,
-					     FOLL_NOFAULT | FOLL_FORCE, scratch,
-					     NULL);
 		}
 		if (nr == -EINTR)
 			break;		/* the request is about to fail */
 		if (nr <= 0) {
 			/* Others may have this page mapped, for whom it must stay. */
 			unmap_everywhere(vma, run, addr);
-			addr = min(next, vma->vm_end);
+			addr = next;
 			run = addr;
 			continue;
 		}
@@ -134,7 +145,40 @@ void mlkd_shared_unmap(struct vm_area_struct *vma, struct page **scratch)
 			run = addr + PAGE_SIZE;
 		}
 		release_pages(scratch, nr);
-		cond_resched();
 	}
 	unmap_everywhere(vma, run, addr);
+}
+
+/**
+ * mlkd_shared_unmap - unmap pages that are mapped and not yet mlocked
+ * @vma: a shared mapping of a file or of shmem, about to be VM_LOCKED; mmap_lock
+ *	is held for writing, so that its process cannot fault it in too early
+ * @start: first address
+ * @scratch: room for MLKD_CHUNK_PAGES page pointers
+ *
+ * Looks at one chunk, and at a hole in the page tables before it.
+ *
+ * Return: the address to go on at.
+ */
+unsigned long mlkd_shared_unmap(struct vm_area_struct *vma, unsigned long start,
+				struct page **scratch)
+{
+	/* Missing page tables that are looked at in one go. */
+	enum { MAX_HOLES = 64 };
+	unsigned long end = vma->vm_end, next;
+	unsigned int holes = 0;
+
+	lockdep_assert_held_write(&vma->vm_mm->mmap_lock);
+	/* The monitor of a userfaultfd would have to put the pages back. */
+	if (userfaultfd_armed(vma))
+		return end;
+	while (mlkd_pgtable_level(vma->vm_mm, start, &next) == MLKD_PGTABLE_NONE) {
+		start = min(next - 1, end - 1) + 1;
+		if (start == end || ++holes == MAX_HOLES)
+			return start;
+	}
+	end = min(end - 1, start | (MLKD_CHUNK_SIZE - 1)) + 1;
+	if (!locked_elsewhere(vma, start, end))
+		unmap_chunk(vma, start, end, scratch);
+	return end;
 }

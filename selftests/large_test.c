@@ -317,6 +317,35 @@ TEST_F(large, kill_of_a_client_that_locks_a_large_range_is_heeded)
 	EXPECT_TRUE(counters_back(&self->start));
 }
 
+/* The client is in the pass that marks the mappings, before it makes anything present. */
+TEST_F(large, kill_of_a_client_that_locks_many_shared_mappings_is_heeded)
+{
+	const unsigned long nr = 10000;
+	pid_t pid = self->target.pid;
+	unsigned long locked = 0;
+	struct target client;
+	int tries;
+	long addr;
+
+	addr = target_call(&self->target, do_map_same, nr, nr, 0);
+	ASSERT_LT(0, addr);
+	ASSERT_EQ(0, target_call(&self->target, do_read, addr, nr * PAGE, PAGE));
+	target_start_with(&client, self->fd);
+	target_post(&client, do_lock, self->fd, pid, STATE_FLAGS(variant->state, variant->flags));
+	for (tries = 0; tries < 100000 && !locked; tries++) {
+		sched_yield();
+		locked = status_bytes(pid, "VmLck");
+	}
+	EXPECT_EQ(SIGKILL, target_stop(&client));
+	TH_LOG("killed with %lu kB VM_LOCKED of %lu mappings, %lu kB are left", locked / KIB, nr,
+	       status_bytes(pid, "VmLck") / KIB);
+	/* It may have been done before. */
+	if (state_of(self->fd, pid) != MEMLOCKD_STATE_UNLOCKED)
+		EXPECT_EQ(0, unlock_pid(self->fd, pid));
+	check_unlocked(_metadata, self->fd, pid);
+	EXPECT_TRUE(counters_back(&self->start));
+}
+
 int main(int argc, char **argv)
 {
 	need_device();
