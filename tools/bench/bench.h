@@ -109,12 +109,16 @@ void surroundings(enum lock_kind variant);
 bool run_memory(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_processors(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_mappings(const struct bench_case *c, enum lock_kind variant, struct sample *s);
+bool run_file_mappings(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_reserve(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_kill(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_stall(const struct bench_case *c, enum lock_kind variant, struct sample *s);
+bool run_stall_mappings(const struct bench_case *c, enum lock_kind variant, struct sample *s);
+bool run_stall_shared(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 
 bool run_map(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_fault(const struct bench_case *c, enum lock_kind variant, struct sample *s);
+bool run_dontneed(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_fork(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_status(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_rows(const struct bench_case *c, enum lock_kind variant, struct sample *s);

@@ -74,6 +74,37 @@ bool run_fault(const struct bench_case *c, enum lock_kind variant, struct sample
 	return measure_in(&t, variant, fault_loop, 0, units_of(c), s);
 }
 
+#define GIVEN_UP	(4 * MIB)	/* at once */
+
+/* What is given up and written to again; @addr is all there. */
+static long dontneed_loop(long addr, long pages, long c)
+{
+	uint64_t start = now();
+	long done, i;
+
+	for (done = 0; done < pages; done += GIVEN_UP / PAGE) {
+		if (madvise((void *)addr, GIVEN_UP, MADV_DONTNEED))
+			return -1;
+		for (i = 0; i < GIVEN_UP; i += PAGE)
+			((volatile char *)addr)[i] = 1;
+	}
+	return now() - start;
+}
+
+bool run_dontneed(const struct bench_case *c, enum lock_kind variant, struct sample *s)
+{
+	struct target t;
+	long addr;
+
+	target_start(&t);
+	addr = target_call(&t, c->a == THP ? do_map_huge : do_map_small, GIVEN_UP,
+			   PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	if (addr < 0)
+		die("mmap in the target");
+	target_call(&t, do_write, addr, GIVEN_UP, PAGE);
+	return measure_in(&t, variant, dontneed_loop, addr, units_of(c), s);
+}
+
 static pid_t start_child(enum fork how)
 {
 	char *const argv[] = { "bench", "--nothing", NULL };

@@ -8,6 +8,7 @@
 #define TWO	(V(PEER) | V(SUPER))
 #define CALLS	(V(PLAIN) | V(ARMED) | V(PEER) | OURS)
 #define OTHERS	(V(PLAIN) | V(ARMED))
+#define GIVEN	(V(PLAIN) | V(LOCKED) | V(SUPER))
 
 const struct bench_case cases[] = {
 	/* name, op, variants, run, a, b, unit, units, wall */
@@ -31,6 +32,9 @@ const struct bench_case cases[] = {
 	{ "mappings-1000", 0, ALL, run_mappings, 0, 0, "mapping", 1000 },
 	{ "mappings-10000", 0, TWO, run_mappings, 0, 0, "mapping", 10000 },
 	{ "mappings-100000", 0, TWO, run_mappings, 0, 0, "mapping", 100000, true },
+	/* Of one file, which has to be looked at for other locks of it. */
+	{ "file-mappings-1000", 0, TWO, run_file_mappings, 0, 0, "mapping", 1000 },
+	{ "file-mappings-4000", 0, TWO, run_file_mappings, 0, 0, "mapping", 4000 },
 	{ "small-process", 0, ALL, run_reserve, 0, 0, "call", 1 },
 	{ "reserve-1t", 0, ALL, run_reserve, 1024, 0, "call", 1 },
 	{ "first-lock", 0, TWO, run_first, 0, 0, "call", 1, true },
@@ -41,6 +45,8 @@ const struct bench_case cases[] = {
 	{ "map-64k", "mmap+munmap", CALLS, run_map, 65536, 0, "call", 1000 },
 	{ "map-1m", "mmap+munmap", CALLS, run_map, 1048576, 0, "call", 100 },
 	{ "fault", "page fault", OTHERS, run_fault, 0, 0, "page", 4000 },
+	{ "dontneed-4k", "madvise+touch", GIVEN, run_dontneed, SMALL, 0, "page", 8192 },
+	{ "dontneed-thp", "madvise+touch", GIVEN, run_dontneed, THP, 0, "page", 8192 },
 	{ "fork", "fork", CALLS, run_fork, FORK, 16, "call", 8 },
 	{ "vfork", "vfork", CALLS, run_fork, VFORK, 16, "call", 50 },
 	{ "posix_spawn", "posix_spawn", CALLS, run_fork, SPAWN, 16, "call", 20, true },
@@ -53,6 +59,9 @@ const struct bench_case cases[] = {
 	{ "kill-thp", "until memory is free", V(PLAIN) | ALL, run_kill, THP, 0, "page", 0, true },
 	{ "stall", 0, ALL, run_stall, RESIDENT, 0, "page", 0, true },
 	{ "stall-untouched", 0, ALL, run_stall, UNTOUCHED, 0, "page", 0, true },
+	{ "stall-mappings", 0, TWO, run_stall_mappings, 0, 0, "mapping", 200000, true },
+	{ "stall-mappings-1m", 0, TWO, run_stall_mappings, 1, 0, "mapping", 1000000, true },
+	{ "stall-shared", 0, TWO, run_stall_shared, 0, 0, "page", 0, true },
 };
 
 const size_t nr_cases = sizeof(cases) / sizeof(*cases);
@@ -75,6 +84,8 @@ const struct target_value targets[] = {
 	{ "map-4k", SUPER, OP, 1.10 },
 	{ "map-64k", SUPER, OP, 1.10 },
 	{ "map-1m", SUPER, OP, 1.10 },
+	{ "dontneed-4k", SUPER, OP, 1.00 },
+	{ "dontneed-thp", SUPER, OP, 1.00 },
 	{ "processors", SUPER, OP, 0.67 },
 	{ "kill", SUPER, OP, 1.20 },
 	{ "kill-thp", SUPER, OP, 1.20 },

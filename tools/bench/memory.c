@@ -161,6 +161,37 @@ bool run_mappings(const struct bench_case *c, enum lock_kind variant, struct sam
 	return true;
 }
 
+/* In the target: @nr mappings of a file's pages, of every other one, in the order of neither. */
+static long map_file_often(long nr, long b, long c)
+{
+	char *p = mmap(NULL, nr * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = memfd_create("bench", MFD_CLOEXEC);
+	long i;
+
+	if (p == MAP_FAILED || fd < 0 || ftruncate(fd, 2 * nr * PAGE))
+		return -1;
+	for (i = 0; i < nr; i++)
+		if (mmap(p + i * PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+			 2 * (nr - i - 1) * PAGE) == MAP_FAILED)
+			return -1;
+	close(fd);
+	return touch((long)p, nr * PAGE, 0);
+}
+
+bool run_file_mappings(const struct bench_case *c, enum lock_kind variant, struct sample *s)
+{
+	struct target t;
+
+	write_number("/proc/sys/vm/max_map_count", 2000000);
+	target_start(&t);
+	if (target_call(&t, map_file_often, units_of(c), 0, 0) < 0)
+		die("mappings in the target");
+	lock_target(&t, variant, s);
+	unlock_target(&t, variant, s);
+	target_stop(&t);
+	return true;
+}
+
 /* What nobody can touch: @a of it, in GiB. */
 bool run_reserve(const struct bench_case *c, enum lock_kind variant, struct sample *s)
 {
@@ -252,6 +283,18 @@ static long stop(long a, long b, long c)
 	return longest;
 }
 
+static bool measure_stall(struct target *t, enum lock_kind variant, struct sample *s)
+{
+	if (target_call(t, start_looking, 0, 0, 0))
+		die("thread in the target");
+	lock_target(t, variant, s);
+	unlock_target(t, variant, s);
+	only(STALL, s);
+	s->value[STALL] = target_call(t, stop, 0, 0, 0);
+	target_stop(t);
+	return true;
+}
+
 /* The longest that another thread of the target waits, while it is locked. */
 bool run_stall(const struct bench_case *c, enum lock_kind variant, struct sample *s)
 {
@@ -265,12 +308,46 @@ bool run_stall(const struct bench_case *c, enum lock_kind variant, struct sample
 		die("mmap in the target");
 	if (c->a == RESIDENT)
 		target_call(&t, touch, addr, len, 0);
-	if (target_call(&t, start_looking, 0, 0, 0))
-		die("thread in the target");
-	lock_target(&t, variant, s);
-	unlock_target(&t, variant, s);
-	only(STALL, s);
-	s->value[STALL] = target_call(&t, stop, 0, 0, 0);
-	target_stop(&t);
-	return true;
+	return measure_stall(&t, variant, s);
+}
+
+/* In the target: @nr mappings without access, which need no memory. */
+static long map_nothing_often(long nr, long b, long c)
+{
+	char *p = mmap(NULL, nr * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long i;
+
+	if (p == MAP_FAILED)
+		return -1;
+	for (i = 0; i < nr; i += 2)
+		if (madvise(p + i * PAGE, PAGE, MADV_DONTDUMP))
+			return -1;
+	return 0;
+}
+
+/* The same with many mappings, of a page each, or, with @a, of nothing. */
+bool run_stall_mappings(const struct bench_case *c, enum lock_kind variant, struct sample *s)
+{
+	struct target t;
+
+	write_number("/proc/sys/vm/max_map_count", 2000000);
+	target_start(&t);
+	if (target_call(&t, c->a ? map_nothing_often : map_many, units_of(c), 0, 0) < 0)
+		die("mappings in the target");
+	return measure_stall(&t, variant, s);
+}
+
+/* The same with one mapping of shared memory. */
+bool run_stall_shared(const struct bench_case *c, enum lock_kind variant, struct sample *s)
+{
+	size_t len = units_of(c) * PAGE;
+	struct target t;
+	long addr;
+
+	target_start(&t);
+	addr = target_call(&t, do_map, len, PROT_READ | PROT_WRITE, MAP_SHARED);
+	if (addr < 0)
+		die("mmap in the target");
+	target_call(&t, touch, addr, len, 0);
+	return measure_stall(&t, variant, s);
 }
