@@ -14,8 +14,8 @@
  * or ours them, and mremap(2) moves what is its own: see target_calls.c.  So are
  * madvise(2) and what else a lock would have fail: see target_advice.c.
  *
- * And a new thread or child, as that brings a scan for NUMA balancing back that was
- * put off.
+ * And a new thread or child: a thread needs calls of its own, and either brings a scan for
+ * NUMA balancing back that was put off.
  *
  * The probe only looks whether the process is one of ours, and queues a call, which
  * runs in that process on its way back to user space (task_call.c).  For threads that
@@ -26,7 +26,8 @@
  * is new, and where there is none the pins that are there do.
  *
  * If a probe is missed, the mapping has what LOCKED promises; the report says
- * NOT_PINNED, and locking again pins it.
+ * NOT_PINNED, and locking again pins it.  If there is no call to be had for a munlock(2), as
+ * there was no memory for one, a worker looks for what is to be locked again.
  *
  * The probes run with preemption off: raw spinlocks and RCU only.
  */
@@ -54,6 +55,9 @@
  * last unlock, in case that there is a next lock.
  */
 #define LINGER	(30 * HZ)
+
+/* So long a munlock(2) is looked for that has been missed, at least. */
+#define MISSED_FOR	(16 * HZ)
 
 static struct workqueue_struct *pinner;
 static DEFINE_MUTEX(arm_mutex);		/* nr_armed and nr_registered */
@@ -86,9 +90,49 @@ static void pin_later(struct mlkd_space *space)
 		queue_work(pinner, &space->pin_work);
 }
 
+/*
+ * Locks again what the process has unlocked without a call.  Nothing tells when its system
+ * call is done: it is looked for again and again, at growing intervals.
+ */
+static void missed_work(struct work_struct *work)
+{
+	struct mlkd_missed *missed = container_of(to_delayed_work(work), struct mlkd_missed, work);
+	struct mlkd_space *space = container_of(missed, struct mlkd_space, missed);
+	unsigned long delay = READ_ONCE(missed->delay), next = 0;
+
+	if (!READ_ONCE(space->gone) && mmget_not_zero(space->mm)) {
+		mlkd_target_lock_again(space, READ_ONCE(missed->locked_vm));
+		mmput(space->mm);
+		next = delay < MISSED_FOR ? 2 * delay : 0;
+	}
+	/* Something has been missed since this has begun. */
+	if (cmpxchg(&missed->delay, delay, next) != delay)
+		next = 1;
+	if (next)
+		queue_delayed_work(pinner, &missed->work, next);
+	else
+		mlkd_space_put(space);
+}
+
+/* Called from probes, under RCU, before the process unlocks something. */
+static void lock_again_later(struct mlkd_space *space)
+{
+	struct mlkd_missed *missed = &space->missed;
+	unsigned long locked_vm = READ_ONCE(space->mm->locked_vm);
+
+	/* What has been missed before is not locked again yet. */
+	if (READ_ONCE(missed->delay))
+		locked_vm = max(locked_vm, READ_ONCE(missed->locked_vm));
+	WRITE_ONCE(missed->locked_vm, locked_vm);
+	if (!xchg(&missed->delay, 1) && mlkd_space_tryget(space))
+		queue_delayed_work(pinner, &missed->work, 1);
+}
+
 void mlkd_probes_setup(struct mlkd_space *space)
 {
 	INIT_WORK(&space->pin_work, pin_work);
+	INIT_DELAYED_WORK(&space->missed.work, missed_work);
+	mlkd_calls_setup(&space->calls);
 }
 
 /* Which part of the address space is new. */
@@ -194,6 +238,8 @@ static void run_call(struct mlkd_call *call)
 	/* It may have left that address space by execve() or exit(). */
 	if (current->mm != space->mm)
 		goto out;
+	/* What cannot be had now is had by the next call. */
+	mlkd_calls_grow(space);
 
 	switch (call->event) {
 	case MLKD_CALL_MMAP:
@@ -218,6 +264,8 @@ static void run_call(struct mlkd_call *call)
 		break;
 	case MLKD_CALL_MSYNC:
 		mlkd_set_third_argument(regs, call->args[2], mlkd_compat_syscall());
+		break;
+	case MLKD_CALL_THREAD:
 		break;
 	case MLKD_CALL_PRCTL:
 		if (!syscall_get_error(current, regs))
@@ -253,15 +301,9 @@ static struct mlkd_call *get_call(struct mlkd_space *space, enum mlkd_event even
 	*gone = false;
 	if (!returns_to_user())
 		return NULL;
-	call = mlkd_call_get();
+	call = mlkd_call_get(space, gone);
 	if (!call)
 		return NULL;
-	if (!mlkd_space_tryget(space)) {
-		mlkd_call_put(call);
-		*gone = true;		/* just unlocked */
-		return NULL;
-	}
-	call->space = space;
 	call->event = event;
 	call->mergeable = false;
 	/* A signal handler may be in these registers when the call is done. */
@@ -316,7 +358,8 @@ static void mapped(struct mm_struct *mm, unsigned long start, unsigned long end,
 	if (!space || !READ_ONCE(space->armed) ||
 	    !(mlkd_mode_pins_future(mlkd_space_in_force(space)) || maps_locked()))
 		return;
-	if (!queue_call(space, MLKD_CALL_MMAP, start, end, mergeable))
+	if (!mlkd_call_extend(space, MLKD_CALL_MMAP, start, end, mergeable) &&
+	    !queue_call(space, MLKD_CALL_MMAP, start, end, mergeable))
 		pin_later(space);
 }
 
@@ -342,7 +385,6 @@ static int on_perf_event_mmap(struct kprobe *probe, struct pt_regs *regs)
 	return 0;
 }
 
-#ifdef CONFIG_NUMA_BALANCING
 /* Current has a new thread or child.  If it was its only thread, it is to be scanned. */
 static int on_wake_up_new_task(struct kprobe *probe, struct pt_regs *regs)
 {
@@ -350,12 +392,14 @@ static int on_wake_up_new_task(struct kprobe *probe, struct pt_regs *regs)
 
 	if (current->mm)
 		space = mlkd_space_find_rcu(current->mm);
-	if (space)
-		mlkd_numa_scan_stop_again(space);
+	if (!space)
+		return 0;
+	mlkd_numa_scan_stop_again(space);
+	if (READ_ONCE(space->armed) && mlkd_calls_short(space))
+		queue_call(space, MLKD_CALL_THREAD, 0, 0, false);
 	return 0;
 }
 NOKPROBE_SYMBOL(on_wake_up_new_task);
-#endif
 
 struct probe {
 	struct kprobe kprobe;
@@ -373,10 +417,21 @@ static int on_syscall(struct kprobe *kprobe, struct pt_regs *regs)
 	space = mlkd_space_find_rcu(current->mm);
 	if (!space || !READ_ONCE(space->armed))
 		return 0;
-	/* The worker may be there before mremap() has moved anything; then SYNC is left. */
-	if (!queue_call(space, probe->event, 0, 0, false) &&
-	    probe->event == MLKD_CALL_MREMAP)
+	if (queue_call(space, probe->event, 0, 0, false))
+		return 0;
+	switch (probe->event) {
+	case MLKD_CALL_MREMAP:
+		/* The worker may be there before anything has moved; then SYNC is left. */
 		pin_later(space);
+		break;
+	case MLKD_CALL_MUNLOCK:
+	case MLKD_CALL_MUNLOCKALL:
+	case MLKD_CALL_MLOCKALL:
+		lock_again_later(space);
+		break;
+	default:
+		break;
+	}
 	return 0;
 }
 NOKPROBE_SYMBOL(on_syscall);
@@ -482,9 +537,7 @@ NOKPROBE_SYMBOL(on_perf_event_mmap);
 static struct probe probes[] = {
 	PROBE("perf_event_mmap", on_perf_event_mmap, MLKD_CALL_MMAP),
 	PROBE("do_madvise", on_madvise, MLKD_CALL_MADVISE),
-#ifdef CONFIG_NUMA_BALANCING
 	PROBE("wake_up_new_task", on_wake_up_new_task, 0),
-#endif
 	/* The wrappers: what is behind them has no symbol. */
 	PROBE(MLKD_SYSCALL(mlock), on_syscall, MLKD_CALL_MLOCK),
 	PROBE(MLKD_SYSCALL(mlock2), on_syscall, MLKD_CALL_MLOCK),
@@ -560,6 +613,8 @@ int mlkd_probes_arm(struct mlkd_space *space)
 {
 	int err;
 
+	if (mlkd_calls_grow(space))
+		return -ENOMEM;
 	if (space->armed)
 		return 0;
 	mutex_lock(&arm_mutex);
@@ -585,9 +640,12 @@ int mlkd_probes_arm(struct mlkd_space *space)
  */
 void mlkd_probes_disarm(struct mlkd_space *space)
 {
-	if (!space->armed)
+	bool armed = space->armed;
+
+	WRITE_ONCE(space->armed, false);
+	mlkd_calls_close(space);
+	if (!armed)
 		return;
-	space->armed = false;
 	mutex_lock(&arm_mutex);
 	if (!--nr_armed)
 		mod_delayed_work(system_percpu_wq, &linger, LINGER);
@@ -596,15 +654,11 @@ void mlkd_probes_disarm(struct mlkd_space *space)
 
 int __init mlkd_probes_init(void)
 {
-	int err;
-
 	pinner = alloc_workqueue("memlockd_pin", WQ_UNBOUND, 0);
 	if (!pinner)
 		return -ENOMEM;
-	err = mlkd_calls_init(run_call);
-	if (err)
-		destroy_workqueue(pinner);
-	return err;
+	mlkd_calls_init(run_call);
+	return 0;
 }
 
 /* Nothing is locked any more. */

@@ -14,6 +14,7 @@ void mlkd_numa_scan_stop_again(struct mlkd_space *space);
 #else
 static inline void mlkd_numa_scan_stop(struct mlkd_space *space) {}
 static inline void mlkd_numa_scan_resume(struct mlkd_space *space) {}
+static inline void mlkd_numa_scan_stop_again(struct mlkd_space *space) {}
 #endif
 
 #endif /* _MEMLOCKD_SCAN_H */

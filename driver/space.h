@@ -18,6 +18,7 @@
 #include "pin.h"
 #include "policy.h"
 
+struct mlkd_call;
 struct mlkd_file_range;
 
 #define MLKD_HEAL_RANGES	32
@@ -74,6 +75,34 @@ struct mlkd_wired {
 };
 
 /**
+ * struct mlkd_calls - what is kept for the system calls of one process; see task_call.c
+ * @lock: protects all that follows; raw, as probes take it
+ * @free: the calls that are not in use
+ * @last: the call that has been queued last, until it runs
+ * @nr: how many calls there are, those in use included
+ * @closed: the space has ended: who gives a call back frees it
+ */
+struct mlkd_calls {
+	raw_spinlock_t lock;
+	struct mlkd_call *free;
+	struct mlkd_call *last;
+	unsigned int nr;
+	bool closed;
+};
+
+/**
+ * struct mlkd_missed - the process has unlocked something, and there was no call for that
+ * @work: looks for what is to be locked again
+ * @delay: how long @work waits, in jiffies; 0 if it is not on its way
+ * @locked_vm: of the address space before, in pages
+ */
+struct mlkd_missed {
+	struct delayed_work work;
+	unsigned long delay;
+	unsigned long locked_vm;
+};
+
+/**
  * struct mlkd_space - a locked address space
  * @notifier: tells of what becomes of the address space
  * @mm: the address space; its mm_count is held, never its mm_users
@@ -97,6 +126,8 @@ struct mlkd_wired {
  * @saved_numa_scan: @mm's numa_next_scan, while it is put off
  * @stack_reserve: what the last lock asked for
  * @armed: the probes for what it does later are in place for it
+ * @calls: what these need
+ * @missed: what they have missed
  * @moves_lock: protects @moves
  * @moves: the threads that are within mremap(2)
  * @pin_work: pins new mappings, where their own process cannot
@@ -121,7 +152,7 @@ struct mlkd_wired {
  * that waits for a claim holds none.
  *
  * Lock order: mmap_lock, then one of the leaves: the table's lock, @lock, that of
- * holder.c, @pins.chunks, @attrs.tree, @moves_lock, @heal.lock.  The mutex of wired.c
+ * holder.c, @pins.chunks, @attrs.tree, @moves_lock, @calls.lock, @heal.lock.  The mutex of wired.c
  * is taken without mmap_lock, and also before the leaves.
  */
 struct mlkd_space {
@@ -148,6 +179,8 @@ struct mlkd_space {
 	u64 stack_reserve;
 
 	bool armed;
+	struct mlkd_calls calls;
+	struct mlkd_missed missed;
 	raw_spinlock_t moves_lock;	/* @moves */
 	struct list_head moves;
 	struct work_struct pin_work;

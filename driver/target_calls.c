@@ -151,11 +151,12 @@ static unsigned long locked_before_failure(struct mlkd_space *space, unsigned lo
 
 /*
  * The process has unlocked [start, end).  What we want of it is locked again.  That
- * goes through RLIMIT_MEMLOCK as a new lock does, unless there is no more of it than
- * the process had locked before the call, @locked_vm pages.
+ * goes through RLIMIT_MEMLOCK of @task as a new lock does, unless there is no more of it
+ * than the process had locked before the call, @locked_vm pages.  Without @task, there is
+ * no more of it than that.
  */
-static void note_unlocked(struct mlkd_space *space, unsigned long start,
-			  unsigned long end, unsigned long locked_vm)
+static void note_unlocked(struct mlkd_space *space, struct task_struct *task,
+			  unsigned long start, unsigned long end, unsigned long locked_vm)
 {
 	struct mlkd_attrs *attrs = &space->attrs;
 	struct mm_struct *mm = space->mm;
@@ -174,7 +175,7 @@ static void note_unlocked(struct mlkd_space *space, unsigned long start,
 		if (!mlkd_attr_all(attrs, vma->vm_start, vma->vm_end, MLKD_OURS))
 			continue;
 		if (total <= locked_vm ||
-		    !mlkd_target_over_limit(current->group_leader, total, &limit))
+		    (task && !mlkd_target_over_limit(task, total, &limit)))
 			set_locked(vma);
 	}
 }
@@ -220,7 +221,22 @@ static void note_munlockall(struct mlkd_space *space, unsigned long locked_vm)
 	attrs->rest_lazy = false;
 	mlkd_attr_map_noted(attrs, &addr, ULONG_MAX, mlkd_attr_drop_own, UINT_MAX);
 	mlkd_target_def_flags(space);
-	note_unlocked(space, 0, ULONG_MAX, locked_vm);
+	note_unlocked(space, current->group_leader, 0, ULONG_MAX, locked_vm);
+}
+
+/**
+ * mlkd_target_lock_again - the process may have unlocked something, and nobody has seen what
+ * @space: its space; the caller is a worker, with a user of its mm, and holds no claim
+ * @locked_vm: pages that were locked before
+ *
+ * What the process has locked itself with MCL_FUTURE, and given up, stays noted as its own.
+ */
+void mlkd_target_lock_again(struct mlkd_space *space, unsigned long locked_vm)
+{
+	mmap_write_lock(space->mm);
+	mlkd_target_def_flags(space);
+	note_unlocked(space, NULL, 0, ULONG_MAX, locked_vm);
+	mmap_write_unlock(space->mm);
 }
 
 /**
@@ -260,7 +276,7 @@ bool mlkd_target_called(struct mlkd_space *space, enum mlkd_event event,
 		unmark(space, start, end);
 		break;
 	case MLKD_CALL_MUNLOCK:
-		note_unlocked(space, start, end, locked_vm);
+		note_unlocked(space, current->group_leader, start, end, locked_vm);
 		break;
 	case MLKD_CALL_MLOCKALL:
 		note_mlockall(space, args[0]);

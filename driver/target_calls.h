@@ -21,11 +21,13 @@ enum mlkd_event {
 	MLKD_CALL_MADVISE,
 	MLKD_CALL_MSYNC,
 	MLKD_CALL_PRCTL,
+	MLKD_CALL_THREAD,
 	MLKD_CALL_SOFT_DIRTY,	/* not by the process itself, as a rule */
 };
 
 bool mlkd_target_called(struct mlkd_space *space, enum mlkd_event event,
 			const unsigned long *args, unsigned long locked_vm, long error);
+void mlkd_target_lock_again(struct mlkd_space *space, unsigned long locked_vm);
 void mlkd_target_mapped_locked(struct mlkd_space *space, unsigned long addr,
 			       unsigned long len);
 void mlkd_target_moved(struct mlkd_space *space, const unsigned long *args,

@@ -5,8 +5,14 @@
  * task_work_add() does that.  Debian's and Ubuntu's kernels export it to modules,
  * mainline does not.  But fput() of the last reference to a file does it, too: the
  * file is released in the task that has given it up, before that returns to user
- * space.  So there each call has a file of its own, which is made beforehand, as
- * a probe cannot make one.
+ * space.  So there each call has a file of its own.
+ *
+ * A probe cannot allocate, so the calls are made beforehand.  Each space has its own,
+ * so that no process can use up what another one needs, and as many as its threads
+ * can have on their way at the same time: a thread is in one system call, which
+ * queues one call at its entry and one for all that it maps.  Who makes a new thread
+ * makes its calls as well, before it returns to user space; the spare ones are for
+ * the threads that are being made meanwhile.
  *
  * All of this may be called from probes: raw spinlocks only.
  */
@@ -15,6 +21,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/rcupdate.h>
+#include <linux/slab.h>
 #include <linux/spinlock.h>
 
 #include "task_call.h"
@@ -22,37 +29,115 @@
 #include "space.h"
 #include "worker.h"
 
-/* So many threads can map at the same time; for more, a worker does the rest. */
-#define NR_CALLS	256
+#define CALLS_PER_THREAD	2
+#define SPARE_CALLS		16
 
-static struct mlkd_call calls[NR_CALLS];
-static struct mlkd_call *free_calls;
-static DEFINE_RAW_SPINLOCK(calls_lock);		/* free_calls */
 static void (*run_call)(struct mlkd_call *call);
 
-/* Returns a free call, or NULL. */
-struct mlkd_call *mlkd_call_get(void)
+static void free_calls(struct mlkd_call *list);
+
+static unsigned int wanted_calls(struct mlkd_space *space)
 {
+	/* Processes that share the address space count as threads. */
+	return CALLS_PER_THREAD * atomic_read(&space->mm->mm_users) + SPARE_CALLS;
+}
+
+/* Are there fewer calls than the threads of the process can need?  For probes. */
+bool mlkd_calls_short(struct mlkd_space *space)
+{
+	return READ_ONCE(space->calls.nr) < wanted_calls(space);
+}
+
+/**
+ * mlkd_call_get - take a free call
+ * @space: the space that it is for, which the caller has found under RCU
+ * @gone: set if the space has ended
+ *
+ * Return: a call with a reference to @space; or NULL.
+ */
+struct mlkd_call *mlkd_call_get(struct mlkd_space *space, bool *gone)
+{
+	struct mlkd_calls *calls = &space->calls;
 	struct mlkd_call *call;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&calls_lock, flags);
-	call = free_calls;
-	if (call)
-		free_calls = call->next;
-	raw_spin_unlock_irqrestore(&calls_lock, flags);
+	raw_spin_lock_irqsave(&calls->lock, flags);
+	call = calls->free;
+	*gone = calls->closed || (call && !mlkd_space_tryget(space));
+	if (*gone)
+		call = NULL;
+	if (call) {
+		calls->free = call->next;
+		call->space = space;
+		call->task = current;
+	}
+	raw_spin_unlock_irqrestore(&calls->lock, flags);
 	return call;
 }
 
-/* Gives a call back that is not needed after all, or that is done. */
-void mlkd_call_put(struct mlkd_call *call)
+static void add_call(struct mlkd_calls *calls, struct mlkd_call *call, unsigned int nr)
+{
+	unsigned long flags;
+	bool closed;
+
+	raw_spin_lock_irqsave(&calls->lock, flags);
+	closed = calls->closed;
+	call->next = closed ? NULL : calls->free;
+	if (!closed)
+		calls->free = call;
+	calls->nr += nr;
+	raw_spin_unlock_irqrestore(&calls->lock, flags);
+	if (closed)
+		free_calls(call);
+}
+
+/* Only what is still to run can be extended. */
+static void set_last(struct mlkd_calls *calls, struct mlkd_call *old, struct mlkd_call *new)
 {
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&calls_lock, flags);
-	call->next = free_calls;
-	free_calls = call;
-	raw_spin_unlock_irqrestore(&calls_lock, flags);
+	raw_spin_lock_irqsave(&calls->lock, flags);
+	if (!old || calls->last == old)
+		calls->last = new;
+	raw_spin_unlock_irqrestore(&calls->lock, flags);
+}
+
+/**
+ * mlkd_call_extend - let a call that current has queued do more
+ * @space: the space that it is for
+ * @event: what it is for
+ * @start: first address of what it is to do as well
+ * @end: address behind the last
+ * @mergeable: as in &mlkd_call
+ *
+ * mprotect(2) of many mappings tells of each, with mmap_lock held all the while.
+ *
+ * Return: false if the last call is not one of current for @event.
+ */
+bool mlkd_call_extend(struct mlkd_space *space, enum mlkd_event event,
+		      unsigned long start, unsigned long end, bool mergeable)
+{
+	struct mlkd_calls *calls = &space->calls;
+	struct mlkd_call *call;
+	unsigned long flags;
+	bool found;
+
+	raw_spin_lock_irqsave(&calls->lock, flags);
+	call = calls->last;
+	found = call && call->task == current && call->event == event;
+	if (found) {
+		call->start = min(call->start, start);
+		call->end = max(call->end, end);
+		call->mergeable |= mergeable;
+	}
+	raw_spin_unlock_irqrestore(&calls->lock, flags);
+	return found;
+}
+
+static void run(struct mlkd_call *call)
+{
+	set_last(&call->space->calls, call, NULL);
+	run_call(call);
 }
 
 #ifdef MEMLOCKD_TASK_WORK
@@ -61,14 +146,15 @@ static void call_work(struct callback_head *work)
 	struct mlkd_call *call = container_of(work, struct mlkd_call, work);
 	struct mlkd_space *space = call->space;
 
-	run_call(call);
-	mlkd_call_put(call);
+	run(call);
+	add_call(&space->calls, call, 0);
 	mlkd_space_put(space);
 }
 
 /* Has @call run in current, after which the call is given back. */
 void mlkd_call_queue(struct mlkd_call *call)
 {
+	set_last(&call->space->calls, NULL, call);
 	init_task_work(&call->work, call_work);
 	/* Only a task that has gone through exit_mm() cannot be given work. */
 	WARN_ON_ONCE(task_work_add(current, &call->work, TWA_RESUME));
@@ -79,9 +165,26 @@ static int call_prepare(struct mlkd_call *call)
 	return 0;
 }
 
-static void call_unprepare(struct mlkd_call *call) {}
+static void free_calls(struct mlkd_call *list)
+{
+	struct mlkd_call *call;
+
+	while ((call = list)) {
+		list = call->next;
+		kfree(call);
+	}
+}
 #else
 static int call_prepare(struct mlkd_call *call);
+
+static void lose_call(struct mlkd_calls *calls)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&calls->lock, flags);
+	calls->nr--;
+	raw_spin_unlock_irqrestore(&calls->lock, flags);
+}
 
 static int call_release(struct inode *inode, struct file *file)
 {
@@ -89,12 +192,16 @@ static int call_release(struct inode *inode, struct file *file)
 	struct mlkd_space *space = call->space;
 
 	if (!space)
-		return 0;	/* it has never been used */
-	run_call(call);
+		return 0;	/* it is not in use */
+	run(call);
 	call->space = NULL;
-	/* Without memory for another file, there is a call less from now on. */
-	if (!call_prepare(call))
-		mlkd_call_put(call);
+	/* Without memory for another file, there is a call less until the next one grows. */
+	if (!call_prepare(call)) {
+		add_call(&space->calls, call, 0);
+	} else {
+		lose_call(&space->calls);
+		kfree(call);
+	}
 	mlkd_space_put(space);
 	return 0;
 }
@@ -114,53 +221,97 @@ static int call_prepare(struct mlkd_call *call)
 
 void mlkd_call_queue(struct mlkd_call *call)
 {
+	set_last(&call->space->calls, NULL, call);
 	fput(call->file);
 }
 
+struct free_work {
+	struct work_struct work;
+	struct mlkd_call *list;
+};
+
 /* This runs in a kernel thread, as __fput_sync() must. */
-static void call_unprepare(struct mlkd_call *call)
+static void free_work(struct work_struct *work)
 {
-	__fput_sync(call->file);
+	struct mlkd_call *call, *list = container_of(work, struct free_work, work)->list;
+
+	while ((call = list)) {
+		list = call->next;
+		__fput_sync(call->file);
+		kfree(call);
+	}
+}
+
+static void free_calls(struct mlkd_call *list)
+{
+	struct free_work work = { .list = list };
+
+	if (list)
+		mlkd_run_in_worker(&work.work, free_work);
 }
 #endif
 
-static void calls_free(struct work_struct *work)
+void mlkd_calls_setup(struct mlkd_calls *calls)
 {
-	struct mlkd_call *call;
-
-	while ((call = mlkd_call_get()))
-		call_unprepare(call);
-}
-
-/* All calls have been given back, but some may not have returned yet. */
-void mlkd_calls_exit(void)
-{
-	struct work_struct work;
-
-	synchronize_rcu_tasks();
-	mlkd_run_in_worker(&work, calls_free);
+	raw_spin_lock_init(&calls->lock);
 }
 
 /**
- * mlkd_calls_init - make all calls
- * @run: what is called for each that has been queued, in its task, or in a worker
- *	if that is exiting
+ * mlkd_calls_grow - have as many calls as the threads of a process can need
+ * @space: its space
  *
  * Return: 0 or -ENOMEM and the like.
  */
-int __init mlkd_calls_init(void (*run)(struct mlkd_call *call))
+int mlkd_calls_grow(struct mlkd_space *space)
 {
-	unsigned int i;
-	int err;
+	/* A few more, so that not each new thread allocates. */
+	unsigned int wanted = wanted_calls(space) + SPARE_CALLS / 2;
 
-	run_call = run;
-	for (i = 0; i < NR_CALLS; i++) {
-		err = call_prepare(&calls[i]);
+	if (!mlkd_calls_short(space))
+		return 0;
+	while (READ_ONCE(space->calls.nr) < wanted) {
+		struct mlkd_call *call = kzalloc(sizeof(*call), GFP_KERNEL_ACCOUNT);
+		int err;
+
+		if (!call)
+			return -ENOMEM;
+		err = call_prepare(call);
 		if (err) {
-			mlkd_calls_exit();
+			kfree(call);
 			return err;
 		}
-		mlkd_call_put(&calls[i]);
+		add_call(&space->calls, call, 1);
 	}
 	return 0;
+}
+
+/* The space has ended; calls that are in use are freed when they are done. */
+void mlkd_calls_close(struct mlkd_space *space)
+{
+	struct mlkd_calls *calls = &space->calls;
+	struct mlkd_call *list;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&calls->lock, flags);
+	calls->closed = true;
+	list = calls->free;
+	calls->free = NULL;
+	raw_spin_unlock_irqrestore(&calls->lock, flags);
+	free_calls(list);
+}
+
+/* All calls are done, but some may not have returned yet. */
+void mlkd_calls_exit(void)
+{
+	synchronize_rcu_tasks();
+}
+
+/**
+ * mlkd_calls_init - say what runs
+ * @run: what is called for each call that has been queued, in its task, or in a
+ *	worker if that is exiting
+ */
+void __init mlkd_calls_init(void (*run)(struct mlkd_call *call))
+{
+	run_call = run;
 }

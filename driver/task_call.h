@@ -16,6 +16,7 @@
  * @work: in its task, where task_work_add() is exported
  * @file: what runs in its task, where it is not
  * @next: in the list of free ones
+ * @task: the task that it is queued for
  * @space: the space, with a reference
  * @event: what has happened
  * @nr: number of the system call that current was in
@@ -34,6 +35,7 @@ struct mlkd_call {
 	struct file *file;
 #endif
 	struct mlkd_call *next;
+	struct task_struct *task;
 	struct mlkd_space *space;
 	enum mlkd_event event;
 	int nr;
@@ -46,11 +48,17 @@ struct mlkd_call {
 	unsigned long end;
 };
 
-int mlkd_calls_init(void (*run)(struct mlkd_call *call));
+void mlkd_calls_init(void (*run)(struct mlkd_call *call));
 void mlkd_calls_exit(void);
 
-struct mlkd_call *mlkd_call_get(void);
-void mlkd_call_put(struct mlkd_call *call);
+void mlkd_calls_setup(struct mlkd_calls *calls);
+bool mlkd_calls_short(struct mlkd_space *space);
+int mlkd_calls_grow(struct mlkd_space *space);
+void mlkd_calls_close(struct mlkd_space *space);
+
+struct mlkd_call *mlkd_call_get(struct mlkd_space *space, bool *gone);
 void mlkd_call_queue(struct mlkd_call *call);
+bool mlkd_call_extend(struct mlkd_space *space, enum mlkd_event event,
+		      unsigned long start, unsigned long end, bool mergeable);
 
 #endif /* _MEMLOCKD_TASK_CALL_H */

@@ -6,8 +6,12 @@
  */
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
 
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
@@ -302,6 +306,167 @@ TEST_F(charge, client_in_a_small_memory_cgroup_fails_and_leaves_nothing)
 	EXPECT_EQ(0, vmas_locked(self->pid));
 	counters_read(&after);
 	EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
+}
+
+/* A process with hundreds of threads that do not come back from mlock(2), and another one. */
+#define THREADS		320
+#define TIMES		50
+
+FIXTURE(crowd)
+{
+	struct counters start;
+	struct target crowd;
+	struct target victim;
+	int fd;
+};
+
+FIXTURE_SETUP(crowd)
+{
+	self->fd = device_open();
+	ASSERT_LE(0, self->fd);
+	counters_start(&self->start);
+	target_start(&self->crowd);
+	target_start(&self->victim);
+}
+
+FIXTURE_TEARDOWN(crowd)
+{
+	target_stop(&self->crowd);
+	target_stop(&self->victim);
+	EXPECT_TRUE(counters_back(&self->start));
+}
+
+/* A page for each thread, which nobody but we can give it; we never do. */
+static long do_absent(long nr, long b, long c)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	long addr = do_map_small(nr * PAGE, RW, MAP_PRIVATE);
+
+	if (addr < 0)
+		return addr;
+	reg.range.start = addr;
+	reg.range.len = nr * PAGE;
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg))
+		return -errno;
+	/* do_crowd() finds it by its address. */
+	return dup2(fd, 900) == 900 ? addr : -errno;
+}
+
+static void *lock_page(void *page)
+{
+	mlock(page, PAGE);
+	return NULL;
+}
+
+/* Until each of the threads waits for its page. */
+static long do_crowd(long addr, long nr, long c)
+{
+	struct uffd_msg msg;
+	pthread_attr_t attr;
+	pthread_t thread;
+	long i;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 64 * KIB);
+	for (i = 0; i < nr; i++) {
+		int err = pthread_create(&thread, &attr, lock_page, (void *)(addr + i * PAGE));
+
+		if (err)
+			return -err;
+	}
+	for (i = 0; i < nr; i++)
+		if (read(900, &msg, sizeof(msg)) != sizeof(msg))
+			return -errno;
+	return 0;
+}
+
+/* How often a munlock of what is locked from outside takes that lock. */
+static long do_munlock_often(long addr, long len, long times)
+{
+	unsigned long locked = status_bytes(getpid(), "VmLck");
+	long i, lost = 0;
+
+	for (i = 0; i < times; i++) {
+		if (munlock((void *)addr, len))
+			return -errno;
+		lost += status_bytes(getpid(), "VmLck") < locked;
+	}
+	return lost;
+}
+
+/* How often what is mapped is not pinned as soon as it is there. */
+static long do_map_often(long len, long times, long c)
+{
+	long i, late = 0;
+
+	for (i = 0; i < times; i++) {
+		unsigned long pinned = status_bytes(getpid(), "VmPin");
+		long addr = do_map_small(len, RW, MAP_PRIVATE);
+
+		if (addr < 0)
+			return addr;
+		late += status_bytes(getpid(), "VmPin") < pinned + len;
+		munmap((void *)addr, len);
+	}
+	return late;
+}
+
+/* The victim keeps what it has, whatever @crowd does. */
+static void check_crowd(struct __test_metadata *_metadata, int fd, struct target *crowd,
+			struct target *victim)
+{
+	long absent, addr, lost, late;
+
+	absent = target_call(crowd, do_absent, THREADS, 0, 0);
+	if (absent < 0)
+		SKIP(return, "no userfaultfd: %s", strerror(-absent));
+	addr = target_call(victim, do_map_small, TIMES * PAGE, RW, MAP_PRIVATE);
+	ASSERT_LT(0, addr);
+	ASSERT_EQ(0, lock_pid(fd, crowd->pid, L, LIKE_MLOCKALL, NULL));
+	ASSERT_EQ(0, lock_pid(fd, victim->pid, S, CURRENT_FUTURE, NULL));
+	ASSERT_EQ(0, target_call(crowd, do_crowd, absent, THREADS, 0));
+	lost = target_call(victim, do_munlock_often, addr, TIMES * PAGE, TIMES);
+	late = target_call(victim, do_map_often, 4 * PAGE, TIMES, 0);
+	TH_LOG("beside %d threads in mlock(2): of %d munlocks %ld took the lock, of %d mmaps %ld were pinned late",
+	       THREADS, TIMES, lost, TIMES, late);
+	EXPECT_EQ(0, lost);
+	EXPECT_EQ(0, late);
+}
+
+TEST_F(crowd, takes_nothing_from_another_process)
+{
+	check_crowd(_metadata, self->fd, &self->crowd, &self->victim);
+}
+
+TEST_F(crowd, takes_nothing_from_its_own_process)
+{
+	check_crowd(_metadata, self->fd, &self->victim, &self->victim);
+}
+
+/* As many mappings, which no other one can be merged with. */
+static long do_protect_all(long addr, long len, long c)
+{
+	unsigned long pinned = status_bytes(getpid(), "VmPin");
+
+	if (mprotect((void *)addr, len, RW))
+		return -errno;
+	return status_bytes(getpid(), "VmPin") - pinned;
+}
+
+TEST_F(crowd, of_mappings_is_pinned_by_one_mprotect)
+{
+	struct target *victim = &self->victim;
+	long addr, nr = 1000, pinned;
+
+	addr = target_call(victim, do_map_nothing, nr, 0, 0);
+	ASSERT_LT(0, addr);
+	ASSERT_EQ(0, lock_pid(self->fd, victim->pid, S, CURRENT_FUTURE, NULL));
+	pinned = target_call(victim, do_protect_all, addr, nr * PAGE, 0);
+	TH_LOG("mprotect of %ld mappings: %ld pages are pinned when it returns", nr,
+	       pinned / (long)PAGE);
+	EXPECT_EQ(nr * PAGE, pinned);
 }
 
 int main(int argc, char **argv)
