@@ -15,6 +15,7 @@
 #include "pin.h"
 #include "space.h"
 #include "target.h"
+#include "wired.h"
 
 static const struct file_operations fops = {
 	.owner = THIS_MODULE,
@@ -64,6 +65,7 @@ static int __init memlockd_init(void)
 
 out_sysctl:
 	mlkd_sysctl_exit();
+	mlkd_wired_exit();
 out_probes:
 	mlkd_probes_exit();
 out_heal:
@@ -81,6 +83,7 @@ static void __exit memlockd_exit(void)
 {
 	misc_deregister(&device);
 	mlkd_sysctl_exit();
+	mlkd_wired_exit();
 	mlkd_probes_exit();
 	mlkd_heal_exit();
 	mlkd_clients_exit();

@@ -17,8 +17,9 @@
  * A request is counted when it begins, before anything is made present, under a
  * mutex: there is no moment at which the total is above the limit because of it.
  * A process that maps memory later under a lock with FUTURE, or unmaps some, does not
- * wait for this count.  It is marked as stale, and counted again when the total is
- * read, or a request would be refused.
+ * wait for this count.  It is marked as stale, and counted again before a request is
+ * refused.  Who reads the total, which everybody may, walks nothing: a worker counts what
+ * is stale, once a second at most, and waits for no mmap_lock.
  *
  * Files are known by the address of their address_space, and no reference to them is
  * held.  A file that is locked is mapped, so that it is there; when it is not any more,
@@ -31,6 +32,7 @@
 #include <linux/mutex.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include "compat.h"
 #include "limit.h"
@@ -152,16 +154,34 @@ static void wired_prune(struct mlkd_file_range *ranges, unsigned int nr)
 /* So many mappings are counted under one mmap_lock. */
 #define MAPPINGS_AT_ONCE	256
 
+/* So many, for who has only read the total: a realtime process may be waiting. */
+#define FEW_MAPPINGS		32
+
+/* How long after a reader has been there the total is made new. */
+#define REFRESH_AFTER		HZ
+
+/**
+ * enum count_for - whom a count is for
+ * @FOR_REQUEST: a caller, who may be killed
+ * @FOR_RELEASE: who gives back, which goes on whatever happens
+ * @FOR_READER: who has read the total: it may fail, and keeps nobody waiting
+ */
+enum count_for {
+	FOR_REQUEST,
+	FOR_RELEASE,
+	FOR_READER,
+};
+
 /**
  * struct count - a count in the making
  * @space: the space
- * @killable: the count may end with -EINTR
+ * @for_whom: what it waits for
  * @wired: the result
  * @room: how many ranges @wired has room for
  */
 struct count {
 	struct mlkd_space *space;
-	bool killable;
+	enum count_for for_whom;
 	struct mlkd_wired *wired;
 	unsigned int room;
 };
@@ -242,27 +262,43 @@ static bool count_grow(struct count *count)
 	return true;
 }
 
+static int count_lock(const struct count *count)
+{
+	struct mm_struct *mm = count->space->mm;
+
+	switch (count->for_whom) {
+	case FOR_REQUEST:
+		return mmap_read_lock_killable(mm);
+	case FOR_READER:
+		return mmap_read_trylock(mm) ? 0 : -EAGAIN;
+	default:
+		mmap_read_lock(mm);
+		return 0;
+	}
+}
+
 /* Counts a whole space, some mappings under one mmap_lock. */
 static int count_space(struct count *count)
 {
+	unsigned int at_once = count->for_whom == FOR_READER ? FEW_MAPPINGS : MAPPINGS_AT_ONCE;
 	struct mm_struct *mm = count->space->mm;
 	unsigned long addr = 0;
 	bool more, full;
+	int err;
 
 	do {
 		unsigned int nr = 0;
 		struct vm_area_struct *vma;
 		struct vma_iterator vmi;
 
-		if (!count->killable)
-			mmap_read_lock(mm);
-		else if (mmap_read_lock_killable(mm))
-			return -EINTR;
+		err = count_lock(count);
+		if (err)
+			return err;
 		more = false;
 		full = false;
 		vma_iter_init(&vmi, mm, addr);
 		for_each_vma(vmi, vma) {
-			more = nr++ == MAPPINGS_AT_ONCE;
+			more = nr++ == at_once;
 			full = !more && !count_mapping(count, vma, &addr);
 			if (more || full)
 				break;
@@ -328,13 +364,14 @@ static int wired_replace(struct mlkd_space *space, struct mlkd_wired *new,
 }
 
 /* Counts @space anew.  Called without its mmap_lock, with a user of its mm. */
-static int wired_update(struct mlkd_space *space, bool killable, struct mlkd_limit *limit)
+static int wired_update(struct mlkd_space *space, enum count_for for_whom,
+			struct mlkd_limit *limit)
 {
 	struct mlkd_wired *wired = &space->wired;
 	struct mlkd_wired new = {};
 	struct count count = {
 		.space = space,
-		.killable = killable,
+		.for_whom = for_whom,
 		.wired = &new,
 	};
 	unsigned int pass;
@@ -371,7 +408,7 @@ static int wired_update(struct mlkd_space *space, bool killable, struct mlkd_lim
  */
 int mlkd_wired_reserve(struct mlkd_space *space, struct mlkd_limit *limit)
 {
-	return wired_update(space, true, limit);
+	return wired_update(space, FOR_REQUEST, limit);
 }
 
 /**
@@ -382,7 +419,7 @@ int mlkd_wired_reserve(struct mlkd_space *space, struct mlkd_limit *limit)
  */
 void mlkd_wired_recount(struct mlkd_space *space)
 {
-	wired_update(space, false, NULL);
+	wired_update(space, FOR_RELEASE, NULL);
 }
 
 void mlkd_wired_setup(struct mlkd_wired *wired)
@@ -405,8 +442,12 @@ void mlkd_wired_drop(struct mlkd_space *space)
 	kvfree(wired->ranges);
 }
 
-/* Returns a space to be counted again, with a reference; each at most once a pass. */
-static struct mlkd_space *next_stale(unsigned int pass)
+/*
+ * Returns a space to be counted again, with a reference; each at most once a pass.
+ * Nothing tells when a file is cut, so that a space with files is always counted for a
+ * request, and not for a reader.
+ */
+static struct mlkd_space *next_stale(unsigned int pass, enum count_for for_whom)
 {
 	struct mlkd_wired *wired;
 
@@ -418,8 +459,8 @@ static struct mlkd_space *next_stale(unsigned int pass)
 		if (wired->pass == pass)
 			continue;
 		wired->pass = pass;
-		/* A space with files is counted each time, as nothing tells when a file is cut. */
-		if ((READ_ONCE(wired->stale) || wired->nr_ranges ||
+		if ((READ_ONCE(wired->stale) ||
+		     (wired->nr_ranges && for_whom != FOR_READER) ||
 		     READ_ONCE(mm->locked_vm) != wired->locked_vm ||
 		     READ_ONCE(mm->map_count) != wired->map_count) &&
 		    mlkd_space_tryget(space))
@@ -432,7 +473,7 @@ static struct mlkd_space *next_stale(unsigned int pass)
  * Counts again what has changed, and says whether there is less now.  Called
  * without any lock.  Stops when the caller is killed.
  */
-static bool wired_refresh(void)
+static bool wired_refresh(enum count_for for_whom)
 {
 	static unsigned int last_pass;
 	unsigned long before, after;
@@ -448,13 +489,13 @@ static bool wired_refresh(void)
 
 	mutex_lock(&wired_mutex);
 	pass = ++last_pass;
-	while ((space = next_stale(pass))) {
+	while ((space = next_stale(pass, for_whom))) {
 		struct mm_struct *mm = space->mm;
 		bool killed = false;
 
 		mutex_unlock(&wired_mutex);
 		if (mmget_not_zero(mm)) {
-			killed = wired_update(space, true, NULL) == -EINTR;
+			killed = wired_update(space, for_whom, NULL) == -EINTR;
 			mmput(mm);
 		}
 		mlkd_space_put(space);
@@ -476,17 +517,31 @@ static bool wired_refresh(void)
  */
 bool mlkd_wired_again(struct mlkd_limit *limit)
 {
-	if (limit->which != MEMLOCKD_LIMIT_MAX_WIRED || !wired_refresh())
+	if (limit->which != MEMLOCKD_LIMIT_MAX_WIRED || !wired_refresh(FOR_REQUEST))
 		return false;
 	*limit = (struct mlkd_limit){};
 	return true;
 }
 
-/* Returns how many pages are in the count now. */
+static void refresh_work(struct work_struct *work)
+{
+	wired_refresh(FOR_READER);
+}
+
+static DECLARE_DELAYED_WORK(refresh, refresh_work);
+
+/* Returns how many pages are in the count, and has it made new for the next reader. */
 unsigned long mlkd_wired_now(void)
 {
-	wired_refresh();
+	/* This one is not kept from giving mmap_lock back by others of a usual priority. */
+	queue_delayed_work(system_highpri_wq, &refresh, REFRESH_AFTER);
 	return READ_ONCE(total);
+}
+
+/* Nobody can read the total any more. */
+void mlkd_wired_exit(void)
+{
+	cancel_delayed_work_sync(&refresh);
 }
 
 /* Returns how many there have been at most. */

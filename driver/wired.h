@@ -19,5 +19,6 @@ bool mlkd_wired_again(struct mlkd_limit *limit);
 
 unsigned long mlkd_wired_now(void);
 unsigned long mlkd_wired_peak(void);
+void mlkd_wired_exit(void);
 
 #endif /* _MEMLOCKD_WIRED_H */

@@ -138,7 +138,7 @@ TEST_F(flood, page_mapped_a_hundred_thousand_times)
 	long addr;
 
 	ASSERT_EQ(0, lock_pid(self->fd, self->pid, variant->state, variant->flags, NULL));
-	wired = read_number(KNOB("wired"));
+	wired = wired_exactly(self->fd);
 	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
 	addr = target_call(&self->target, do_map_same, mappings, mappings, 0);
 	if (addr < 0)
@@ -146,7 +146,7 @@ TEST_F(flood, page_mapped_a_hundred_thousand_times)
 	check_flood(_metadata, &lock, self->fd, &self->client, self->pid, variant->state,
 		    variant->flags);
 	ASSERT_EQ(0, lock_pid(self->fd, self->pid, variant->state, variant->flags, NULL));
-	EXPECT_EQ(wired + 1, read_number(KNOB("wired")));
+	EXPECT_EQ(wired + 1, wired_exactly(self->fd));
 	EXPECT_EQ(mappings * PAGE, present_bytes(self->pid, addr, addr + mappings * PAGE));
 	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
 }

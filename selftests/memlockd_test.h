@@ -230,6 +230,9 @@ const char *memory_cgroup(const char *path);
 /* What an administrator can set of the driver, and what it counts. */
 #define KNOB(name)	"/proc/sys/vm/memlockd/" name
 
+/* Pages in vm.memlockd.wired, after all has been counted that has changed. */
+long wired_exactly(int fd);
+
 /* A random number below @below; the seed is not 0. */
 static inline unsigned int draw(uint64_t *seed, unsigned int below)
 {

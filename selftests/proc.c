@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/kernel-page-flags.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -304,6 +306,24 @@ void drain_batches(void)
 	if (syscall(SYS_move_pages, 0, 1, &page, NULL, &node, 0) || node < 0 ||
 	    syscall(SYS_move_pages, 0, 1, &page, &node, &node, 0))
 		write_number("/proc/sys/vm/compact_memory", 1);
+}
+
+long wired_exactly(int fd)
+{
+	long max = read_number(KNOB("max_wired"));
+	pid_t pid = fork_child();
+	int err;
+
+	if (!pid)
+		for (;;)
+			pause();
+	/* Before a lock is refused, all is counted. */
+	write_number(KNOB("max_wired"), 0);
+	err = lock_pid(fd, pid, L, LIKE_MLOCKALL, NULL);
+	write_number(KNOB("max_wired"), max);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return err == -ENOMEM ? read_number(KNOB("wired")) : -1;
 }
 
 void counters_read(struct counters *c)

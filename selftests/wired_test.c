@@ -3,10 +3,16 @@
  * vm.memlockd.max_wired: unique physical pages, each once, however many mappings
  * and processes have it locked; never over the limit, and nothing left behind.
  */
+#include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
@@ -19,9 +25,11 @@
 
 #define NR	3
 
+static int device = -1;
+
 static unsigned long wired(void)
 {
-	return read_number(KNOB("wired"));
+	return wired_exactly(device);
 }
 
 FIXTURE(wired)
@@ -876,8 +884,116 @@ TEST_F(knobs, bad_values_are_refused)
 	}
 }
 
+/* A page of a file, which a frozen file system keeps from being written to. */
+static long do_map_disk(long a, long b, long c)
+{
+	int fd = disk_file(PAGE);
+	void *p = fd < 0 ? MAP_FAILED : mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0);
+
+	return p == MAP_FAILED ? -errno : (long)p;
+}
+
+static void *write_byte(void *addr)
+{
+	int fd = open("/proc/self/mem", O_RDWR);
+	char byte = 1;
+
+	pwrite(fd, &byte, 1, (off_t)addr);
+	close(fd);
+	return NULL;
+}
+
+static void *map_page(void *arg)
+{
+	munmap(mmap(NULL, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), PAGE);
+	return NULL;
+}
+
+/* One thread holds mmap_lock and waits for the file system, another one for mmap_lock. */
+static long do_block(long addr, long b, long c)
+{
+	pthread_t thread;
+
+	return -pthread_create(&thread, NULL, write_byte, (void *)addr) ?:
+	       -pthread_create(&thread, NULL, map_page, NULL);
+}
+
+static long do_read_wired(long a, long b, long c)
+{
+	return read_number(KNOB("wired"));
+}
+
+/* How many threads of a process cannot be killed: they wait for a lock or a disk. */
+static int stuck_threads(pid_t pid)
+{
+	char path[PATH_MAX], line[512];
+	struct dirent *entry;
+	int stuck = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		FILE *file;
+
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/stat", pid, entry->d_name);
+		file = fopen(path, "r");
+		if (!file)
+			continue;
+		stuck += fgets(line, sizeof(line), file) && strstr(line, ") D ");
+		fclose(file);
+	}
+	if (dir)
+		closedir(dir);
+	return stuck;
+}
+
+/* Anybody may read it, so it must not wait for a process, nor make one wait. */
+TEST_F(knobs, reading_waits_for_no_process)
+{
+	struct pollfd answer = { .events = POLLIN };
+	struct target blocked, reader;
+	struct stat dir, root;
+	long addr, seen = -1;
+	int disk, tries;
+
+	if (stat(disk_dir(), &dir) || stat("/", &root) || dir.st_dev == root.st_dev)
+		SKIP(return, "the tests' files are not on a disk of their own");
+	target_start(&blocked);
+	target_start(&reader);
+	addr = target_call(&blocked, do_map_disk, 0, 0, 0);
+	ASSERT_LT(0, addr);
+	ASSERT_EQ(0, lock_pid(self->fd, blocked.pid, L, LIKE_MLOCKALL, NULL));
+	ASSERT_LT(0, target_call(&blocked, do_map, LEN, RW, MAP_PRIVATE));
+	disk = open(disk_dir(), O_RDONLY | O_DIRECTORY);
+	ASSERT_EQ(0, ioctl(disk, FIFREEZE, 0));
+	ASSERT_EQ(0, target_call(&blocked, do_block, addr, 0, 0));
+	for (tries = 0; tries < 2000 && stuck_threads(blocked.pid) < 2; tries++)
+		usleep(10000);
+	target_post(&reader, do_read_wired, 0, 0, 0);
+	answer.fd = reader.sock;
+	if (poll(&answer, 1, 20000) == 1)
+		EXPECT_TRUE(target_result(&reader, &seen));
+	TH_LOG("%d threads wait, and a reader sees %ld", stuck_threads(blocked.pid), seen);
+	EXPECT_EQ(0, ioctl(disk, FITHAW, 0));
+	close(disk);
+	EXPECT_LT(0, seen);
+	if (tries == 2000)
+		SKIP(return, "nothing has kept the process waiting");
+	/* What it maps comes to be known, without a lock that is refused. */
+	seen = wired();
+	ASSERT_LT(0, target_call(&blocked, do_map, LEN, RW, MAP_PRIVATE));
+	for (tries = 0; tries < 600 && read_number(KNOB("wired")) != seen + PAGES; tries++)
+		usleep(100000);
+	TH_LOG("%d pages mapped: %ld -> %ld", PAGES, seen, read_number(KNOB("wired")));
+	EXPECT_EQ(seen + PAGES, read_number(KNOB("wired")));
+	target_stop(&blocked);
+	target_stop(&reader);
+}
+
 int main(int argc, char **argv)
 {
 	need_device();
+	device = device_open();
 	return test_harness_run(argc, argv);
 }

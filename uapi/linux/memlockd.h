@@ -299,7 +299,9 @@ enum memlockd_kind {
  *	module cannot be unloaded while this is not 0.
  * @out_pinned: bytes pinned now, system-wide.
  * @out_wired: unique physical memory that is locked through this driver now, in
- *	bytes.  hugetlbfs pages do not count: they are never paged out.
+ *	bytes.  hugetlbfs pages do not count: they are never paged out.  Locks and
+ *	unlocks are in it at once; what processes map, unmap and cut off meanwhile is
+ *	counted for who asks again, a second later, or before a lock is refused.
  * @out_wired_peak: the most that it has been since the module was loaded.
  * @out_max_wired: the most that it may be (vm.memlockd.max_wired, in bytes); locks
  *	that would exceed it are refused.
