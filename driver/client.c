@@ -47,6 +47,7 @@ struct mlkd_client *mlkd_client_new(void)
 		return NULL;
 	refcount_set(&client->ref, 1);
 	INIT_LIST_HEAD(&client->holders);
+	INIT_LIST_HEAD(&client->owned);
 	INIT_WORK(&client->work, close_work);
 	init_completion(&client->done);
 	return client;

@@ -6,6 +6,9 @@
  * of them goes.  A holder is an open file of the device (client.c), or, when
  * that has been closed, the user who had it open.  This file keeps the lists, and
  * changes no lock.
+ *
+ * All lists are under one spinlock.  MEMLOCKD_MAX_HOLDERS bounds what one user has in that
+ * of a space.  Lists that nothing bounds are passed with the lock given up now and then.
  */
 #include <linux/cred.h>
 #include <linux/memlockd.h>
@@ -49,26 +52,28 @@ static void detach(struct mlkd_holder *holder)
  */
 bool mlkd_holders_detach(struct mlkd_client *client)
 {
-	struct mlkd_holder *holder, *next;
+	struct mlkd_holder *holder;
 	bool owned;
 
 	spin_lock(&holders_lock);
-	list_for_each_entry_safe(holder, next, &client->holders, in_client)
-		if (!(holder->mode.flags & MEMLOCKD_OWNED))
-			detach(holder);
-	owned = !list_empty(&client->holders);
+	while ((holder = list_first_entry_or_null(&client->holders, struct mlkd_holder,
+						  in_client))) {
+		detach(holder);
+		cond_resched_lock(&holders_lock);
+	}
+	owned = !list_empty(&client->owned);
 	spin_unlock(&holders_lock);
 	return owned;
 }
 
-/* Returns a space that @client holds a lock of, with a reference; or NULL. */
+/* Returns a space that @client holds a lock with MEMLOCKD_OWNED of, with a reference; or NULL. */
 struct mlkd_space *mlkd_holders_first_space(struct mlkd_client *client)
 {
 	struct mlkd_space *space = NULL;
 	struct mlkd_holder *holder;
 
 	spin_lock(&holders_lock);
-	while (!space && (holder = list_first_entry_or_null(&client->holders,
+	while (!space && (holder = list_first_entry_or_null(&client->owned,
 							    struct mlkd_holder,
 							    in_client))) {
 		space = holder->space;
@@ -139,7 +144,8 @@ void mlkd_holder_add(struct mlkd_holder *holder, struct mlkd_space *space,
 	holder->space = space;
 	holder->client = client;
 	list_add_tail(&holder->in_space, &space->holders);
-	list_add_tail(&holder->in_client, &client->holders);
+	list_add_tail(&holder->in_client, holder->mode.flags & MEMLOCKD_OWNED ?
+					  &client->owned : &client->holders);
 	spin_unlock(&holders_lock);
 }
 
@@ -177,6 +183,19 @@ int mlkd_holders_take(struct mlkd_space *space, struct mlkd_client *client,
 	}
 	spin_unlock(&holders_lock);
 	return err;
+}
+
+/* Says whether @uid can have no more locks of @space, whose claim is held. */
+bool mlkd_holders_full(struct mlkd_space *space, kuid_t uid)
+{
+	struct mlkd_holder *holder;
+	unsigned int nr = 0;
+
+	spin_lock(&holders_lock);
+	list_for_each_entry(holder, &space->holders, in_space)
+		nr += uid_eq(holder->uid, uid);
+	spin_unlock(&holders_lock);
+	return nr >= MEMLOCKD_MAX_HOLDERS;
 }
 
 /*
@@ -304,12 +323,37 @@ static bool of_callers_user(struct pid *pid)
 	return ret;
 }
 
+/* Fills in @row, if the caller may see @holder. */
+static bool fill_row(struct memlockd_holder *row, const struct mlkd_holder *holder,
+		     bool all_users, bool all_pids)
+{
+	pid_t target = live_pid(holder->target);
+
+	/* Where the process is gone, another one still has its memory. */
+	if (!holder->space || (!target && !all_pids) ||
+	    (!all_users && !uid_eq(holder->uid, current_uid()) &&
+	     !of_callers_user(holder->target)))
+		return false;
+	*row = (struct memlockd_holder) {
+		.id = holder->id,
+		.lock_time_ns = holder->locked_at,
+		.target = target,
+		.pid = live_pid(holder->locker),
+		.uid = from_kuid_munged(current_user_ns(), holder->uid),
+		.kind = holder->client ? MEMLOCKD_HOLDER_FILE :
+			MEMLOCKD_HOLDER_USER,
+		.state = holder->mode.state,
+		.flags = holder->mode.flags,
+	};
+	return true;
+}
+
 /**
  * mlkd_holders_next - report the next holder
  * @id: number to begin at; set to that of @row
  * @row: to be filled in
  *
- * Return: false when there is none that the caller may see.
+ * Return: false when there is none that the caller may see, or the caller is killed.
  */
 bool mlkd_holders_next(unsigned long *id, struct memlockd_holder *row)
 {
@@ -320,26 +364,11 @@ bool mlkd_holders_next(unsigned long *id, struct memlockd_holder *row)
 
 	spin_lock(&holders_lock);
 	xa_for_each_start(&all_holders, *id, holder, *id) {
-		pid_t target = live_pid(holder->target);
-
-		/* Where the process is gone, another one still has its memory. */
-		if (!holder->space || (!target && !all_pids) ||
-		    (!all_users && !uid_eq(holder->uid, current_uid()) &&
-		     !of_callers_user(holder->target)))
-			continue;
-		*row = (struct memlockd_holder) {
-			.id = holder->id,
-			.lock_time_ns = holder->locked_at,
-			.target = target,
-			.pid = live_pid(holder->locker),
-			.uid = from_kuid_munged(current_user_ns(), holder->uid),
-			.kind = holder->client ? MEMLOCKD_HOLDER_FILE :
-				MEMLOCKD_HOLDER_USER,
-			.state = holder->mode.state,
-			.flags = holder->mode.flags,
-		};
-		found = true;
-		break;
+		found = fill_row(row, holder, all_users, all_pids);
+		if (found || fatal_signal_pending(current))
+			break;
+		/* The next one is found by its number. */
+		cond_resched_lock(&holders_lock);
 	}
 	spin_unlock(&holders_lock);
 	return found;

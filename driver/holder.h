@@ -63,12 +63,14 @@ struct mlkd_holder {
  * struct mlkd_client - an open file of the device, as the holder of locks
  * @ref: one for the file, one for each holder, one for @work
  * @holders: the locks that it holds; the list is protected as in &struct mlkd_holder
+ * @owned: likewise, those with MEMLOCKD_OWNED
  * @work: gives up the locks with MEMLOCKD_OWNED, once the file is closed
  * @done: completed when @work is done
  */
 struct mlkd_client {
 	refcount_t ref;
 	struct list_head holders;
+	struct list_head owned;
 	struct work_struct work;
 	struct completion done;
 };
@@ -85,6 +87,7 @@ void mlkd_holder_add(struct mlkd_holder *holder, struct mlkd_space *space,
 
 int mlkd_holders_take(struct mlkd_space *space, struct mlkd_client *client,
 		      kuid_t uid, bool force, struct list_head *taken);
+bool mlkd_holders_full(struct mlkd_space *space, kuid_t uid);
 void mlkd_holders_put_back(struct mlkd_space *space, struct list_head *taken);
 void mlkd_holders_free(struct list_head *taken);
 struct mlkd_mode mlkd_holders_mode(struct mlkd_space *space,

@@ -174,7 +174,8 @@ static int lock_for(struct call *call, struct mlkd_holder *holder)
 		stack_reserve = space->stack_reserve;
 	mlkd_holders_take(space, call->client, current_uid(), false, &former);
 	mode = mlkd_holders_mode(space, holder->mode);
-	err = mlkd_lock(space, task, mode, bypass, stack_reserve, &call->limit);
+	err = mlkd_holders_full(space, holder->uid) ? -EDQUOT :
+	      mlkd_lock(space, task, mode, bypass, stack_reserve, &call->limit);
 	if (err) {
 		mlkd_holders_put_back(space, &former);
 		return err;

@@ -456,6 +456,8 @@ static bool documented(const struct spec *spec, int err)
 	case ENOENT:
 		return spec->cmd == MEMLOCKD_IOC_UNLOCK || spec->cmd == MEMLOCKD_IOC_SYNC ||
 		       spec->cmd == MEMLOCKD_IOC_UNLOCK_RANGE;
+	case EDQUOT:
+		return spec->cmd == MEMLOCKD_IOC_LOCK;
 	case EOPNOTSUPP:
 		return spec->cmd == MEMLOCKD_IOC_LOCK_RANGE;
 	default:

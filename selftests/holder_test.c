@@ -452,6 +452,44 @@ TEST_F(holder, many_holders_in_any_order)
 	check_unlocked(_metadata, self->fd, self->pid);
 }
 
+/* Through so many files, and no more; whose locks there are, is told of all of them. */
+TEST_F(holder, a_user_holds_so_many_locks_and_no_more)
+{
+	int fds[MEMLOCKD_MAX_HOLDERS], more = device_open(), flags = MEMLOCKD_CURRENT;
+	struct memlockd_holder *rows;
+	struct rlimit files;
+	unsigned int i;
+	long nr;
+
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &files));
+	files.rlim_cur = files.rlim_max;
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &files));
+	for (i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = device_open();
+		ASSERT_LE(0, fds[i]);
+		ASSERT_EQ(0, lock_pid(fds[i], self->pid, L, flags | MEMLOCKD_MOVABLE, NULL));
+	}
+	EXPECT_EQ(ARRAY_SIZE(fds), holders(self->fd, self->pid));
+	EXPECT_EQ(-EDQUOT, lock_pid(more, self->pid, L, flags, NULL));
+	EXPECT_EQ(0, status_bytes(self->pid, "VmPin"));
+	EXPECT_EQ(ARRAY_SIZE(fds), holders(self->fd, self->pid));
+	nr = list_all(self->fd, 7, &rows);
+	TH_LOG("%u holders, the next is refused; %ld rows", i, nr);
+	EXPECT_LE(ARRAY_SIZE(fds), nr);
+	free(rows);
+	/* Who has one may change it. */
+	EXPECT_EQ(0, lock_pid(fds[0], self->pid, L, flags, NULL));
+	EXPECT_EQ(ARRAY_SIZE(fds), holders(self->fd, self->pid));
+	EXPECT_EQ(0, unlock_pid(fds[0], self->pid));
+	EXPECT_EQ(0, lock_pid(more, self->pid, L, flags, NULL));
+	EXPECT_EQ(-EDQUOT, lock_pid(fds[0], self->pid, L, flags, NULL));
+	EXPECT_EQ(0, unlock_all(self->fd, self->pid));
+	check_unlocked(_metadata, self->fd, self->pid);
+	for (i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+	close(more);
+}
+
 TEST_F(holder, force_unlocks_for_all)
 {
 	ASSERT_EQ(0, lock_pid(self->fd, self->pid, S, CURRENT_FUTURE | OWNED, NULL));

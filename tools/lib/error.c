@@ -160,6 +160,9 @@ int fail_call(struct memlockd *m, int err, struct memlockd_process process, unsi
 			    name);
 	case EINTR:
 		return fail(m, err, "%s: interrupted; nothing has changed", name);
+	case EDQUOT:
+		return fail(m, err, "%s has as many locks of this user as there can be (%d): unlock some",
+			    name, MEMLOCKD_MAX_HOLDERS);
 	case EBADF:
 		return fail(m, err, "the file descriptor that names the process is not open");
 	default:

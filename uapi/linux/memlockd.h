@@ -42,6 +42,8 @@
  *   something that this driver does not have; or @size is more than a page.
  * - EACCES, EPERM from open(2): the device's mode (0600 by default).
  * - EBADF: the target is a file descriptor, and that is not open.
+ * - EDQUOT: MEMLOCKD_IOC_LOCK: through MEMLOCKD_MAX_HOLDERS (256) other open files the
+ *   caller's user holds a lock of that process already.
  * - EFAULT: a pointer is bad.
  * - EINTR: a fatal signal ended the call; what it had done has been undone.
  * - EINVAL: @size too small, an unknown flag, state, target type, or reserved
@@ -182,6 +184,9 @@ enum memlockd_lock_flags {
 	MEMLOCKD_OWNED = 1 << 4,
 	MEMLOCKD_BYPASS = 1 << 5,
 };
+
+/* So many locks of one process a user can hold. */
+#define MEMLOCKD_MAX_HOLDERS	256
 
 /**
  * enum memlockd_unlock_flags - what is unlocked
