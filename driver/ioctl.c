@@ -25,6 +25,7 @@
 #include "lock.h"
 #include "populate.h"
 #include "report.h"
+#include "room.h"
 #include "space.h"
 #include "target.h"
 #include "wired.h"
@@ -152,9 +153,25 @@ static int count_mappings(struct mm_struct *mm, struct memlockd_lock *lock)
 	while ((err = mlkd_report_next(report, row.end, &row)) > 0) {
 		lock->out_mappings++;
 		lock->out_incomplete += mlkd_report_incomplete(&row);
+		/* fork(2) takes the pages of hugetlbfs that it copies from their own pool. */
+		if (row.kind != MEMLOCKD_KIND_HUGETLB)
+			lock->out_fork_copy += row.pinned;
 	}
 	mlkd_report_end(report);
 	return err;
+}
+
+/* Says what the lock that has just been made may cost the process. */
+static void warn(const struct call *call, struct memlockd_lock *lock)
+{
+	if ((lock->flags & MEMLOCKD_FUTURE) &&
+	    mlkd_target_limit_waived(call->target.task, lock->out_locked >> PAGE_SHIFT))
+		lock->out_warnings |= MEMLOCKD_WARNING_CAPABILITY;
+	if (!lock->out_fork_copy)
+		return;
+	lock->out_fork_room = bytes(mlkd_room(call->target.mm));
+	if (lock->out_fork_copy > lock->out_fork_room)
+		lock->out_warnings |= MEMLOCKD_WARNING_FORK;
 }
 
 /* Locks the space for @holder, which takes the place of what the client held before. */
@@ -210,8 +227,8 @@ static int do_lock(struct call *call)
 	/* To count takes its time, and the next request need not wait for that. */
 	end_claim(call);
 	/* Where this fails, the caller or the target is being killed, and the lock stands. */
-	if (!err)
-		count_mappings(call->target.mm, lock);
+	if (!err && !count_mappings(call->target.mm, lock))
+		warn(call, lock);
 	return err;
 }
 

@@ -310,6 +310,12 @@ bool mlkd_target_over_limit(struct task_struct *task, unsigned long pages,
 	return pages > *limit >> PAGE_SHIFT && !ignores_limit(task);
 }
 
+/* Says whether nothing but its own CAP_IPC_LOCK lets the process have @pages locked. */
+bool mlkd_target_limit_waived(struct task_struct *task, unsigned long pages)
+{
+	return pages > mlkd_target_memlock_limit(task) >> PAGE_SHIFT && ignores_limit(task);
+}
+
 static void sum_faults(struct task_struct *task, u64 *minor, u64 *major)
 {
 	struct task_struct *t;

@@ -26,7 +26,7 @@ AT(memlockd_info, out_wired, 32);
 AT(memlockd_info, out_wired_peak, 40);
 AT(memlockd_info, out_max_wired, 48);
 
-SIZE(memlockd_lock, 80);
+SIZE(memlockd_lock, 96);
 AT(memlockd_lock, size, 0);
 AT(memlockd_lock, flags, 4);
 AT(memlockd_lock, target_type, 8);
@@ -37,11 +37,13 @@ AT(memlockd_lock, stack_reserve, 24);
 AT(memlockd_lock, out_limit, 32);
 AT(memlockd_lock, out_mappings, 36);
 AT(memlockd_lock, out_incomplete, 40);
-AT(memlockd_lock, out_reserved, 44);
+AT(memlockd_lock, out_warnings, 44);
 AT(memlockd_lock, out_needed, 48);
 AT(memlockd_lock, out_allowed, 56);
 AT(memlockd_lock, out_locked, 64);
 AT(memlockd_lock, out_pinned, 72);
+AT(memlockd_lock, out_fork_copy, 80);
+AT(memlockd_lock, out_fork_room, 88);
 
 SIZE(memlockd_unlock, 16);
 AT(memlockd_unlock, size, 0);

@@ -221,6 +221,20 @@ enum memlockd_limit {
 };
 
 /**
+ * enum memlockd_warning - what a lock that has succeeded may cost the process later
+ * @MEMLOCKD_WARNING_CAPABILITY: with MEMLOCKD_FUTURE: more is locked than its
+ *	RLIMIT_MEMLOCK allows, and only its own CAP_IPC_LOCK waives that.  Once it
+ *	drops that capability, each mmap(2), brk(2) and thread of it fails.
+ * @MEMLOCKD_WARNING_FORK: a fork(2) of it would copy more pinned memory
+ *	(&memlockd_lock.out_fork_copy) than there is room for
+ *	(&memlockd_lock.out_fork_room), and may call the OOM killer.
+ */
+enum memlockd_warning {
+	MEMLOCKD_WARNING_CAPABILITY = 1 << 0,
+	MEMLOCKD_WARNING_FORK = 1 << 1,
+};
+
+/**
  * enum memlockd_reason - why a mapping has less than its process was promised
  * @MEMLOCKD_REASON_NONE: it has all that was promised.
  * @MEMLOCKD_REASON_NOT_COVERED: no lock covers it: it appeared after a lock
@@ -351,12 +365,17 @@ struct memlockd_info {
  * @out_incomplete: mappings among them that have less than was asked for;
  *	MEMLOCKD_IOC_MAPPINGS says which, and why.  Those that lose nothing by it
  *	(MEMLOCKD_REASON_NO_ACCESS, MEMLOCKD_REASON_KERNEL) do not count.
- * @out_reserved: 0.
+ * @out_warnings: &enum memlockd_warning: what the lock may cost the process later.
  * @out_needed: with ENOMEM: bytes that @out_limit would have to allow; 0 when
  *	that is not known.
  * @out_allowed: with ENOMEM: bytes that @out_limit allows.
  * @out_locked: bytes locked of the process, by us and by itself (VmLck).
  * @out_pinned: bytes pinned by this driver (part of VmPin).
+ * @out_fork_copy: bytes, at most, that a fork(2) of the process would copy at
+ *	once, as they are pinned.
+ * @out_fork_room: bytes that there were for such a copy when the lock was
+ *	complete: what the machine, and the memory cgroup of the process and each
+ *	one above it, had free or in use for files.  0 when @out_fork_copy is.
  *
  * Locks the target's address space.  The call returns when all of it is present
  * and pinned as @state promises; if it fails, nothing has changed.
@@ -380,11 +399,13 @@ struct memlockd_lock {
 	__u32 out_limit;
 	__u32 out_mappings;
 	__u32 out_incomplete;
-	__u32 out_reserved;
+	__u32 out_warnings;
 	__aligned_u64 out_needed;
 	__aligned_u64 out_allowed;
 	__aligned_u64 out_locked;
 	__aligned_u64 out_pinned;
+	__aligned_u64 out_fork_copy;
+	__aligned_u64 out_fork_room;
 };
 
 #define MEMLOCKD_IOC_LOCK _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_LOCK)
