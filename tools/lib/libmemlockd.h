@@ -284,7 +284,9 @@ const char *memlockd_reason_name(unsigned int reason);
 const char *memlockd_limit_name(unsigned int limit);
 /* Of one bit of &enum memlockd_lock_flags. */
 const char *memlockd_flag_name(unsigned int flag);
-/* The same in a few words; empty for MEMLOCKD_REASON_NONE. */
+/* Of one bit of &enum memlockd_warning. */
+const char *memlockd_warning_name(unsigned int warning);
+/* A reason in a few words; empty for MEMLOCKD_REASON_NONE. */
 const char *memlockd_reason_text(unsigned int reason);
 
 /**

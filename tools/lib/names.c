@@ -109,6 +109,18 @@ const char *memlockd_flag_name(unsigned int flag)
 	}
 }
 
+const char *memlockd_warning_name(unsigned int warning)
+{
+	switch (warning) {
+	case MEMLOCKD_WARNING_CAPABILITY:
+		return "capability";
+	case MEMLOCKD_WARNING_FORK:
+		return "fork";
+	default:
+		return "unknown";
+	}
+}
+
 char *memlockd_format_size(char *buf, size_t room, uint64_t bytes)
 {
 	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };

@@ -126,6 +126,23 @@ static int lock_raised(struct ctl *ctl, const struct target *target, struct meml
 	return err;
 }
 
+/* What the lock may cost the process later. */
+static void report_costs(struct ctl *ctl, const struct target *target,
+			 const struct memlockd_lock *lock)
+{
+	struct memlockd_status status;
+
+	if ((lock->out_warnings & MEMLOCKD_WARNING_CAPABILITY) &&
+	    !memlockd_read_status(ctl->dev, target_process(target), &status, sizeof(status)))
+		report_warning(ctl, "%s (PID %d) has %s locked, and its RLIMIT_MEMLOCK is %s: should it drop its CAP_IPC_LOCK, each later mmap(2) fails: raise the limit with --raise-limit",
+			       target->name, target->pid, size_text(lock->out_locked),
+			       size_text(status.out_memlock_limit));
+	if (lock->out_warnings & MEMLOCKD_WARNING_FORK)
+		report_warning(ctl, "%s (PID %d) has %s pinned, which its fork(2) would copy, and there is room for %s: the OOM killer may come: lock it with --movable, or give it memory",
+			       target->name, target->pid, size_text(lock->out_fork_copy),
+			       size_text(lock->out_fork_room));
+}
+
 bool lock_target(struct ctl *ctl, const struct target *target, unsigned int state,
 		 struct memlockd_lock *lock)
 {
@@ -140,9 +157,12 @@ bool lock_target(struct ctl *ctl, const struct target *target, unsigned int stat
 	signals_hold();
 	err = lock_raised(ctl, target, lock);
 	signals_let_go();
-	if (!err && state == MEMLOCKD_STATE_SUPERLOCKED)
+	if (err)
+		return false;
+	if (state == MEMLOCKD_STATE_SUPERLOCKED)
 		stack_reserve(ctl, target, true);
-	return !err;
+	report_costs(ctl, target, lock);
+	return true;
 }
 
 static void print_lock(const struct target *target, const struct memlockd_lock *lock,
@@ -193,6 +213,9 @@ static bool lock_and_tell(struct ctl *ctl, const struct target *target, unsigned
 		json_number(object, "kept", sizes.kept);
 		json_number(object, "reserved", sizes.reserved);
 		json_number(object, "pinned", lock.out_pinned);
+		json_warnings(object, lock.out_warnings);
+		json_number(object, "fork_copy", lock.out_fork_copy);
+		json_number(object, "fork_room", lock.out_fork_room);
 		json_number(object, "duration_ns", duration);
 		if (state == MEMLOCKD_STATE_SUPERLOCKED)
 			json_number(object, "stack_reserve", stack_reserve(ctl, target, false));

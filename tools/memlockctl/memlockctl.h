@@ -343,6 +343,7 @@ void json_number(struct json_object *object, const char *key, uint64_t value);
 /* As null when there is no limit. */
 void json_limit(struct json_object *object, const char *key, uint64_t value);
 void json_flags(struct json_object *object, unsigned int flags);
+void json_warnings(struct json_object *object, unsigned int warnings);
 void json_address(struct json_object *object, const char *key, uint64_t value);
 
 /* ---- term.c: what a terminal can do ---- */

@@ -158,16 +158,27 @@ void json_limit(struct json_object *object, const char *key, uint64_t value)
 		json_number(object, key, value);
 }
 
-void json_flags(struct json_object *object, unsigned int flags)
+/* An array of the names of bits. */
+static void json_bits(struct json_object *object, const char *key, unsigned int bits,
+		      const char *(*name)(unsigned int bit))
 {
-	struct json_object *array = add_array(object, "flags");
+	struct json_object *array = add_array(object, key);
 	unsigned int bit;
 
 	for (bit = 1; bit; bit <<= 1) {
-		if (flags & bit)
-			json_object_array_add(array,
-					      json_object_new_string(memlockd_flag_name(bit)));
+		if (bits & bit)
+			json_object_array_add(array, json_object_new_string(name(bit)));
 	}
+}
+
+void json_flags(struct json_object *object, unsigned int flags)
+{
+	json_bits(object, "flags", flags, memlockd_flag_name);
+}
+
+void json_warnings(struct json_object *object, unsigned int warnings)
+{
+	json_bits(object, "warnings", warnings, memlockd_warning_name);
 }
 
 /* As text: more than 53 bits would not survive every reader of JSON. */

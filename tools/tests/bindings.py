@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 import memlockd
-from memlockd import Error, Flags, Kind, Limit, LimitError, Process, Reason, State, _abi
+from memlockd import Error, Flags, Kind, Limit, LimitError, Process, Reason, State, Warnings, _abi
 
 HEADER = os.path.join(os.path.dirname(os.path.realpath(__file__)), "root/usr/include/linux/memlockd.h")
 PAGE = mmap.PAGESIZE
@@ -59,6 +59,10 @@ def superlock(pid):
         equal("locked", status.locked, kernel_kib(pid, "VmLck") * 1024)
         equal("result", (result.locked, result.pinned), (status.locked, status.pinned))
         assert result.pinned > 0
+        # The spawned process has all capabilities, and a small one can fork.
+        over = status.memlock_limit is not None and result.locked > status.memlock_limit
+        equal("warnings", result.warnings, Warnings.CAPABILITY if over else Warnings(0))
+        assert 0 < result.fork_copy <= min(result.pinned, result.fork_room)
         equal("locker", (status.locker_pid, status.locker_uid), (os.getpid(), os.getuid()))
         assert status.lock_time_ns > 0 and status.lock_duration_ns > 0
         device.unlock(pid)

@@ -357,6 +357,9 @@ TEST(every_number_has_a_name)
 		EXPECT_STRNE("unknown", memlockd_limit_name(i));
 	for (i = 0; i <= MEMLOCKD_STATE_SUPERLOCKED; i++)
 		EXPECT_STRNE("unknown", memlockd_state_name(i));
+	EXPECT_STREQ("capability", memlockd_warning_name(MEMLOCKD_WARNING_CAPABILITY));
+	EXPECT_STREQ("fork", memlockd_warning_name(MEMLOCKD_WARNING_FORK));
+	EXPECT_STREQ("unknown", memlockd_warning_name(0));
 	EXPECT_STREQ("unknown", memlockd_reason_name(~0U));
 	EXPECT_STREQ("unknown", memlockd_kind_name(~0U));
 	EXPECT_STREQ("unknown", memlockd_flag_name(1U << 31));

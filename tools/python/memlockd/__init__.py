@@ -13,7 +13,7 @@ Calls go through libmemlockd.so.1, by ctypes. What states, flags and fields mean
 """
 from ._device import STACK_RESERVE_NONE, Memlockd, reason_text
 from ._types import (Error, Flags, Holder, HolderKind, Info, Kind, Limit, LimitError, LockResult, Mapping, Process, Reason, State,
-                     Status, SyncResult, Target, TargetType)
+                     Status, SyncResult, Target, TargetType, Warnings)
 
 __all__ = [
     "Error",
@@ -35,5 +35,6 @@ __all__ = [
     "SyncResult",
     "Target",
     "TargetType",
+    "Warnings",
     "reason_text",
 ]

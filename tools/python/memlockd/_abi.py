@@ -28,11 +28,13 @@ class Lock(ctypes.Structure):
         ("out_limit", c_uint32),
         ("out_mappings", c_uint32),
         ("out_incomplete", c_uint32),
-        ("out_reserved", c_uint32),
+        ("out_warnings", c_uint32),
         ("out_needed", c_uint64),
         ("out_allowed", c_uint64),
         ("out_locked", c_uint64),
         ("out_pinned", c_uint64),
+        ("out_fork_copy", c_uint64),
+        ("out_fork_room", c_uint64),
     ]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import _abi
 from ._types import (Error, Flags, Holder, HolderKind, Info, Kind, Limit, LimitError, LockResult, Mapping, Process, Reason, State,
-                     Status, SyncResult, Target, TargetType)
+                     Status, SyncResult, Target, TargetType, Warnings)
 
 STACK_RESERVE_NONE = 0xFFFF_FFFF_FFFF_FFFF
 """For `stack_reserve`: the stack stays as it is."""
@@ -99,7 +99,8 @@ class Memlockd:
             return LimitError(err, sentence, Limit(lock.out_limit), lock.out_needed, lock.out_allowed)
 
         self._call("memlockd_lock_process", _process(target), ctypes.byref(lock), ctypes.sizeof(lock), failed=failed)
-        return LockResult(lock.out_mappings, lock.out_incomplete, lock.out_locked, lock.out_pinned)
+        return LockResult(lock.out_mappings, lock.out_incomplete, lock.out_locked, lock.out_pinned,
+                          Warnings(lock.out_warnings), lock.out_fork_copy, lock.out_fork_room)
 
     def superlock(self, target: Target, flags: Flags = Flags(0), *, stack_reserve: int = 0) -> LockResult:
         """Superlock a process: no page fault, now and in the future. See lock()."""

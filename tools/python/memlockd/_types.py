@@ -51,6 +51,15 @@ class Limit(_Growing):
     FUTURE = 5
 
 
+class Warnings(enum.IntFlag):
+    """What a lock that has succeeded may cost the process later."""
+
+    CAPABILITY = 1 << 0
+    """More is locked than its RLIMIT_MEMLOCK allows, and only its own CAP_IPC_LOCK, which it may drop, waives that."""
+    FORK = 1 << 1
+    """Its fork() would copy more pinned memory, `fork_copy`, than there is room for, `fork_room`."""
+
+
 class Kind(_Growing):
     """What a mapping is made of."""
 
@@ -137,6 +146,9 @@ class LockResult:
     incomplete: int
     locked: int
     pinned: int
+    warnings: Warnings
+    fork_copy: int
+    fork_room: int
 
 
 @dataclass(frozen=True)
