@@ -610,7 +610,7 @@ static const struct ioctl_op ioctl_ops[] = {
 	},
 	[INDEX(MEMLOCKD_CMD_LOCK)] = {
 		.size = sizeof(struct memlockd_lock),
-		.min_size = offsetofend(struct memlockd_lock, out_pinned),
+		.min_size = offsetofend(struct memlockd_lock, out_fork_room),
 		.out_start = offsetof(struct memlockd_lock, out_limit),
 		.flags = LOCK_FLAGS,
 		.privileged = MEMLOCKD_BYPASS,
