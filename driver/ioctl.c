@@ -32,6 +32,7 @@
 
 #define LOCK_FLAGS	(MEMLOCKD_CURRENT | MEMLOCKD_FUTURE |	\
 			 MEMLOCKD_MOVABLE | MEMLOCKD_HEAL |	\
+			 MEMLOCKD_OVER_RAISE |			\
 			 MLKD_HOLDER_FLAGS)
 
 /* Rows that MAPPINGS gathers before it copies them out. */
@@ -130,6 +131,8 @@ static int check_lock(struct call *call)
 	const struct memlockd_lock *lock = &call->args->lock;
 
 	if (lock->reserved || !(lock->flags & both))
+		return -EINVAL;
+	if ((lock->flags & MEMLOCKD_OVER_RAISE) && !(lock->flags & MEMLOCKD_FUTURE))
 		return -EINVAL;
 	switch (lock->state) {
 	case MEMLOCKD_STATE_LOCKED:
@@ -578,6 +581,7 @@ static void tell_range_limit(union ioctl_args *args, const struct mlkd_limit *li
  * @out_start: offset of the first of its outputs
  * @flags: the flags that it knows
  * @privileged: those of @flags that need CAP_IPC_LOCK
+ * @raising: those of @flags that need CAP_SYS_RESOURCE
  * @subject: what it is about.  For a claim the caller must be allowed to lock the
  *	process, and to look at it otherwise
  * @check: whether the other inputs make sense, which is asked before the process is
@@ -592,6 +596,7 @@ struct ioctl_op {
 	size_t out_start;
 	u32 flags;
 	u32 privileged;
+	u32 raising;
 	enum subject subject;
 	int (*check)(struct call *call);
 	bool (*nothing_to_do)(const struct call *call);
@@ -614,6 +619,7 @@ static const struct ioctl_op ioctl_ops[] = {
 		.out_start = offsetof(struct memlockd_lock, out_limit),
 		.flags = LOCK_FLAGS,
 		.privileged = MEMLOCKD_BYPASS,
+		.raising = MEMLOCKD_OVER_RAISE,
 		.subject = ABOUT_SPACE,
 		.check = check_lock,
 		.tell_limit = tell_lock_limit,
@@ -725,6 +731,8 @@ static int run_op(const struct ioctl_op *op, struct call *call)
 	if (err)
 		return err;
 	if ((flags & op->privileged) && !capable(CAP_IPC_LOCK))
+		return -EPERM;
+	if ((flags & op->raising) && !capable(CAP_SYS_RESOURCE))
 		return -EPERM;
 	err = op->subject == ABOUT_MACHINE ? op->run(call) : run_for_target(op, call);
 	if (op->tell_limit)

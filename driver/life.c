@@ -11,6 +11,7 @@
 #include "heal.h"
 #include "holder.h"
 #include "life.h"
+#include "limit.h"
 #include "munlock.h"
 #include "probe.h"
 #include "space.h"
@@ -40,6 +41,8 @@ static void notifier_release(struct mmu_notifier *notifier, struct mm_struct *mm
 	if (!mlkd_space_leave(space))
 		return;		/* an unlock is unregistering the notifier */
 	mlkd_pins_drop(&space->pins, 0, ULONG_MAX, false);
+	/* The process may go on with another program. */
+	mlkd_limit_restore(space);
 	mlkd_space_reap_later(space);
 }
 

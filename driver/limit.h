@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The limit that a request has met.
+ * The limit that a request has met, and RLIMIT_MEMLOCK raised.
  */
 #ifndef _MEMLOCKD_LIMIT_H
 #define _MEMLOCKD_LIMIT_H
@@ -29,5 +29,11 @@ static inline int mlkd_limit_met(struct mlkd_limit *limit, u32 which,
 	limit->allowed = allowed;
 	return -ENOMEM;
 }
+
+struct mlkd_space;
+struct task_struct;
+
+bool mlkd_limit_raise(struct mlkd_space *space, struct task_struct *task);
+bool mlkd_limit_restore(struct mlkd_space *space);
 
 #endif /* _MEMLOCKD_LIMIT_H */

@@ -933,6 +933,12 @@ static int run(struct request *request, u64 stack_reserve)
 	return err;
 }
 
+/* The limit is raised as long as a lock asks for that.  Says whether this has changed it. */
+static bool set_raised(struct mlkd_space *space, struct task_struct *task, bool on)
+{
+	return on ? mlkd_limit_raise(space, task) : mlkd_limit_restore(space);
+}
+
 /**
  * mlkd_lock - bring an address space to exactly @mode
  * @space: the space; its claim is held
@@ -956,6 +962,8 @@ int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 		.bypass = bypass || READ_ONCE(mlkd_old_mlock),
 		.limit = limit,
 	};
+	bool raised = mode.flags & MEMLOCKD_OVER_RAISE;
+	bool changed = set_raised(space, task, raised);
 	int err;
 
 	err = run(&request, stack_reserve);
@@ -965,6 +973,8 @@ int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 			undo(&request);
 	}
 	if (err) {
+		if (changed)
+			set_raised(space, task, !raised);
 		if (err == -ENOMEM && !limit->which)
 			limit->which = MEMLOCKD_LIMIT_MEMORY;
 		return err;
@@ -991,9 +1001,12 @@ int mlkd_lower(struct mlkd_space *space, struct mlkd_mode mode)
 	/* What was there stays locked as long as there is any lock. */
 	mode.flags |= space->promised.flags & MEMLOCKD_CURRENT;
 	err = lower(space, mode);
-	if (!err)
-		set_promised(space, mode);
-	return err;
+	if (err)
+		return err;
+	set_promised(space, mode);
+	if (!(mode.flags & MEMLOCKD_OVER_RAISE))
+		mlkd_limit_restore(space);
+	return 0;
 }
 
 /**
@@ -1007,6 +1020,7 @@ void mlkd_unlock(struct mlkd_space *space)
 	give_back(space, 0, ULONG_MAX);
 	mlkd_wired_recount(space);
 	set_promised(space, (struct mlkd_mode){});
+	mlkd_limit_restore(space);
 }
 
 /**

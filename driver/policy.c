@@ -32,7 +32,8 @@
  */
 struct mlkd_mode mlkd_mode_join(struct mlkd_mode a, struct mlkd_mode b)
 {
-	const u32 either = MEMLOCKD_CURRENT | MEMLOCKD_FUTURE | MEMLOCKD_HEAL;
+	const u32 either = MEMLOCKD_CURRENT | MEMLOCKD_FUTURE | MEMLOCKD_HEAL |
+			   MEMLOCKD_OVER_RAISE;
 	struct mlkd_mode mode;
 
 	if (a.state == MEMLOCKD_STATE_UNLOCKED)

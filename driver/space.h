@@ -10,6 +10,7 @@
 #include <linux/list.h>
 #include <linux/mmu_notifier.h>
 #include <linux/refcount.h>
+#include <linux/resource.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -125,6 +126,9 @@ struct mlkd_missed {
  * @ksm_kept: [vdso] has VM_MERGEABLE; see mlkd_space_keep_ksm()
  * @saved_numa_scan: @mm's numa_next_scan, while it is put off
  * @stack_reserve: what the last lock asked for
+ * @raised: the process whose RLIMIT_MEMLOCK a lock has raised, or NULL; changed with the
+ *	claim held, or at the end of the space
+ * @raised_from: what that limit was
  * @armed: the probes for what it does later are in place for it
  * @calls: what these need
  * @missed: what they have missed
@@ -177,6 +181,8 @@ struct mlkd_space {
 	bool ksm_kept;
 	unsigned long saved_numa_scan;
 	u64 stack_reserve;
+	struct pid *raised;
+	struct rlimit raised_from;
 
 	bool armed;
 	struct mlkd_calls calls;

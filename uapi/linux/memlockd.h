@@ -48,7 +48,8 @@
  * - EINTR: a fatal signal ended the call; what it had done has been undone.
  * - EINVAL: @size too small, an unknown flag, state, target type, or reserved
  *   field; a stack reserve without MEMLOCKD_STATE_SUPERLOCKED; neither
- *   MEMLOCKD_CURRENT nor MEMLOCKD_FUTURE; MEMLOCKD_MOVABLE with
+ *   MEMLOCKD_CURRENT nor MEMLOCKD_FUTURE; MEMLOCKD_OVER_RAISE without
+ *   MEMLOCKD_FUTURE; MEMLOCKD_MOVABLE with
  *   MEMLOCKD_STATE_SUPERLOCKED; MEMLOCKD_STATE_SUPERLOCKED without both of
  *   MEMLOCKD_CURRENT and MEMLOCKD_FUTURE; a file descriptor that is not what
  *   @target_type says; a range that wraps around.
@@ -63,7 +64,7 @@
  *   locked by other means.
  * - EPERM: the caller may not lock that process, or may not look at it (see
  *   below); or asks for MEMLOCKD_BYPASS or MEMLOCKD_UNLOCK_FORCE without
- *   CAP_IPC_LOCK; or wants to unlock what only others hold.
+ *   CAP_IPC_LOCK, or for MEMLOCKD_OVER_RAISE without CAP_SYS_RESOURCE; or wants to unlock what only others hold.
  * - ESRCH: no such process; or it has exited, exits or calls execve(2) now; or
  *   it is a kernel thread.
  */
@@ -175,6 +176,16 @@ enum memlockd_target_type {
  *	must allow what is locked then all the same (MEMLOCKD_LIMIT_FUTURE): raise
  *	it with prlimit(2) first.  A MEMLOCKD_IOC_SYNC of such a lock is not held to
  *	the limit either, if its caller has CAP_IPC_LOCK as well.
+ * @MEMLOCKD_OVER_RAISE: what happens to a mapping that MEMLOCKD_FUTURE would lock
+ *	beyond the target's RLIMIT_MEMLOCK: it is locked.  While the lock lasts the
+ *	process has no such limit, neither a soft nor a hard one, as getrlimit(2)
+ *	and /proc/PID/limits show, and this lock does not meet it either.  When the
+ *	last lock with this flag goes, both are what they were, unless the process
+ *	or prlimit(2) has changed one meanwhile; children and their programs keep
+ *	what they have inherited.  Needs CAP_SYS_RESOURCE in the initial user
+ *	namespace, and MEMLOCKD_FUTURE.  Without this flag the core kernel refuses
+ *	the mapping: mmap(2) and mremap(2) fail with EAGAIN, brk(2) with ENOMEM,
+ *	and a stack that grows is a SIGSEGV.
  */
 enum memlockd_lock_flags {
 	MEMLOCKD_CURRENT = 1 << 0,
@@ -183,6 +194,7 @@ enum memlockd_lock_flags {
 	MEMLOCKD_HEAL = 1 << 3,
 	MEMLOCKD_OWNED = 1 << 4,
 	MEMLOCKD_BYPASS = 1 << 5,
+	MEMLOCKD_OVER_RAISE = 1 << 6,
 };
 
 /* So many locks of one process a user can hold. */
