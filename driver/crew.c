@@ -230,7 +230,8 @@ static int populate_by_crew(const struct mlkd_walk *walk)
  * A page that cannot be had (behind the end of a file, poisoned, in the hands of
  * a userfaultfd monitor) does not fail the call.
  *
- * Return: 0, -ENOMEM, -EINTR or -ESRCH; then part of it is present and pinned.
+ * Return: 0, -ENOMEM, -EDQUOT (a limit of its memory cgroup), -EINTR or -ESRCH; then part
+ * of it is present and pinned.
  */
 int mlkd_populate(struct mlkd_space *space, struct task_struct *task,
 		  unsigned long start, unsigned long end)

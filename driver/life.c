@@ -79,10 +79,14 @@ static void notifier_end(struct mmu_notifier *notifier,
 	if (range->event == MMU_NOTIFY_SOFT_DIRTY)
 		mlkd_probe_soft_dirty(space);
 
-	/* The OOM reaper may not wait; ->release follows soon. */
-	if (range->event != MMU_NOTIFY_UNMAP || !mmu_notifier_range_blockable(range))
+	if (range->event != MMU_NOTIFY_UNMAP)
 		return;
 	WRITE_ONCE(space->wired.stale, true);
+	/* The OOM reaper wants the memory; ->release does the rest. */
+	if (!mmu_notifier_range_blockable(range)) {
+		mlkd_pins_reap(&space->pins, range->start, range->end);
+		return;
+	}
 	mlkd_pins_drop(&space->pins, range->start, range->end, false);
 	if (!mlkd_space_moving(space))
 		mlkd_attr_forget(&space->attrs, range->start, range->end, GFP_NOWAIT);

@@ -30,6 +30,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include "cgroup.h"
 #include "compat.h"
 #include "crew.h"
 #include "limit.h"
@@ -284,6 +285,31 @@ static int check_rlimit(const struct request *request, unsigned long new)
 			      MEMLOCKD_LIMIT_RLIMIT_MEMLOCK, total, rlimit);
 }
 
+/* Pages that counters of the core kernel may be off by. */
+#define COUNTERS_OFF	128
+
+/*
+ * The limits of the memory cgroup of the process, if so many pages are to be present;
+ * @met: that has been seen already.
+ */
+static int check_cgroup(const struct request *request, unsigned long pages, bool met)
+{
+	struct mm_struct *mm = request->space->mm;
+	unsigned long new, present = get_mm_counter(mm, MM_ANONPAGES) + COUNTERS_OFF;
+	struct mlkd_cgroup_room room;
+
+	new = pages - min(pages, present);
+	if (!new && !met)
+		return 0;
+	room = mlkd_cgroup_room(mm, new);
+	if (new <= room.pages && !met)
+		return 0;
+	new = max(new, room.pages + 1);
+	return mlkd_limit_met(request->limit, MEMLOCKD_LIMIT_CGROUP,
+			      room.limit - min(room.limit, room.pages) + new,
+			      (u64)room.limit << PAGE_SHIFT);
+}
+
 /* @extra: pages that the caller is going to add to what is mapped. */
 static int check_limits(const struct request *request, unsigned long extra)
 {
@@ -296,7 +322,7 @@ static int check_limits(const struct request *request, unsigned long extra)
 	/* Pages may be mapped shared twice, but those of one mapping are different. */
 	unique = request->unique + extra + (request->largest >> PAGE_SHIFT);
 	if (unique <= totalram_pages())
-		return 0;
+		return check_cgroup(request, request->unique + extra, false);
 	return mlkd_limit_met(request->limit, MEMLOCKD_LIMIT_RAM, unique,
 			      (u64)totalram_pages() << PAGE_SHIFT);
 }
@@ -440,6 +466,9 @@ static int check_range_limits(struct request *request)
 	request->hole = request->mapped_to < request->end;
 	if (request->hole)
 		return -ENOMEM;
+	err = check_cgroup(request, request->unique, false);
+	if (err)
+		return err;
 	if (!request->new || request->bypass)
 		return 0;
 	total = READ_ONCE(request->space->mm->locked_vm) + request->new;
@@ -930,6 +959,9 @@ static int run(struct request *request, u64 stack_reserve)
 	request->scratch = NULL;
 	if (err && flagged)
 		undo(request);
+	/* The cgroup has come to its limit meanwhile. */
+	if (err == -EDQUOT)
+		err = check_cgroup(request, request->unique, true);
 	return err;
 }
 

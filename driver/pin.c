@@ -362,7 +362,7 @@ static void unpin(struct page **pages, unsigned int nr, bool munlock)
 
 /* Frees up to MLKD_MANY_HUGE chunks that are out of the store, with all their pins. */
 static void chunks_unpin(struct mlkd_pins *pins, struct chunk **chunks,
-			 unsigned int nr, bool munlock)
+			 unsigned int nr, bool munlock, bool blockable)
 {
 	struct page *huge[MLKD_MANY_HUGE];
 	unsigned int i, nr_huge = 0;
@@ -373,7 +373,8 @@ static void chunks_unpin(struct mlkd_pins *pins, struct chunk **chunks,
 
 		if (c->nr_pages) {
 			unpin(c->pages, pages_compact(c->pages, c->nr_slots), munlock);
-			cond_resched();
+			if (blockable)
+				cond_resched();
 		}
 		if (c->huge)
 			huge[nr_huge++] = c->huge;
@@ -440,7 +441,7 @@ int mlkd_pins_add_huge(struct mlkd_pins *pins, unsigned long start,
 
 	atomic_long_add(i, &pins->nr_chunks);
 	pins_account(pins, (long)i * MLKD_CHUNK_PAGES);
-	chunks_unpin(pins, old, nr_old, false);
+	chunks_unpin(pins, old, nr_old, false, true);
 	if (i == nr)
 		return 0;
 	unpin_user_pages(pages + i, nr - i);
@@ -500,15 +501,16 @@ static unsigned int chunks_take(struct mlkd_pins *pins, unsigned long index,
 
 /* Gives back all pins of the chunks from @index to @last. */
 static void drop_chunks(struct mlkd_pins *pins, unsigned long index,
-			unsigned long last, bool munlock)
+			unsigned long last, bool munlock, bool blockable)
 {
 	struct chunk *chunks[MLKD_MANY_HUGE];
 	unsigned int n;
 
 	do {
 		n = chunks_take(pins, index, last, chunks);
-		chunks_unpin(pins, chunks, n, munlock);
-		cond_resched();
+		chunks_unpin(pins, chunks, n, munlock, blockable);
+		if (blockable)
+			cond_resched();
 	} while (n == MLKD_MANY_HUGE);
 }
 
@@ -548,18 +550,8 @@ static void drop_slots(struct mlkd_pins *pins, unsigned long index,
 	}
 }
 
-/**
- * mlkd_pins_drop - give pins back
- * @pins: the pins of the address space
- * @start: first address
- * @end: address behind the last
- * @munlock: the pages are to be munlocked as well
- *
- * Mmu notifiers call this, too: it takes only the leaf lock, and allocates nothing.
- * The pin of a huge page goes with the last part of it.
- */
-void mlkd_pins_drop(struct mlkd_pins *pins, unsigned long start,
-		    unsigned long end, bool munlock)
+static void drop(struct mlkd_pins *pins, unsigned long start, unsigned long end,
+		 bool munlock, bool blockable)
 {
 	unsigned long index, last;
 	unsigned int slot, slot_end;
@@ -580,7 +572,29 @@ void mlkd_pins_drop(struct mlkd_pins *pins, unsigned long start,
 	if (slot_end < MLKD_CHUNK_PAGES)
 		drop_slots(pins, last--, 0, slot_end, munlock);
 	if (index <= last)
-		drop_chunks(pins, index, last, munlock);
+		drop_chunks(pins, index, last, munlock, blockable);
+}
+
+/**
+ * mlkd_pins_drop - give pins back
+ * @pins: the pins of the address space
+ * @start: first address
+ * @end: address behind the last
+ * @munlock: the pages are to be munlocked as well
+ *
+ * Mmu notifiers call this, too: it takes only the leaf lock, and allocates nothing.
+ * The pin of a huge page goes with the last part of it.
+ */
+void mlkd_pins_drop(struct mlkd_pins *pins, unsigned long start,
+		    unsigned long end, bool munlock)
+{
+	drop(pins, start, end, munlock, true);
+}
+
+/* The same for the OOM reaper, which may not be kept waiting. */
+void mlkd_pins_reap(struct mlkd_pins *pins, unsigned long start, unsigned long end)
+{
+	drop(pins, start, end, false, false);
 }
 
 /* Returns how many pages of @c in [slot, end) are pinned. */

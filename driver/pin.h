@@ -56,6 +56,7 @@ int mlkd_pins_add_huge(struct mlkd_pins *pins, unsigned long start,
 		       struct page **pages, unsigned int nr);
 void mlkd_pins_drop(struct mlkd_pins *pins, unsigned long start,
 		    unsigned long end, bool munlock);
+void mlkd_pins_reap(struct mlkd_pins *pins, unsigned long start, unsigned long end);
 unsigned long mlkd_pins_count(struct mlkd_pins *pins, unsigned long start,
 			      unsigned long end);
 unsigned long mlkd_pins_huge_end(struct mlkd_pins *pins, unsigned long start,

@@ -16,6 +16,7 @@
 #include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
 
+#include "cgroup.h"
 #include "compat.h"
 #include "munlock.h"
 #include "pgtable.h"
@@ -144,6 +145,25 @@ static bool fails_request(long err)
 	return err == -ENOMEM || err == -EINTR;
 }
 
+/* What is charged besides the pages themselves: page tables, and what is charged ahead. */
+#define CHARGED_BESIDE	64
+
+/*
+ * Would a request that makes [start, end) present meet a limit of the target's memory
+ * cgroup?  A worker that meets it has others killed.  Pages of files are not charged
+ * to the target, but for its own copies and shared memory.
+ */
+static bool meets_cgroup(struct mlkd_walk *walk, struct vm_area_struct *vma,
+			 struct mlkd_want want, unsigned long start, unsigned long end)
+{
+	unsigned long pages = ((end - start) >> PAGE_SHIFT) + CHARGED_BESIDE;
+
+	if (!walk->task || is_vm_hugetlb_page(vma) || mlkd_vma_writeback(vma) ||
+	    (vma->vm_file && !(want.gup_flags & FOLL_WRITE)))
+		return false;
+	return mlkd_cgroup_room(walk->space->mm, pages).pages < pages;
+}
+
 /* Private memory without a file: a fault in it waits for nothing but memory and swap. */
 bool mlkd_populate_never_waits(struct vm_area_struct *vma)
 {
@@ -158,12 +178,15 @@ bool mlkd_populate_never_waits(struct vm_area_struct *vma)
  * fault_fresh() is for memory that has never been touched, or not since it was given
  * back: there is nothing to wait for.
  */
-static int fault_fresh(struct vm_area_struct *vma, unsigned long start,
-		       unsigned long end)
+static int fault_fresh(struct mlkd_walk *walk, struct vm_area_struct *vma,
+		       unsigned long start, unsigned long end)
 {
 	unsigned long addr, next;
 
 	for (addr = start; addr < end; addr += PAGE_SIZE) {
+		/* It may have been killed for want of memory, which it has to give back. */
+		if (walk->task && mlkd_target_gone(walk->task, vma->vm_mm))
+			return -ESRCH;
 		vm_fault_t fault = handle_mm_fault(vma, addr, FAULT_FLAG_WRITE |
 						   FAULT_FLAG_REMOTE, NULL);
 
@@ -207,7 +230,7 @@ static int fault_unmapped(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	if (!used) {
 		if (walk->fresh)
 			walk->fresh(walk, (run_end - start) >> PAGE_SHIFT);
-		return fault_fresh(vma, start, run_end);
+		return fault_fresh(walk, vma, start, run_end);
 	}
 	run_end = mlkd_pgtable_run(mm, start, end, MLKD_MAPPED, &mapped);
 	return mapped ? 1 : fault_swapped(walk, start, run_end);
@@ -227,6 +250,8 @@ static int make_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	*next = ALIGN(start + 1, page_size);
 	if (no_progress(walk, start))
 		return 0;
+	if (meets_cgroup(walk, vma, want, start, end))
+		return -EDQUOT;
 	if (mlkd_populate_never_waits(vma) && want.gup_flags == FOLL_WRITE) {
 		ret = fault_unmapped(walk, vma, start, end);
 		if (ret <= 0) {

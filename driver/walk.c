@@ -77,7 +77,7 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 		cond_resched();
 	}
 	/* The target may have been killed because memory ran out. */
-	if (err == -ENOMEM && walk->task && mlkd_target_gone(walk->task, mm))
+	if ((err == -ENOMEM || err == -EDQUOT) && walk->task && mlkd_target_gone(walk->task, mm))
 		err = -ESRCH;
 	return err;
 }

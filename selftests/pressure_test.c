@@ -330,9 +330,7 @@ TEST_F(pressure, full_memory_cgroup_takes_nothing)
 }
 
 /*
- * What the target has mapped is more than its cgroup may have. Either the lock is
- * refused, or the kernel kills the target for want of memory, as it does with a
- * process that touches too much; nothing stays behind, and nobody hangs.
+ * What the target has mapped is more than its cgroup may have: the lock is refused.
  */
 TEST_F(pressure, lock_beyond_the_memory_cgroup_leaves_nothing)
 {
@@ -352,15 +350,76 @@ TEST_F(pressure, lock_beyond_the_memory_cgroup_leaves_nothing)
 	err = lock_pid(scene->fd, pid, variant->state, variant->flags, &lock);
 	TH_LOG("%s, limit %u, needed %llu", strerror(-err), lock.out_limit,
 	       (unsigned long long)lock.out_needed);
-	EXPECT_TRUE(err == -ENOMEM || err == -ESRCH);
-	if (err == -ENOMEM) {
-		EXPECT_EQ(MEMLOCKD_LIMIT_MEMORY, lock.out_limit);
-		EXPECT_EQ(MEMLOCKD_STATE_UNLOCKED, state_of(scene->fd, pid));
-		EXPECT_EQ(0, status_bytes(pid, "VmLck"));
-		EXPECT_EQ(0, status_bytes(pid, "VmPin"));
-	} else {
-		EXPECT_EQ(SIGKILL, target_reap(&scene->locked.t));
+	EXPECT_EQ(-ENOMEM, err);
+	EXPECT_EQ(MEMLOCKD_LIMIT_CGROUP, lock.out_limit);
+	EXPECT_LT(lock.out_allowed, lock.out_needed);
+	EXPECT_EQ(CGROUP_MAX, lock.out_allowed);
+	EXPECT_EQ(MEMLOCKD_STATE_UNLOCKED, state_of(scene->fd, pid));
+	EXPECT_EQ(0, status_bytes(pid, "VmLck"));
+	EXPECT_EQ(0, status_bytes(pid, "VmPin"));
+}
+
+/*
+ * It fits by itself, but not beside its neighbours, which cannot be paged out. What
+ * memory.high allows is a limit as well.
+ */
+static void check_neighbours(struct __test_metadata *_metadata, struct scene *scene, int state,
+			     int flags, const char *file)
+{
+	unsigned long bytes = 3 * CGROUP_MAX / 8, full = CGROUP_MAX;
+	pid_t pid = scene->locked.t.pid;
+	struct memlockd_lock lock;
+	const char *why;
+	long kills, ret;
+	int err, tries;
+
+	why = make_cgroup(scene);
+	if (why)
+		SKIP(return, "%s", why);
+	write_number(CGROUP "/memory.swap.max", 0);
+	kills = read_field(CGROUP "/memory.events", "oom_kill");
+	for (tries = 0; tries < 2; tries++) {
+		struct target *t = tries ? &scene->hog : &scene->unlocked.t;
+		long addr = target_call(t, do_map_small, bytes, RW, MAP_PRIVATE);
+
+		ASSERT_LT(0, addr);
+		target_post(t, do_write, addr, bytes, PAGE);
+		ASSERT_TRUE(target_result(t, &ret));
 	}
+	ASSERT_LT(0, target_call(&scene->locked.t, do_map_small, bytes, RW, MAP_PRIVATE));
+	/* As full as it is, and no more. */
+	ASSERT_TRUE(write_number(CGROUP "/memory.max", 2 * full));
+	ASSERT_TRUE(write_number(file, full));
+	err = lock_pid(scene->fd, pid, state, flags, &lock);
+	TH_LOG("%s of %lu MB: %s, limit %u, needed %llu kB of %llu, %ld killed", file, full / MIB,
+	       strerror(-err), lock.out_limit, (unsigned long long)lock.out_needed / KIB,
+	       (unsigned long long)lock.out_allowed / KIB,
+	       read_field(CGROUP "/memory.events", "oom_kill") - kills);
+	EXPECT_EQ(-ENOMEM, err);
+	EXPECT_EQ(MEMLOCKD_LIMIT_CGROUP, lock.out_limit);
+	EXPECT_EQ(kills, read_field(CGROUP "/memory.events", "oom_kill"));
+	EXPECT_EQ(0, target_call(&scene->hog, do_nothing, 0, 0, 0));
+	EXPECT_EQ(0, target_call(&scene->unlocked.t, do_nothing, 0, 0, 0));
+	ASSERT_EQ(0, target_call(&scene->locked.t, do_nothing, 0, 0, 0));
+	EXPECT_EQ(0, status_bytes(pid, "VmLck"));
+	EXPECT_EQ(0, status_bytes(pid, "VmPin"));
+	/* With as much as was said to be needed, and a little for page tables, it fits. */
+	ASSERT_TRUE(write_number(file, lock.out_needed + 4 * MIB));
+	EXPECT_EQ(0, lock_pid(scene->fd, pid, state, flags, &lock));
+	EXPECT_EQ(kills, read_field(CGROUP "/memory.events", "oom_kill"));
+	EXPECT_EQ(0, unlock_pid(scene->fd, pid));
+}
+
+TEST_F(pressure, lock_beyond_the_memory_cgroup_kills_nobody)
+{
+	check_neighbours(_metadata, &self->scene, variant->state, variant->flags,
+			 CGROUP "/memory.max");
+}
+
+TEST_F(pressure, lock_beyond_memory_high_is_refused)
+{
+	check_neighbours(_metadata, &self->scene, variant->state, variant->flags,
+			 CGROUP "/memory.high");
 }
 
 /* Make every second page of a large area a hole, so that there is much to compact. */

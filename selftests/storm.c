@@ -188,7 +188,7 @@ static long call_sync(int fd, pid_t pid)
 
 static void count_limit(long err, unsigned int limit)
 {
-	if (err == -ENOMEM && limit <= MEMLOCKD_LIMIT_FUTURE)
+	if (err == -ENOMEM && limit <= MEMLOCKD_LIMIT_CGROUP)
 		__atomic_fetch_add(&board->limits[limit], 1, __ATOMIC_RELAXED);
 }
 

@@ -68,7 +68,7 @@ struct board {
 	long count[COUNTS];
 	long usec[CALLS];
 	long errors[CALLS][ERRNOS];
-	long limits[MEMLOCKD_LIMIT_FUTURE + 1];
+	long limits[MEMLOCKD_LIMIT_CGROUP + 1];
 	int nr_faults;
 	struct fault faults[FAULTS];
 };

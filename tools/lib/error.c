@@ -101,7 +101,10 @@ static int fail_limit(struct memlockd *m, int err, const char *name, const struc
 		return fail(m, err, "with %s, %s would be locked on this machine; vm.memlockd.max_wired allows %s",
 			    name, needed, allowed);
 	case MEMLOCKD_LIMIT_MEMORY:
-		return fail(m, err, "memory ran out, or the memory cgroup of %s is full", name);
+		return fail(m, err, "memory ran out while %s was locked", name);
+	case MEMLOCKD_LIMIT_CGROUP:
+		return fail(m, err, "%s needs a memory cgroup of %s, and has one of %s", name,
+			    needed, allowed);
 	default:
 		return fail(m, err, "the range has parts that %s has not mapped", name);
 	}

@@ -84,6 +84,7 @@ const char *memlockd_limit_name(unsigned int limit)
 		[MEMLOCKD_LIMIT_MEMORY] = "memory",
 		[MEMLOCKD_LIMIT_MAX_WIRED] = "max_wired",
 		[MEMLOCKD_LIMIT_FUTURE] = "future",
+		[MEMLOCKD_LIMIT_CGROUP] = "cgroup",
 	};
 
 	return NAME_OF(names, limit);

@@ -30,7 +30,9 @@ static const char *advice(unsigned int limit)
 	case MEMLOCKD_LIMIT_MAX_WIRED:
 		return ": unlock something (memlockctl list), or raise that";
 	case MEMLOCKD_LIMIT_MEMORY:
-		return ": free some, or raise the MemoryMax= of its service";
+		return ": free some";
+	case MEMLOCKD_LIMIT_CGROUP:
+		return ": raise the MemoryMax= or MemoryHigh= of its service";
 	default:
 		return "";
 	}

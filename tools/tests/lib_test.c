@@ -353,7 +353,7 @@ TEST(every_number_has_a_name)
 	}
 	for (i = 0; i <= MEMLOCKD_KIND_SPECIAL; i++)
 		EXPECT_STRNE("unknown", memlockd_kind_name(i));
-	for (i = 0; i <= MEMLOCKD_LIMIT_FUTURE; i++)
+	for (i = 0; i <= MEMLOCKD_LIMIT_CGROUP; i++)
 		EXPECT_STRNE("unknown", memlockd_limit_name(i));
 	for (i = 0; i <= MEMLOCKD_STATE_SUPERLOCKED; i++)
 		EXPECT_STRNE("unknown", memlockd_state_name(i));

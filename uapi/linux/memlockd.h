@@ -216,12 +216,15 @@ enum memlockd_unlock_flags {
  *	virtual size of what is locked.  It does not apply to a target that has
  *	CAP_IPC_LOCK, as with mlock(2).
  * @MEMLOCKD_LIMIT_RAM: the machine has less memory than the target has mapped.
- * @MEMLOCKD_LIMIT_MEMORY: memory, or the target's memory cgroup, ran out.
+ * @MEMLOCKD_LIMIT_MEMORY: memory ran out.
  * @MEMLOCKD_LIMIT_MAX_WIRED: vm.memlockd.max_wired, which counts the unique
  *	physical pages that are locked through this driver, system-wide.
  * @MEMLOCKD_LIMIT_FUTURE: the target's RLIMIT_MEMLOCK is bypassed by this call, but
  *	would make each later mmap(2) and brk(2) of the target fail, as a lock with
  *	MEMLOCKD_FUTURE covers them.
+ * @MEMLOCKD_LIMIT_CGROUP: memory.max or memory.high of the target's memory cgroup, or
+ *	of one above it: what the target has mapped and not touched yet does not fit
+ *	beside what cannot be reclaimed there.
  */
 enum memlockd_limit {
 	MEMLOCKD_LIMIT_NONE = 0,
@@ -230,6 +233,7 @@ enum memlockd_limit {
 	MEMLOCKD_LIMIT_MEMORY = 3,
 	MEMLOCKD_LIMIT_MAX_WIRED = 4,
 	MEMLOCKD_LIMIT_FUTURE = 5,
+	MEMLOCKD_LIMIT_CGROUP = 6,
 };
 
 /**

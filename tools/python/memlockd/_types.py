@@ -49,6 +49,7 @@ class Limit(_Growing):
     MEMORY = 3
     MAX_WIRED = 4
     FUTURE = 5
+    CGROUP = 6
 
 
 class Warnings(enum.IntFlag):
