@@ -16,6 +16,7 @@
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 
+#include "cgroup.h"
 #include "client.h"
 #include "compat.h"
 #include "holder.h"
@@ -25,7 +26,6 @@
 #include "lock.h"
 #include "populate.h"
 #include "report.h"
-#include "room.h"
 #include "space.h"
 #include "target.h"
 #include "wired.h"
@@ -167,12 +167,15 @@ static int count_mappings(struct mm_struct *mm, struct memlockd_lock *lock)
 /* Says what the lock that has just been made may cost the process. */
 static void warn(const struct call *call, struct memlockd_lock *lock)
 {
+	unsigned long room;
+
 	if ((lock->flags & MEMLOCKD_FUTURE) &&
 	    mlkd_target_limit_waived(call->target.task, lock->out_locked >> PAGE_SHIFT))
 		lock->out_warnings |= MEMLOCKD_WARNING_CAPABILITY;
 	if (!lock->out_fork_copy)
 		return;
-	lock->out_fork_room = bytes(mlkd_room(call->target.mm));
+	room = mlkd_cgroup_room(call->target.mm, ULONG_MAX).pages;
+	lock->out_fork_room = bytes(min_t(unsigned long, si_mem_available(), room));
 	if (lock->out_fork_copy > lock->out_fork_room)
 		lock->out_warnings |= MEMLOCKD_WARNING_FORK;
 }

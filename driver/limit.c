@@ -71,18 +71,19 @@ bool mlkd_limit_raise(struct mlkd_space *space, struct task_struct *task)
  */
 bool mlkd_limit_restore(struct mlkd_space *space)
 {
+	/* An unlock may meet the end of the space here. */
+	struct pid *raised = xchg(&space->raised, NULL);
 	struct task_struct *task;
 	bool changed = false;
 	struct rlimit old;
 
-	if (!space->raised)
+	if (!raised)
 		return false;
-	task = get_pid_task(space->raised, PIDTYPE_TGID);
+	task = get_pid_task(raised, PIDTYPE_TGID);
 	if (task) {
 		changed = change_limit(task, true, &space->raised_from, &old);
 		put_task_struct(task);
 	}
-	put_pid(space->raised);
-	space->raised = NULL;
+	put_pid(raised);
 	return changed;
 }
