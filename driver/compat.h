@@ -208,6 +208,13 @@ static inline bool mlkd_compat_syscall(void)
 #endif
 }
 
+/* What finds an address for a mapping, mmap_lock held: in brk(2) before it looks at limits. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+#define MLKD_GET_UNMAPPED_AREA	"get_unmapped_area"
+#else
+#define MLKD_GET_UNMAPPED_AREA	"__get_unmapped_area"
+#endif
+
 /*
  * The remote GUP calls.  None of our callers wants the VMAs.
  *

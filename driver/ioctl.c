@@ -32,7 +32,7 @@
 
 #define LOCK_FLAGS	(MEMLOCKD_CURRENT | MEMLOCKD_FUTURE |	\
 			 MEMLOCKD_MOVABLE | MEMLOCKD_HEAL |	\
-			 MEMLOCKD_OVER_RAISE |			\
+			 MEMLOCKD_OVER_RAISE | MEMLOCKD_OVER_UNLOCKED |	\
 			 MLKD_HOLDER_FLAGS)
 
 /* Rows that MAPPINGS gathers before it copies them out. */
@@ -128,11 +128,13 @@ static int do_info(struct call *call)
 static int check_lock(struct call *call)
 {
 	const u32 both = MEMLOCKD_CURRENT | MEMLOCKD_FUTURE;
+	const u32 over = MEMLOCKD_OVER_RAISE | MEMLOCKD_OVER_UNLOCKED;
 	const struct memlockd_lock *lock = &call->args->lock;
 
 	if (lock->reserved || !(lock->flags & both))
 		return -EINVAL;
-	if ((lock->flags & MEMLOCKD_OVER_RAISE) && !(lock->flags & MEMLOCKD_FUTURE))
+	if ((lock->flags & over) && (!(lock->flags & MEMLOCKD_FUTURE) ||
+				     (lock->flags & over) == over))
 		return -EINVAL;
 	switch (lock->state) {
 	case MEMLOCKD_STATE_LOCKED:
@@ -169,7 +171,7 @@ static void warn(const struct call *call, struct memlockd_lock *lock)
 {
 	unsigned long room;
 
-	if ((lock->flags & MEMLOCKD_FUTURE) &&
+	if ((lock->flags & MEMLOCKD_FUTURE) && !(lock->flags & MEMLOCKD_OVER_UNLOCKED) &&
 	    mlkd_target_limit_waived(call->target.task, lock->out_locked >> PAGE_SHIFT))
 		lock->out_warnings |= MEMLOCKD_WARNING_CAPABILITY;
 	if (!lock->out_fork_copy)
@@ -198,7 +200,7 @@ static int lock_for(struct call *call, struct mlkd_holder *holder)
 	mlkd_holders_take(space, call->client, current_uid(), false, &former);
 	mode = mlkd_holders_mode(space, holder->mode);
 	err = mlkd_holders_full(space, holder->uid) ? -EDQUOT :
-	      mlkd_lock(space, task, mode, bypass, stack_reserve, &call->limit);
+	      mlkd_lock(space, task, mode, bypass, false, stack_reserve, &call->limit);
 	if (err) {
 		mlkd_holders_put_back(space, &former);
 		return err;
@@ -269,6 +271,7 @@ static int do_sync(struct call *call)
 	bypass = mlkd_holders_bypass(space) && capable(CAP_IPC_LOCK);
 	if (space->promised.flags & MEMLOCKD_CURRENT)
 		err = mlkd_lock(space, call->target.task, space->promised, bypass,
+				space->promised.flags & MEMLOCKD_OVER_UNLOCKED,
 				space->stack_reserve, &call->limit);
 	else
 		mlkd_populate_future(space, 0, 0);

@@ -60,6 +60,7 @@
  * @end: address behind the last; ULONG_MAX for all that there is
  * @range: it is for a range
  * @bypass: RLIMIT_MEMLOCK is not applied
+ * @fit: what has no room below RLIMIT_MEMLOCK stays unlocked
  * @limit: set when a limit is met
  * @scratch: room for MLKD_CHUNK_PAGES page pointers
  * @pages: so many more may be looked at before mmap_lock is given up
@@ -78,6 +79,7 @@ struct request {
 	unsigned long end;
 	bool range;
 	bool bypass;
+	bool fit;
 	struct mlkd_limit *limit;
 	struct page **scratch;
 	long pages;
@@ -355,7 +357,9 @@ static int survey_mapping(struct request *request, struct vm_area_struct *vma,
 		request->mapped_to = end;
 	if (!(request->mode.flags & MEMLOCKD_CURRENT))
 		return 0;
-	if (want.locked && !locked(vma)) {
+	if (mlkd_stack_by_pins(vma, request->mode) && !locked(vma) && !request->fit)
+		request->new += size >> PAGE_SHIFT;
+	if (want.locked && !locked(vma) && !request->fit) {
 		/* VM_LOCKED is for whole mappings.  Of a part, only a pin can hold pages. */
 		if (!whole && want.present && !want.pinned)
 			return -EOPNOTSUPP;
@@ -550,6 +554,11 @@ static int set_flag(struct request *request, struct vm_area_struct *vma, bool su
 	bool begun = request->unmapped_to > vma->vm_start;
 	int err = 0;
 
+	/* A stack that is locked already stays so. */
+	if (!was_locked && (mlkd_stack_by_pins(vma, mlkd_space_in_force(space)) ||
+			    (request->fit &&
+			     !mlkd_target_has_room(request->task, mm, vma_pages(vma)))))
+		return 0;
 	if (!was_locked && request->task) {
 		err = check_rlimit(request, vma_pages(vma));
 		if (err)
@@ -924,7 +933,7 @@ static int prepare(struct request *request, u64 stack_reserve)
 	unsigned long floor, pages;
 	int err;
 
-	err = mlkd_probes_arm(request->space);
+	err = mlkd_probes_arm(request->space, request->mode.flags & MEMLOCKD_OVER_UNLOCKED);
 	if (err)
 		return err;
 	request->scratch = kcalloc(MLKD_CHUNK_PAGES, sizeof(*request->scratch),
@@ -939,6 +948,9 @@ static int prepare(struct request *request, u64 stack_reserve)
 	err = stack_floor(request, stack_reserve, &floor, &pages);
 	if (!err)
 		err = check_limits(request, pages);
+	if (!err)
+		assign_bit(MLKD_SPACE_STACK_OVER, &request->space->flags, request->fit &&
+			   !mlkd_target_has_room(request->task, request->space->mm, 0));
 	if (!err && floor)
 		mlkd_stack_grow(request->task, floor);
 	return err;
@@ -977,13 +989,14 @@ static bool set_raised(struct mlkd_space *space, struct task_struct *task, bool 
  * @task: the process
  * @mode: the mode; its state is not MEMLOCKD_STATE_UNLOCKED
  * @bypass: the process's RLIMIT_MEMLOCK is not applied
+ * @fit: what has no room below it stays as it is
  * @stack_reserve: as in &memlockd_lock.stack_reserve
  * @limit: set when a limit is met
  *
  * Return: 0; or -ENOMEM, -EINTR, -ESRCH, and nothing has changed.
  */
 int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
-	      struct mlkd_mode mode, bool bypass, u64 stack_reserve,
+	      struct mlkd_mode mode, bool bypass, bool fit, u64 stack_reserve,
 	      struct mlkd_limit *limit)
 {
 	struct request request = {
@@ -992,6 +1005,7 @@ int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 		.mode = mode,
 		.end = ULONG_MAX,
 		.bypass = bypass || READ_ONCE(mlkd_old_mlock),
+		.fit = fit,
 		.limit = limit,
 	};
 	bool raised = mode.flags & MEMLOCKD_OVER_RAISE;

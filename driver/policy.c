@@ -13,6 +13,8 @@
  *
  * VM_LOCKED alone keeps reclaim away from a page and from its page-table entry;
  * a pin alone does not (a shared page is unmapped before the pin is looked at).
+ * Under OVER_UNLOCKED a stack that grows has a pin, in each state, and no VM_LOCKED, for
+ * which the core kernel would end the process with SIGSEGV at the limit.
  * A pin keeps a private page where it is and out of copy-on-write.  On a shared
  * page it does harm: compaction unmaps it, fails to move it, and comes back.
  */
@@ -26,9 +28,16 @@
 #include "compat.h"
 #include "policy.h"
 
+/* Says whether @mode allows that mappings made later stay unlocked. */
+static bool may_leave_unlocked(struct mlkd_mode mode)
+{
+	return !(mode.flags & MEMLOCKD_FUTURE) || (mode.flags & MEMLOCKD_OVER_UNLOCKED);
+}
+
 /*
  * Returns the mode that gives both @a and @b what they ask for: the stronger state, the
- * flags of either, and MEMLOCKD_MOVABLE if neither asks for more.
+ * flags of either, and MEMLOCKD_MOVABLE and MEMLOCKD_OVER_UNLOCKED if neither asks for
+ * more.
  */
 struct mlkd_mode mlkd_mode_join(struct mlkd_mode a, struct mlkd_mode b)
 {
@@ -41,6 +50,8 @@ struct mlkd_mode mlkd_mode_join(struct mlkd_mode a, struct mlkd_mode b)
 	mode.state = max(a.state, b.state);
 	mode.flags = (a.flags | b.flags) & either;
 	mode.flags |= a.flags & b.flags & MEMLOCKD_MOVABLE;
+	if (may_leave_unlocked(a) && may_leave_unlocked(b))
+		mode.flags |= (a.flags | b.flags) & MEMLOCKD_OVER_UNLOCKED;
 	return mode;
 }
 
@@ -146,6 +157,13 @@ unsigned long mlkd_vma_file_end(struct vm_area_struct *vma)
 	return vma->vm_start + (pages << PAGE_SHIFT);
 }
 
+/* Says whether pins alone keep @vma, which is a stack, in memory under @mode. */
+bool mlkd_stack_by_pins(struct vm_area_struct *vma, struct mlkd_mode mode)
+{
+	return (mode.flags & MEMLOCKD_OVER_UNLOCKED) && (vma->vm_flags & VM_GROWSDOWN) &&
+	       mlkd_vma_private(vma);
+}
+
 /**
  * mlkd_want - what @mode asks of @vma
  * @vma: the mapping; mmap_lock is held
@@ -184,12 +202,14 @@ struct mlkd_want mlkd_want(struct vm_area_struct *vma, struct mlkd_mode mode)
 	if (vma_is_dax(vma) || mlkd_vma_droppable(vma))
 		return want;
 
-	want.locked = kind != MEMLOCKD_KIND_HUGETLB;
+	want.locked = kind != MEMLOCKD_KIND_HUGETLB && !mlkd_stack_by_pins(vma, mode);
 	if (!vma_is_accessible(vma))
 		return want;
 
 	want.present = true;
-	if (mode.state == MEMLOCKD_STATE_SUPERLOCKED)
+	if (!want.locked && kind != MEMLOCKD_KIND_HUGETLB)
+		want.pinned = true;
+	else if (mode.state == MEMLOCKD_STATE_SUPERLOCKED)
 		want.pinned = private || kind == MEMLOCKD_KIND_HUGETLB;
 	else if (!(mode.flags & MEMLOCKD_MOVABLE))
 		want.pinned = private && write;
@@ -211,7 +231,7 @@ bool mlkd_mode_pins_future(struct mlkd_mode mode)
 {
 	return mode.state != MEMLOCKD_STATE_UNLOCKED &&
 	       (mode.flags & MEMLOCKD_FUTURE) &&
-	       !(mode.flags & MEMLOCKD_MOVABLE);
+	       (!(mode.flags & MEMLOCKD_MOVABLE) || (mode.flags & MEMLOCKD_OVER_UNLOCKED));
 }
 
 /* Says whether @vma can be VM_LOCKED. */

@@ -36,6 +36,7 @@ struct mlkd_want {
 
 struct mlkd_mode mlkd_mode_join(struct mlkd_mode a, struct mlkd_mode b);
 bool mlkd_mode_pins_future(struct mlkd_mode mode);
+bool mlkd_stack_by_pins(struct vm_area_struct *vma, struct mlkd_mode mode);
 struct mlkd_want mlkd_want(struct vm_area_struct *vma, struct mlkd_mode mode);
 
 bool mlkd_vma_lockable(struct vm_area_struct *vma);

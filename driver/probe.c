@@ -14,6 +14,10 @@
  * or ours them, and mremap(2) moves what is its own: see target_calls.c.  So are
  * madvise(2) and what else a lock would have fail: see target_advice.c.
  *
+ * For a lock with MEMLOCKD_OVER_UNLOCKED, do_mmap(), and get_unmapped_area() for brk(2), are
+ * probed as well: both run with mmap_lock held for writing, before the core kernel looks at
+ * def_flags.
+ *
  * And a new thread or child: a thread needs calls of its own, and either brings a scan for
  * NUMA balancing back that was put off.
  *
@@ -48,6 +52,7 @@
 #include "target_calls.h"
 #include "scan.h"
 #include "space.h"
+#include "target.h"
 
 /*
  * Registering and unregistering patch code that all processes run, which takes
@@ -344,10 +349,10 @@ static bool maps_locked(void)
 	return args[3] & MAP_LOCKED;
 }
 
-/* @mm, current's, has got something new. */
-static void mapped(struct mm_struct *mm, unsigned long start, unsigned long end,
-		   bool mergeable)
+/* @vma has got something new. */
+static void mapped(struct vm_area_struct *vma)
 {
+	struct mm_struct *mm = vma->vm_mm;
 	struct mlkd_space *space;
 
 	if (mm != current->mm)
@@ -358,8 +363,13 @@ static void mapped(struct mm_struct *mm, unsigned long start, unsigned long end,
 	if (!space || !READ_ONCE(space->armed) ||
 	    !(mlkd_mode_pins_future(mlkd_space_in_force(space)) || maps_locked()))
 		return;
-	if (!mlkd_call_extend(space, MLKD_CALL_MMAP, start, end, mergeable) &&
-	    !queue_call(space, MLKD_CALL_MMAP, start, end, mergeable))
+	if (mlkd_stack_by_pins(vma, mlkd_space_in_force(space)) &&
+	    !mlkd_target_has_room(current, mm, 0))
+		set_bit(MLKD_SPACE_STACK_OVER, &space->flags);
+	if (!mlkd_call_extend(space, MLKD_CALL_MMAP, vma->vm_start, vma->vm_end,
+			      vma->vm_flags & VM_MERGEABLE) &&
+	    !queue_call(space, MLKD_CALL_MMAP, vma->vm_start, vma->vm_end,
+			vma->vm_flags & VM_MERGEABLE))
 		pin_later(space);
 }
 
@@ -381,7 +391,7 @@ static int on_perf_event_mmap(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct vm_area_struct *vma = (void *)regs_get_kernel_argument(regs, 0);
 
-	mapped(vma->vm_mm, vma->vm_start, vma->vm_end, vma->vm_flags & VM_MERGEABLE);
+	mapped(vma);
 	return 0;
 }
 
@@ -445,6 +455,31 @@ static struct mlkd_space *current_space(void)
 		space = mlkd_space_find_rcu(current->mm);
 	return space && READ_ONCE(space->armed) ? space : NULL;
 }
+
+/* At the entry of do_mmap(file, addr, len, prot, flags, ...). */
+static int on_do_mmap(struct kprobe *kprobe, struct pt_regs *regs)
+{
+	struct mlkd_space *space = current_space();
+
+	if (space)
+		mlkd_target_maps(space, regs_get_kernel_argument(regs, 2),
+				 regs_get_kernel_argument(regs, 4) & MAP_GROWSDOWN);
+	return 0;
+}
+NOKPROBE_SYMBOL(on_do_mmap);
+
+/* At the entry of get_unmapped_area(file, addr, len, ...). */
+static int on_get_unmapped_area(struct kprobe *kprobe, struct pt_regs *regs)
+{
+	struct mlkd_space *space = current_space();
+
+	/* do_mmap() has been seen already, and knows more. */
+	if (space && is_nr(syscall_get_nr(current, task_pt_regs(current)), __NR_brk,
+			   MLKD_COMPAT_NR_BRK))
+		mlkd_target_maps(space, regs_get_kernel_argument(regs, 2), false);
+	return 0;
+}
+NOKPROBE_SYMBOL(on_get_unmapped_area);
 
 /*
  * At the entry of do_madvise(mm, start, len, advice), to which madvise(2) comes, and
@@ -559,7 +594,12 @@ static struct probe probes[] = {
 	PROBE(MLKD_COMPAT_SYSCALL(msync), on_msync, MLKD_CALL_MSYNC),
 	PROBE(MLKD_COMPAT_SYSCALL(prctl), on_prctl, MLKD_CALL_PRCTL),
 #endif
+	/* From here on, for locks with MEMLOCKD_OVER_UNLOCKED only: each mmap() pays for them. */
+	PROBE("do_mmap", on_do_mmap, 0),
+	PROBE(MLKD_GET_UNMAPPED_AREA, on_get_unmapped_area, 0),
 };
+
+#define OVER_PROBES	2
 
 static void reset(struct kprobe *kprobe)
 {
@@ -567,9 +607,9 @@ static void reset(struct kprobe *kprobe)
 	kprobe->flags = 0;
 }
 
-static int register_probes(void)
+static int register_probes(bool over)
 {
-	while (nr_registered < ARRAY_SIZE(probes)) {
+	while (nr_registered < ARRAY_SIZE(probes) - (over ? 0 : OVER_PROBES)) {
 		struct kprobe *kprobe = &probes[nr_registered].kprobe;
 		int err = register_kprobe(kprobe);
 
@@ -603,24 +643,25 @@ static DECLARE_DELAYED_WORK(linger, linger_work);
 /**
  * mlkd_probes_arm - have the probes in place for @space
  * @space: its claim is held
+ * @over: with those for MEMLOCKD_OVER_UNLOCKED
  *
  * If this kernel has them not, @space does without: its new mappings are locked,
  * but not pinned, and its own munlock() undoes our lock.
  *
- * Return: 0 or -ENOMEM.
+ * Return: 0; -ENOMEM; -EOPNOTSUPP when @over cannot be had.
  */
-int mlkd_probes_arm(struct mlkd_space *space)
+int mlkd_probes_arm(struct mlkd_space *space, bool over)
 {
 	int err;
 
 	if (mlkd_calls_grow(space))
 		return -ENOMEM;
-	if (space->armed)
+	if (space->armed && !over)
 		return 0;
 	mutex_lock(&arm_mutex);
-	err = register_probes();
+	err = register_probes(over);
 	if (!err) {
-		nr_armed++;
+		nr_armed += !space->armed;
 		space->armed = true;
 	} else {
 		if (err != -ENOMEM)
@@ -631,6 +672,8 @@ int mlkd_probes_arm(struct mlkd_space *space)
 			mod_delayed_work(system_percpu_wq, &linger, LINGER);
 	}
 	mutex_unlock(&arm_mutex);
+	if (err && over)
+		return err == -ENOMEM ? err : -EOPNOTSUPP;
 	return err == -ENOMEM ? err : 0;
 }
 

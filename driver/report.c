@@ -146,9 +146,11 @@ static void gather_facts(struct mlkd_report *report, struct vm_area_struct *vma,
 
 	if (!facts->covered) {
 		facts->reason = MEMLOCKD_REASON_NOT_COVERED;
-	} else if (facts->want.locked && !(vma->vm_flags & VM_LOCKED)) {
+	} else if ((facts->want.locked && !(vma->vm_flags & VM_LOCKED)) ||
+		   mlkd_space_stack_over(report->space, vma, facts->mode)) {
 		facts->covered = false;
-		facts->reason = MEMLOCKD_REASON_DROPPED;
+		facts->reason = facts->mode.flags & MEMLOCKD_OVER_UNLOCKED ?
+				MEMLOCKD_REASON_LIMIT : MEMLOCKD_REASON_DROPPED;
 	}
 }
 

@@ -80,6 +80,14 @@ struct mlkd_mode mlkd_space_mode_of(struct mlkd_space *space, struct vm_area_str
 	return least;
 }
 
+/* Says whether @vma is a stack that @mode leaves to pins, and has no room below the limit. */
+bool mlkd_space_stack_over(struct mlkd_space *space, struct vm_area_struct *vma,
+			   struct mlkd_mode mode)
+{
+	return test_bit(MLKD_SPACE_STACK_OVER, &space->flags) &&
+	       !(vma->vm_flags & VM_LOCKED) && mlkd_stack_by_pins(vma, mode);
+}
+
 /**
  * mlkd_space_want - find what a part of a mapping is to have now
  * @space: the space; mmap_lock is held
@@ -87,16 +95,19 @@ struct mlkd_mode mlkd_space_mode_of(struct mlkd_space *space, struct vm_area_str
  * @attr: the attribute of the part
  *
  * A mapping that is to be VM_LOCKED and is not is left alone: it is older than a lock
- * of the future alone, or the process has taken it from us.  Where a range covers a
- * part of a mapping, nothing but pins can hold that.
+ * of the future alone, the process has taken it from us, or it is over the limit.  Where
+ * a range covers a part of a mapping, nothing but pins can hold that.
  */
 struct mlkd_want mlkd_space_want(struct mlkd_space *space, struct vm_area_struct *vma,
 				 u32 attr)
 {
+	struct mlkd_mode mode = mlkd_attr_mode(attr, mlkd_space_in_force(space));
 	struct mlkd_want want;
 
-	want = mlkd_want(vma, mlkd_attr_mode(attr, mlkd_space_in_force(space)));
-	if (want.locked && !(vma->vm_flags & VM_LOCKED) && !(attr & MLKD_BY_RANGE))
+	want = mlkd_want(vma, mode);
+	if (!(attr & MLKD_BY_RANGE) &&
+	    ((want.locked && !(vma->vm_flags & VM_LOCKED)) ||
+	     mlkd_space_stack_over(space, vma, mode)))
 		want = (struct mlkd_want){};
 	return want;
 }

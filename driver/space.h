@@ -139,6 +139,7 @@ struct mlkd_missed {
  *	MLKD_SPACE_SOFT_DIRTY: and makes memory writable again;
  *	MLKD_SPACE_REPLACED: and looks at what is pinned already.
  *	MLKD_SPACE_SELF: the process has asked for a lock itself.
+ *	MLKD_SPACE_STACK_OVER: a stack that pins keep has grown beyond RLIMIT_MEMLOCK.
  *	MLKD_SPACE_MUNLOCKING, MLKD_SPACE_GUARDING: mappings are not VM_LOCKED any more,
  *	or for a moment, whose pages are mlocked yet: who unmaps these munlocks them.
  *	Set before mlkd_munlock_begin(), under mmap_lock held for writing; notifiers
@@ -200,6 +201,7 @@ struct mlkd_space {
 #define MLKD_SPACE_MUNLOCKING	3
 #define MLKD_SPACE_GUARDING	4
 #define MLKD_SPACE_SELF	5
+#define MLKD_SPACE_STACK_OVER	6
 
 int mlkd_spaces_init(void);
 void mlkd_spaces_exit(void);
@@ -232,6 +234,8 @@ static inline bool mlkd_space_tryget(struct mlkd_space *space)
 struct mlkd_mode mlkd_space_promised(struct mlkd_space *space);
 struct mlkd_mode mlkd_space_mode_of(struct mlkd_space *space, struct vm_area_struct *vma,
 				    struct mlkd_mode whole);
+bool mlkd_space_stack_over(struct mlkd_space *space, struct vm_area_struct *vma,
+			   struct mlkd_mode mode);
 struct mlkd_want mlkd_space_want(struct mlkd_space *space, struct vm_area_struct *vma,
 				 u32 attr);
 

@@ -310,6 +310,18 @@ bool mlkd_target_over_limit(struct task_struct *task, unsigned long pages,
 	return pages > *limit >> PAGE_SHIFT && !ignores_limit(task);
 }
 
+/*
+ * Says whether @pages more may be locked of @mm, which @task has.  A stack that grows
+ * counts as if it were locked.
+ */
+bool mlkd_target_has_room(struct task_struct *task, struct mm_struct *mm, unsigned long pages)
+{
+	unsigned long limit;
+
+	return !mlkd_target_over_limit(task, READ_ONCE(mm->locked_vm) + READ_ONCE(mm->stack_vm) +
+				       pages, &limit);
+}
+
 /* Says whether nothing but its own CAP_IPC_LOCK lets the process have @pages locked. */
 bool mlkd_target_limit_waived(struct task_struct *task, unsigned long pages)
 {

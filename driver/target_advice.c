@@ -38,6 +38,7 @@
 #include "populate.h"
 #include "space.h"
 #include "target_advice.h"
+#include "target_calls.h"
 #include "zero.h"
 
 /* The process waits for memory here, as its own system call would. */
@@ -321,7 +322,8 @@ static void lock_after_guard(struct mlkd_space *space, unsigned long start,
 	vma_iter_init(&vmi, mm, start);
 	for_each_vma_range(vmi, vma, end) {
 		if (locked(vma) || !mlkd_vma_lockable(vma) ||
-		    !mlkd_attr_all(&space->attrs, vma->vm_start, vma->vm_end, MLKD_OURS))
+		    !mlkd_attr_all(&space->attrs, vma->vm_start, vma->vm_end, MLKD_OURS) ||
+		    mlkd_target_leaves(space, vma))
 			continue;
 		vm_flags_set(vma, VM_LOCKED);
 		mm->locked_vm += vma_pages(vma);

@@ -60,6 +60,39 @@ void mlkd_target_def_flags(struct mlkd_space *space)
 		mm->def_flags |= VM_LOCKED | (attrs->rest_lazy ? VM_LOCKONFAULT : 0);
 }
 
+/**
+ * mlkd_target_maps - the process is about to map something
+ * @space: its space; the caller is the process itself, in a probe, and its mmap_lock is
+ *	held for writing
+ * @len: how much, in bytes
+ * @grows: it is a stack that grows
+ *
+ * Under MEMLOCKD_OVER_UNLOCKED def_flags say of each new mapping whether it is locked.
+ */
+void mlkd_target_maps(struct mlkd_space *space, unsigned long len, bool grows)
+{
+	u32 rest = READ_ONCE(space->attrs.rest);
+	struct mm_struct *mm = space->mm;
+
+	if (!(mlkd_space_in_force(space).flags & MEMLOCKD_OVER_UNLOCKED) ||
+	    !(rest & MLKD_BY_WHOLE) || (rest & MLKD_OWN))
+		return;
+	if (!grows && mlkd_target_has_room(current, mm, PAGE_ALIGN(len) >> PAGE_SHIFT))
+		mm->def_flags |= VM_LOCKED;
+	else
+		mm->def_flags &= ~VM_LOCKED;
+}
+
+/* Says whether @vma, of current, stays unlocked under MEMLOCKD_OVER_UNLOCKED. */
+bool mlkd_target_leaves(struct mlkd_space *space, struct vm_area_struct *vma)
+{
+	struct mlkd_mode mode = mlkd_space_in_force(space);
+
+	return (mode.flags & MEMLOCKD_OVER_UNLOCKED) &&
+	       (mlkd_stack_by_pins(vma, mode) ||
+		!mlkd_target_has_room(current, space->mm, vma_pages(vma)));
+}
+
 /* Takes the marks back that split() has set. */
 static void unmark(struct mlkd_space *space, unsigned long start,
 		   unsigned long end)
@@ -172,7 +205,8 @@ static void note_unlocked(struct mlkd_space *space, struct task_struct *task,
 			continue;
 		mlkd_attr_map(attrs, max(start, vma->vm_start), min(end, vma->vm_end),
 			      mlkd_attr_drop_own, GFP_ATTR);
-		if (!mlkd_attr_all(attrs, vma->vm_start, vma->vm_end, MLKD_OURS))
+		if (!mlkd_attr_all(attrs, vma->vm_start, vma->vm_end, MLKD_OURS) ||
+		    mlkd_target_leaves(space, vma))
 			continue;
 		if (total <= locked_vm ||
 		    (task && !mlkd_target_over_limit(task, total, &limit)))

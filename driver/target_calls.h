@@ -34,5 +34,7 @@ void mlkd_target_moved(struct mlkd_space *space, const unsigned long *args,
 		       unsigned long addr, bool failed);
 void mlkd_target_remapped(struct mlkd_space *space, const unsigned long *args);
 void mlkd_target_def_flags(struct mlkd_space *space);
+void mlkd_target_maps(struct mlkd_space *space, unsigned long len, bool grows);
+bool mlkd_target_leaves(struct mlkd_space *space, struct vm_area_struct *vma);
 
 #endif /* _MEMLOCKD_TARGET_CALLS_H */

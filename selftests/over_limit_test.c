@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What MEMLOCKD_FUTURE would lock beyond the target's RLIMIT_MEMLOCK: refused by the
- * kernel, or locked, as the lock says. limits_test has what is refused.
+ * kernel, locked, or left unlocked, as the lock says. limits_test has what is refused.
  */
 #include <linux/capability.h>
 #include <pthread.h>
@@ -221,6 +221,122 @@ TEST_F(over, raise_ends_with_execve)
 	while (state_of(self->fd, self->pid) > MEMLOCKD_STATE_UNLOCKED)
 		sched_yield();
 	EXPECT_EQ(PAGE, soft_of(self->pid, 2 * PAGE));
+}
+
+/* The reason that MAPPINGS has for @addr; -1 when it has no row. */
+static int reason_at(int fd, pid_t pid, unsigned long addr)
+{
+	struct memlockd_mapping *rows, *row;
+	long nr = mappings_pid(fd, pid, 64, &rows);
+	int reason = -1;
+
+	row = nr > 0 ? row_at(rows, nr, addr) : NULL;
+	if (row) {
+		row_print(row);
+		reason = row->reason;
+	}
+	free(rows);
+	return reason;
+}
+
+/* Locks the target, at a limit that has no room for more. */
+static unsigned long lock_at_limit(struct __test_metadata *_metadata, int fd, pid_t pid, int state,
+				   int flags)
+{
+	struct memlockd_lock lock;
+
+	set_limit(pid, RLIM_INFINITY);
+	EXPECT_EQ(0, lock_pid(fd, pid, state, flags | MEMLOCKD_OVER_UNLOCKED, &lock));
+	/* The stack, which is not in VmLck, counts as well. */
+	set_limit(pid, lock.out_locked + status_bytes(pid, "VmStk"));
+	return lock.out_locked;
+}
+
+TEST_F(over, unlocked_makes_each_mapping_and_names_it)
+{
+	unsigned long locked = lock_at_limit(_metadata, self->fd, self->pid, variant->state,
+					     variant->flags);
+	struct memlockd_sync sync = { .size = sizeof(sync), .target = self->pid };
+	long addr, heap;
+
+	EXPECT_EQ(locked, status_bytes(self->pid, "VmLck"));
+	grow_in_each_way(_metadata, &self->target, false);
+	EXPECT_EQ(locked, status_bytes(self->pid, "VmLck"));
+	EXPECT_EQ(locked, vmas_locked(self->pid));
+
+	addr = target_call(&self->target, do_map, LEN, RW, MAP_SHARED);
+	ASSERT_LT(0, addr);
+	EXPECT_EQ(MEMLOCKD_REASON_LIMIT, reason_at(self->fd, self->pid, addr));
+	heap = target_call(&self->target, do_brk, LEN, 0, 0);
+	ASSERT_LT(0, heap);
+	EXPECT_EQ(MEMLOCKD_REASON_LIMIT, reason_at(self->fd, self->pid, heap + LEN - PAGE));
+
+	/* Nothing has room yet, and that is no failure. */
+	EXPECT_EQ(0, device_call(self->fd, MEMLOCKD_IOC_SYNC, &sync));
+	EXPECT_EQ(locked, status_bytes(self->pid, "VmLck"));
+	set_limit(self->pid, locked + 64 * MIB);
+	EXPECT_EQ(0, device_call(self->fd, MEMLOCKD_IOC_SYNC, &sync));
+	EXPECT_EQ(MEMLOCKD_REASON_NONE, reason_at(self->fd, self->pid, heap + LEN - PAGE));
+	EXPECT_NE(MEMLOCKD_REASON_LIMIT, reason_at(self->fd, self->pid, addr));
+	/* And what comes now is locked again. */
+	locked = status_bytes(self->pid, "VmLck");
+	addr = target_call(&self->target, do_map, LEN, RW, MAP_PRIVATE);
+	ASSERT_LT(0, addr);
+	EXPECT_EQ(locked + LEN, status_bytes(self->pid, "VmLck"));
+	EXPECT_EQ(LEN, present_bytes(self->pid, addr, addr + LEN));
+	EXPECT_EQ(MEMLOCKD_REASON_NONE, reason_at(self->fd, self->pid, addr));
+
+	EXPECT_EQ(0, unlock_pid(self->fd, self->pid));
+	EXPECT_EQ(0, status_bytes(self->pid, "VmLck"));
+	EXPECT_EQ(0, status_bytes(self->pid, "VmPin"));
+}
+
+TEST_F(over, unlocked_stack_is_pinned_as_far_as_there_is_room)
+{
+	struct vma stack;
+
+	set_limit(self->pid, 64 * MIB);
+	ASSERT_EQ(0, lock_pid(self->fd, self->pid, variant->state,
+			      variant->flags | MEMLOCKD_OVER_UNLOCKED, NULL));
+	EXPECT_EQ(0, target_call(&self->target, do_descend, MIB, 0, 0));
+	ASSERT_TRUE(vma_find(self->pid, "[stack]", "rw", &stack));
+	EXPECT_FALSE(vma_has(&stack, "lo"));
+	EXPECT_EQ(MEMLOCKD_REASON_NONE, reason_at(self->fd, self->pid, stack.end - PAGE));
+	EXPECT_LE(stack.end - stack.start, status_bytes(self->pid, "VmPin"));
+	set_limit(self->pid, PAGE);
+	EXPECT_EQ(0, target_call(&self->target, do_descend, 4 * MIB, 0, 0));
+	EXPECT_EQ(MEMLOCKD_REASON_LIMIT, reason_at(self->fd, self->pid, stack.end - PAGE));
+	EXPECT_EQ(0, unlock_pid(self->fd, self->pid));
+}
+
+/* A mapping that is locked cannot be unlocked in part: the kernel has the last word. */
+TEST_F(over, unlocked_growth_of_a_locked_mapping_is_EAGAIN)
+{
+	long addr = target_call(&self->target, do_map, LEN, RW, MAP_PRIVATE);
+	unsigned long locked;
+
+	ASSERT_LT(0, addr);
+	locked = lock_at_limit(_metadata, self->fd, self->pid, variant->state, variant->flags);
+	EXPECT_EQ(0, target_call(&self->target, do_advise, addr, LEN, MADV_DONTNEED));
+	set_limit(self->pid, locked);
+	EXPECT_EQ(-EAGAIN, target_call(&self->target, do_resize, addr, LEN, 2 * LEN));
+	EXPECT_EQ(locked, status_bytes(self->pid, "VmLck"));
+}
+
+TEST_F(over, another_lock_that_fails_over_the_limit_has_it_so)
+{
+	int other = device_open();
+
+	lock_at_limit(_metadata, self->fd, self->pid, variant->state, variant->flags);
+	set_limit(self->pid, 64 * MIB);
+	ASSERT_EQ(0, lock_pid(other, self->pid, L, LIKE_MLOCKALL | MEMLOCKD_OWNED, NULL));
+	EXPECT_EQ(-EAGAIN, target_call(&self->target, do_map, 64 * MIB, RW, MAP_PRIVATE));
+	close(other);
+	EXPECT_LT(0, target_call(&self->target, do_map, 64 * MIB, RW, MAP_PRIVATE));
+	EXPECT_EQ(-EINVAL, lock_pid(self->fd, self->pid, variant->state, variant->flags |
+				    MEMLOCKD_OVER_UNLOCKED | MEMLOCKD_OVER_RAISE, NULL));
+	EXPECT_EQ(-EINVAL, lock_pid(self->fd, self->pid, L,
+				    MEMLOCKD_CURRENT | MEMLOCKD_OVER_UNLOCKED, NULL));
 }
 
 TEST_F(over, raise_needs_CAP_SYS_RESOURCE)

@@ -14,9 +14,10 @@
 #define MLKD_COMPAT_SYSCALL(name)	"__ia32_sys_" #name
 #endif
 
-/* The numbers of madvise(2) and mmap2(2) of 32-bit callers. */
+/* The numbers of madvise(2), mmap2(2) and brk(2) of 32-bit callers. */
 #define MLKD_COMPAT_NR_MADVISE	219
 #define MLKD_COMPAT_NR_MMAP2	192
+#define MLKD_COMPAT_NR_BRK	45
 
 /* An argument of the function that a kprobe stands at the entry of. */
 static inline void mlkd_set_kernel_argument(struct pt_regs *regs, unsigned int nr,

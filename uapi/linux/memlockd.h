@@ -48,9 +48,10 @@
  * - EINTR: a fatal signal ended the call; what it had done has been undone.
  * - EINVAL: @size too small, an unknown flag, state, target type, or reserved
  *   field; a stack reserve without MEMLOCKD_STATE_SUPERLOCKED; neither
- *   MEMLOCKD_CURRENT nor MEMLOCKD_FUTURE; MEMLOCKD_OVER_RAISE without
- *   MEMLOCKD_FUTURE; MEMLOCKD_MOVABLE with
- *   MEMLOCKD_STATE_SUPERLOCKED; MEMLOCKD_STATE_SUPERLOCKED without both of
+ *   MEMLOCKD_CURRENT nor MEMLOCKD_FUTURE; MEMLOCKD_OVER_RAISE or
+ *   MEMLOCKD_OVER_UNLOCKED without MEMLOCKD_FUTURE, or both of them;
+ *   MEMLOCKD_MOVABLE with MEMLOCKD_STATE_SUPERLOCKED;
+ *   MEMLOCKD_STATE_SUPERLOCKED without both of
  *   MEMLOCKD_CURRENT and MEMLOCKD_FUTURE; a file descriptor that is not what
  *   @target_type says; a range that wraps around.
  * - ENOENT: MEMLOCKD_IOC_UNLOCK or MEMLOCKD_IOC_SYNC of a process that is not
@@ -61,10 +62,12 @@
  *   (MEMLOCKD_LIMIT_NONE).
  * - ENOTTY: no such ioctl.
  * - EOPNOTSUPP: MEMLOCKD_IOC_LOCK_RANGE of a part of a shared mapping that is not
- *   locked by other means.
+ *   locked by other means; MEMLOCKD_OVER_UNLOCKED where the kernel's do_mmap() cannot be
+ *   probed.
  * - EPERM: the caller may not lock that process, or may not look at it (see
  *   below); or asks for MEMLOCKD_BYPASS or MEMLOCKD_UNLOCK_FORCE without
- *   CAP_IPC_LOCK, or for MEMLOCKD_OVER_RAISE without CAP_SYS_RESOURCE; or wants to unlock what only others hold.
+ *   CAP_IPC_LOCK, or for MEMLOCKD_OVER_RAISE without CAP_SYS_RESOURCE;
+ *   or wants to unlock what only others hold.
  * - ESRCH: no such process; or it has exited, exits or calls execve(2) now; or
  *   it is a kernel thread.
  */
@@ -183,9 +186,18 @@ enum memlockd_target_type {
  *	last lock with this flag goes, both are what they were, unless the process
  *	or prlimit(2) has changed one meanwhile; children and their programs keep
  *	what they have inherited.  Needs CAP_SYS_RESOURCE in the initial user
- *	namespace, and MEMLOCKD_FUTURE.  Without this flag the core kernel refuses
- *	the mapping: mmap(2) and mremap(2) fail with EAGAIN, brk(2) with ENOMEM,
- *	and a stack that grows is a SIGSEGV.
+ *	namespace, and MEMLOCKD_FUTURE.  Without this flag and the next one the core
+ *	kernel refuses the mapping: mmap(2) and mremap(2) fail with EAGAIN, brk(2)
+ *	with ENOMEM, and a stack that grows is a SIGSEGV.
+ * @MEMLOCKD_OVER_UNLOCKED: likewise, but the mapping is made, and stays unlocked
+ *	(MEMLOCKD_REASON_LIMIT).  MEMLOCKD_IOC_SYNC locks those of them for which
+ *	there is room by then.  A stack that grows is kept in memory by pins alone,
+ *	in each state, and does not count in VmLck, but counts against the limit
+ *	here; what it grows by beyond that is not pinned.  Two cases are as without
+ *	the flag: mremap(2) of a locked mapping that is to grow (EAGAIN), and a
+ *	stack that another lock, or the process itself, had locked before.  Where
+ *	others hold locks with MEMLOCKD_FUTURE, all of them have to ask for it.
+ *	Needs MEMLOCKD_FUTURE, and excludes MEMLOCKD_OVER_RAISE.
  */
 enum memlockd_lock_flags {
 	MEMLOCKD_CURRENT = 1 << 0,
@@ -195,6 +207,7 @@ enum memlockd_lock_flags {
 	MEMLOCKD_OWNED = 1 << 4,
 	MEMLOCKD_BYPASS = 1 << 5,
 	MEMLOCKD_OVER_RAISE = 1 << 6,
+	MEMLOCKD_OVER_UNLOCKED = 1 << 7,
 };
 
 /* So many locks of one process a user can hold. */
@@ -284,6 +297,8 @@ enum memlockd_warning {
  *	taken away since: an I/O error, poisoned memory, a truncated file.
  * @MEMLOCKD_REASON_NOT_PINNED: present, but not or not wholly pinned: it has
  *	changed since the lock; MEMLOCKD_IOC_SYNC pins it.
+ * @MEMLOCKD_REASON_LIMIT: it would have been beyond the process's RLIMIT_MEMLOCK, and
+ *	the lock has MEMLOCKD_OVER_UNLOCKED.
  */
 enum memlockd_reason {
 	MEMLOCKD_REASON_NONE = 0,
@@ -300,6 +315,7 @@ enum memlockd_reason {
 	MEMLOCKD_REASON_SHARED = 11,
 	MEMLOCKD_REASON_NOT_PRESENT = 12,
 	MEMLOCKD_REASON_NOT_PINNED = 13,
+	MEMLOCKD_REASON_LIMIT = 14,
 };
 
 /**
