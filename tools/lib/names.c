@@ -48,6 +48,7 @@ const char *memlockd_reason_name(unsigned int reason)
 		[MEMLOCKD_REASON_SHARED] = "shared",
 		[MEMLOCKD_REASON_NOT_PRESENT] = "not_present",
 		[MEMLOCKD_REASON_NOT_PINNED] = "not_pinned",
+		[MEMLOCKD_REASON_LIMIT] = "limit",
 	};
 
 	return NAME_OF(names, reason);
@@ -70,6 +71,7 @@ const char *memlockd_reason_text(unsigned int reason)
 		[MEMLOCKD_REASON_SHARED] = "shared: present, but may be migrated",
 		[MEMLOCKD_REASON_NOT_PRESENT] = "not all present",
 		[MEMLOCKD_REASON_NOT_PINNED] = "not all pinned: try sync",
+		[MEMLOCKD_REASON_LIMIT] = "beyond its RLIMIT_MEMLOCK",
 	};
 
 	return NAME_OF(texts, reason);
@@ -105,6 +107,10 @@ const char *memlockd_flag_name(unsigned int flag)
 		return "owned";
 	case MEMLOCKD_BYPASS:
 		return "bypass";
+	case MEMLOCKD_OVER_RAISE:
+		return "over_raise";
+	case MEMLOCKD_OVER_UNLOCKED:
+		return "over_unlocked";
 	default:
 		return "unknown";
 	}

@@ -72,7 +72,7 @@ static unsigned int lock_flags(const struct options *options)
 		flags |= MEMLOCKD_OWNED;
 	if (options->bypass)
 		flags |= MEMLOCKD_BYPASS;
-	return flags;
+	return flags | options->over_limit;
 }
 
 /* Up to where the driver grows a stack, as &memlockd_lock.stack_reserve says. */
@@ -136,7 +136,7 @@ static void report_costs(struct ctl *ctl, const struct target *target,
 
 	if ((lock->out_warnings & MEMLOCKD_WARNING_CAPABILITY) &&
 	    !memlockd_read_status(ctl->dev, target_process(target), &status, sizeof(status)))
-		report_warning(ctl, "%s (PID %d) has %s locked, and its RLIMIT_MEMLOCK is %s: should it drop its CAP_IPC_LOCK, each later mmap(2) fails: raise the limit with --raise-limit",
+		report_warning(ctl, "%s (PID %d) has %s locked, and its RLIMIT_MEMLOCK is %s: should it drop its CAP_IPC_LOCK, each later mmap(2) fails: prevent that with --raise-limit or --over-limit=raise",
 			       target->name, target->pid, size_text(lock->out_locked),
 			       size_text(status.out_memlock_limit));
 	if (lock->out_warnings & MEMLOCKD_WARNING_FORK)

@@ -54,6 +54,7 @@ enum {
 	OPT_HEAL,
 	OPT_MOVABLE,
 	OPT_NO_HEADINGS,
+	OPT_OVER_LIMIT,
 	OPT_OWNED,
 	OPT_RAISE_LIMIT,
 	OPT_SET_SYSCTL,
@@ -95,6 +96,7 @@ enum {
  * @raise_limit: raise the target's RLIMIT_MEMLOCK
  * @no_headings: tables without their first line
  * @by_faults: `watch` has those with the most new page faults first
+ * @over_limit: MEMLOCKD_OVER_RAISE, MEMLOCKD_OVER_UNLOCKED or 0
  * @limit: what to raise the limit to
  * @stack_reserve: of a superlock
  * @interval: milliseconds between the refreshes of `watch`
@@ -109,6 +111,7 @@ enum {
 struct options {
 	bool json, quiet, force, movable, heal, owned, bypass, current, future;
 	bool set_sysctl, summary, superlock, raise_limit, no_headings, by_faults;
+	unsigned int over_limit;
 	uint64_t limit;
 	uint64_t stack_reserve;
 	unsigned int interval;

@@ -50,6 +50,8 @@ static const struct option_help table[] = {
 	  "raise the RLIMIT_MEMLOCK of the process first; without SIZE, to infinity" },
 	{ OPT_BYPASS_LIMIT, OF_LOCK, "bypass-limit", NULL,
 	  "do not apply the RLIMIT_MEMLOCK of the process to this lock" },
+	{ OPT_OVER_LIMIT, OF_LOCK, "over-limit", "WAY",
+	  "what it maps later, beyond the limit: 'fail', stay 'unlocked', or 'raise' the limit" },
 	{ OPT_STACK, OF_SUPERLOCK, "stack", "SIZE",
 	  "of a superlock: grow the main stack to this size, or 'none' (1M)" },
 	{ OPT_FORCE, OF_UNLOCK, "force", NULL, "unlock what others hold, too" },
@@ -273,6 +275,18 @@ static void take_limit(struct options *options)
 		wrong("--raise-limit: '%s' is no size such as 64M, and not 'infinity'", optarg);
 }
 
+static void take_over_limit(struct options *options)
+{
+	if (!strcmp(optarg, "fail"))
+		options->over_limit = 0;
+	else if (!strcmp(optarg, "unlocked"))
+		options->over_limit = MEMLOCKD_OVER_UNLOCKED;
+	else if (!strcmp(optarg, "raise"))
+		options->over_limit = MEMLOCKD_OVER_RAISE;
+	else
+		wrong("--over-limit: '%s' is neither 'fail' nor 'unlocked' nor 'raise'", optarg);
+}
+
 static void take_stack(struct options *options)
 {
 	if (!strcmp(optarg, "none") || !strcmp(optarg, "0"))
@@ -344,6 +358,9 @@ static void take(struct options *options, const struct command *command, int id)
 	case OPT_RAISE_LIMIT:
 		take_limit(options);
 		break;
+	case OPT_OVER_LIMIT:
+		take_over_limit(options);
+		break;
 	case OPT_STACK:
 		take_stack(options);
 		break;
@@ -409,6 +426,8 @@ static void check(struct options *options, const struct command *command)
 		wrong("--current and --future exclude each other: without either, both are meant");
 	if (superlock && (options->current || options->future || options->movable))
 		wrong("a superlock is of everything, and pinned: not with --current, --future, --movable");
+	if (options->current && options->over_limit)
+		wrong("--over-limit is for what is mapped later, and --current for what exists now");
 	if (!superlock && options->stack_reserve)
 		wrong("--stack is for a superlock");
 	if (!superlock && options->set_sysctl)

@@ -52,6 +52,8 @@ test_options_that_contradict_each_other_are_bad_usage() {
 	expect 2 'a superlock is of everything' memlockctl run --superlock --movable -- true
 	expect 2 'a superlock is of everything' memlockctl run --superlock --future -- true
 	expect 2 '--stack is for a superlock' memlockctl run --stack=1M -- true
+	expect 2 "neither 'fail' nor 'unlocked' nor 'raise'" memlockctl lock --over-limit=no 1
+	expect 2 '--over-limit is for what is mapped later' memlockctl lock --current --over-limit=raise 1
 	expect 2 '--set-sysctl is for a superlock' memlockctl run --set-sysctl -- true
 }
 
@@ -294,6 +296,22 @@ test_limit_is_named_and_can_be_raised() {
 	equal "the limit" "$(limits)" "unlimited unlimited"
 	expect 0 LOCKED memlockctl lock --raise-limit=1K "$pid"
 	equal "the limit, which is never lowered" "$(limits)" "unlimited unlimited"
+}
+
+test_limit_is_raised_while_the_lock_lasts() {
+	ordinary 65536:65536 sleep 1000
+	expect 0 LOCKED memlockctl lock --over-limit=raise "$pid"
+	equal "the limit" "$(limits)" "unlimited unlimited"
+	expect 0 unlocked memlockctl unlock "$pid"
+	equal "the limit" "$(limits)" "65536 65536"
+}
+
+test_what_a_lock_may_cost_is_told() {
+	spawn prlimit --memlock=65536:65536 sleep 1000
+	expect 0 "sleep \(PID $pid\) has .* locked, and its RLIMIT_MEMLOCK is 64 KiB: should it drop its CAP_IPC_LOCK" \
+		memlockctl lock "$pid"
+	document memlockctl lock --json "$pid"
+	equal warnings "$(json 'doc["processes"][0]["warnings"], len(doc["warnings"])')" "(['capability'], 1)"
 }
 
 # untouched MIB: an ordinary user's process with a limit of 64 KiB and so much to be locked.

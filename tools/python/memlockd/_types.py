@@ -38,6 +38,8 @@ class Flags(enum.IntFlag):
     HEAL = 1 << 3
     OWNED = 1 << 4
     BYPASS = 1 << 5
+    OVER_RAISE = 1 << 6
+    OVER_UNLOCKED = 1 << 7
 
 
 class Limit(_Growing):
@@ -90,6 +92,7 @@ class Reason(_Growing):
     SHARED = 11
     NOT_PRESENT = 12
     NOT_PINNED = 13
+    LIMIT = 14
 
 
 class HolderKind(_Growing):
