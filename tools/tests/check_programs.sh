@@ -1,18 +1,20 @@
 #!/bin/bash
 # Real programs under load, locked and unlocked in turns by another process while they run: each ends as it does without a
-# lock, and finds its own results right. Prints a table; the exit status is 0 when no program was harmed.
+# lock, and finds its own results right. Prints a table; its last line is "N passed, N failed".
 #
 #   check_programs.sh [PROGRAM...]     all of them, or these
 #
-# A program runs until it is told to stop: without a lock for SECONDS (10) seconds, then in each state until it has been locked
-# and unlocked TURNS (3) times. Its faults are those that its processes have while it is superlocked: exceptions as the kernel
-# traces them, not what a system call makes present of its own accord.
+# A program runs until it is told to stop: without a lock for SECONDS_UNLOCKED (10) seconds, then with each kind of lock until it
+# has been locked and unlocked TURNS (3) times, for HOLD (3) seconds each. Its faults are exceptions as the kernel traces
+# them, not what a system call makes present of its own accord.
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 set -u
 
 loads=${here:?}/programs trace=${tracing:?}
 seconds=${SECONDS_UNLOCKED:-10} turns=${TURNS:-3} hold=${HOLD:-3}
-session='' harmed=0
+group=/sys/fs/cgroup/memlockd-programs leader='' passed=0 failed=0
+# what no program takes when it does not hang
+patience=300
 
 # ---- the programs: each prints "ready" when its load runs, ends soon after $stop exists, and fails if it finds a result wrong
 
@@ -20,6 +22,7 @@ program_node() { exec node --expose-gc --max-old-space-size=96 "$loads/node.js" 
 program_sbcl() { SBCL_HOME=/usr/lib/sbcl exec sbcl --dynamic-space-size 256 --script "$loads/sbcl.lisp" "$stop"; }
 program_python() { exec python3 "$loads/pool.py" "$stop"; }
 program_ruby() { exec ruby "$loads/objects.rb" "$stop"; }
+program_chromium() { exec python3 "$loads/browser.py" "$stop"; }
 program_java() { java_with -XX:+UseG1GC; }
 program_java_serial() { java_with -XX:+UseSerialGC; }
 program_go() { exec "$scratch/objects" "$stop"; }
@@ -39,10 +42,10 @@ program_redis() {
 	rm -rf "$dir" && mkdir "$dir"
 	redis-server --port 0 --unixsocket "$dir/sock" --dir "$dir" --save '' --enable-debug-command local >/dev/null &
 	until cli ping >/dev/null 2>&1; do sleep 0.2; done
-	cli debug populate 20000 key 500 >/dev/null
+	cli debug populate 3000 key 500 >/dev/null
 	echo ready
 	until [[ -e $stop ]]; do
-		redis-benchmark -s "$dir/sock" -n 3000 -c 10 -r 20000 -t set,lpush,lrange_100 -q >/dev/null || return
+		redis-benchmark -s "$dir/sock" -n 300 -c 10 -r 3000 -t set,lpush,lrange_100 -q >/dev/null || return
 		cli bgsave >/dev/null
 		until [[ $(cli info persistence) == *rdb_bgsave_in_progress:0* ]]; do sleep 0.1; done
 	done
@@ -67,15 +70,15 @@ program_postgres() {
 	until as_postgres psql -h "$dir" -c 'select 1' postgres >/dev/null 2>&1; do sleep 0.5; done
 	as_postgres pgbench -h "$dir" -i -s 1 -q postgres >/dev/null 2>&1 || return
 	echo ready
-	until [[ -e $stop ]]; do
-		as_postgres pgbench -h "$dir" -n -c 3 -t 50 postgres >"$dir/bench" 2>&1 || { tail -n 3 "$dir/bench"; return 1; }
+	while as_postgres pgbench -h "$dir" -n -c 3 -t 20 postgres >"$dir/bench" 2>&1; do
+		[[ ! -e $stop ]] || break
 	done
 	sums=$(as_postgres psql -h "$dir" -At postgres -c 'select (select sum(abalance) from pgbench_accounts) =
 		(select sum(bbalance) from pgbench_branches) and (select sum(tbalance) from pgbench_tellers) =
 		(select sum(delta) from pgbench_history)')
 	as_postgres "$bin/pg_ctl" -D "$dir/data" -m fast -s stop || return
 	wait
-	[[ $sums == t ]] || { echo "wrong: the sums differ"; return 1; }
+	[[ $sums == t ]] || { echo "wrong: the sums differ; $(tail -n 1 "$dir/bench")"; return 1; }
 }
 
 as_postgres() { setpriv --reuid=postgres --regid=postgres --init-groups env -C "$scratch/postgres" "$@"; }
@@ -83,16 +86,17 @@ as_postgres() { setpriv --reuid=postgres --regid=postgres --init-groups env -C "
 program_mariadb() {
 	local dir=$scratch/mariadb sum
 	rm -rf "$dir" && mkdir "$dir" && chown mysql "$dir"
-	mariadb-install-db --user=mysql --datadir="$dir/data" --auth-root-authentication-method=normal >/dev/null 2>&1 || return
-	mariadbd --user=mysql --datadir="$dir/data" --socket="$dir/sock" --skip-networking --innodb-buffer-pool-size=32M --innodb-log-file-size=8M \
-		>"$dir/log" 2>&1 &
+	mariadb-install-db --user=mysql --datadir="$dir/data" --auth-root-authentication-method=normal >"$dir/log" 2>&1 ||
+		{ cat "$dir/log"; return 1; }
+	mariadbd --no-defaults --user=mysql --datadir="$dir/data" --socket="$dir/sock" --skip-networking \
+		--innodb-buffer-pool-size=32M --innodb-log-file-size=8M >"$dir/log" 2>&1 &
 	until sql 'select 1' >/dev/null 2>&1; do sleep 0.5; done
-	sql 'create database d; create table d.t (a int primary key, b int, c varchar(500)) engine=innodb'
-	sql 'insert into d.t select seq, 0, repeat("x", 400) from d.seq_1_to_2000' 2>/dev/null ||
-		sql 'insert into d.t select seq, 0, repeat("x", 400) from seq_1_to_2000' d || return
+	sql 'create database d; create table d.t (a int primary key, b int, c varchar(500)) engine=innodb;
+		insert into d.t with recursive n as (select 1 as i union all select i + 1 from n where i < 500)
+		select i, 0, repeat("x", 400) from n' || return
 	echo ready
-	until [[ -e $stop ]]; do
-		sql 'start transaction; update d.t set b = b + 1, c = reverse(c); update d.t set b = b - 1 where a % 2; commit' || return
+	while sql 'start transaction; update d.t set b = b + 1, c = reverse(c); update d.t set b = b - 1 where a % 2; commit'; do
+		[[ ! -e $stop ]] || break
 	done
 	sum=$(sql 'select min(b) = 0 and count(distinct b) = 2 and min(length(c)) = 400 and sum(a % 2 and b) = 0 from d.t')
 	sql shutdown
@@ -125,6 +129,22 @@ program_gcc() {
 	done
 }
 
+# Its guest checks its memory, and starts again every second.
+program_qemu() {
+	local said=$scratch/guest
+	echo ready
+	{
+		until [[ -e $stop ]]; do
+			echo system_reset
+			sleep 1
+		done
+		until [[ -s $said ]]; do sleep 0.2; done
+		echo quit
+	} | qemu-system-x86_64 -M pc -accel tcg,tb-size=8 -m 16 -nodefaults -no-user-config -display none -monitor stdio \
+		-drive "file=$scratch/boot,format=raw,if=floppy" -debugcon "file:$said" >/dev/null || return
+	! grep -q X "$said" || { echo "wrong: the guest's memory has changed"; return 1; }
+}
+
 # It verifies what it has written.
 program_stress_ng() {
 	echo ready
@@ -143,6 +163,11 @@ prepare_scudo() { compgen -G '/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.
 prepare_jemalloc() { [[ $(library libjemalloc.so.2) ]]; }
 prepare_tcmalloc() { [[ $(library libtcmalloc_minimal.so.4) ]]; }
 prepare_mimalloc() { [[ $(library 'libmimalloc.so.*') ]]; }
+prepare_chromium() { need chromium-headless-shell; }
+prepare_qemu() {
+	need qemu-system-x86_64 && need ld && as --32 -o "$scratch/boot.o" "$loads/boot.S" &&
+		ld -m elf_i386 --oformat binary -Ttext 0x7c00 -o "$scratch/boot" "$scratch/boot.o"
+}
 prepare_node() { need node; }
 prepare_sbcl() { need sbcl; }
 prepare_ruby() { need ruby; }
@@ -159,28 +184,31 @@ need() { command -v "$1" >/dev/null; }
 
 # ---- running them
 
-# members: the processes of the program that runs.
-members() { pgrep -s "$session" || :; }
+# members: the processes of the program that runs, those that have made themselves a session of their own as well.
+members() { cat "$group/cgroup.procs"; }
 
-alive() { kill -0 "$session" 2>/dev/null; }
+alive() { kill -0 "$leader" 2>/dev/null; }
 
-end_session() {
-	[[ ${session-} ]] || return 0
-	pkill -KILL -s "$session" || :
-	session=''
+end_program() {
+	[[ -e $group ]] || return 0
+	echo 1 >"$group/cgroup.kill"
+	until rmdir "$group" 2>/dev/null; do sleep 0.1; done
 }
 
-# start NAME: the program in a session of its own; false when it ended before it was ready.
+# start NAME: the program in a control group of its own; false when it ended before it was ready.
 start() {
+	local since=$SECONDS
 	stop=$scratch/stop
 	rm -f "$stop"
 	: >"$scratch/out"
 	export stop
+	mkdir "$group"
 	# shellcheck disable=SC2016 # the inner shell has these functions
-	setsid bash -c '. "$1" --functions; "program_$2"' - "$here/check_programs.sh" "$1" >"$scratch/out" 2>&1 </dev/null &
-	session=$!
+	setsid bash -c 'echo $$ >"$1/cgroup.procs"; . "$2" --functions; "program_$3"' - "$group" "$here/check_programs.sh" "$1" \
+		>"$scratch/out" 2>&1 </dev/null &
+	leader=$!
 	until grep -q ready "$scratch/out"; do
-		alive || return
+		alive && ((SECONDS - since < patience)) || return
 		sleep 0.2
 	done
 }
@@ -214,19 +242,27 @@ take_turns() {
 		alive || return
 		mapfile -t pids < <(members)
 		case $1 in
-		movable) tell lock --movable "${pids[@]}" && sleep "$hold" ;;
-		locked) tell lock "${pids[@]}" && sleep "$hold" ;;
-		superlocked) tell superlock "${pids[@]}" && count_faults "$hold" "${pids[@]}" ;;
+		movable) tell lock --movable "${pids[@]}" ;;
+		locked) tell lock "${pids[@]}" ;;
+		superlocked) tell superlock "${pids[@]}" ;;
 		esac
+		count_faults "$hold" "${pids[@]}"
 		tell unlock "${pids[@]}"
 	done
 }
 
-# finish: tells the program to stop, and waits for its end; prints what became of it.
+# finish: tells the program to stop, and waits for its end; $result is what became of it.
 finish() {
-	local status=0
+	local status=0 since=$SECONDS
 	touch "$stop"
-	wait "$session" || status=$?
+	while alive && ((SECONDS - since < patience)); do sleep 0.1; done
+	if alive; then
+		end_program
+		wait "$leader" || :
+		result="did not end within $patience s: $(last_words)"
+		return
+	fi
+	wait "$leader" || status=$?
 	if [[ $status == 0 ]] && ! grep -q wrong: "$scratch/out"; then
 		result=ok
 	elif ((status > 128)); then
@@ -234,14 +270,14 @@ finish() {
 	else
 		result="failed ($status): $(last_words)"
 	fi
-	end_session
+	end_program
 }
 
 last_words() { grep -v '^ready' "$scratch/out" | grep . | tail -n 1 | cut -c 1-100; }
 
 per_second() { awk -v faults="$1" -v seconds="$2" 'BEGIN { if (seconds) printf "%.1f", faults / seconds; else print "-" }'; }
 
-row() { printf '%-12s %-12s %-12s %-12s %s\n' "$@"; }
+row() { printf '%-12s %-12s %10s  %s\n' "$@"; }
 
 # try NAME STATE: one row.
 try() {
@@ -257,51 +293,57 @@ try() {
 		take_turns "$2"
 		finish
 	fi
-	rm -rf "${scratch:?}/$1"
 	[[ ! $ctl_failed ]] || result+="; $ctl_failed"
-	case $2 in
-	none) control=$(per_second "$faults" "$watched") control_result=$result ;;
-	superlocked) row "$1" "$2" "$(per_second "$faults" "$watched")" "$control" "$result" ;;
-	*) row "$1" "$2" - "$control" "$result" ;;
-	esac
-	if [[ $2 != none && $result != ok ]]; then
-		harmed=$((harmed + 1))
+	row "$1" "$2" "$(per_second "$faults" "$watched")" "$result"
+	if [[ $result == ok ]]; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
 		sed 's/^/  | /' "$scratch/out" | tail -n 5
 	fi
 }
 
+# run NAME...: without a lock first, as what fails then says nothing about the lock.
 run() {
 	local name state
 	ulimit -l unlimited -c 0
 	echo 8192 >"$trace/buffer_size_kb"
-	row PROGRAM STATE FAULTS/S CONTROL RESULT
+	explain
+	row PROGRAM LOCK FAULTS/S RESULT
 	for name; do
 		if ! "prepare_$name" >"$scratch/out" 2>&1; then
-			row "$name" - - - "skipped: it is not here"
+			row "$name" - - "is not in this tree: $(tail -n 1 "$scratch/out")"
+			failed=$((failed + 1))
 			continue
 		fi
-		try "$name" none
-		if [[ $control_result != ok ]]; then
-			row "$name" none - "$control" "$control_result"
-			sed 's/^/  | /' "$scratch/out" | tail -n 5
-			harmed=$((harmed + 1))
-			continue
-		fi
-		for state in movable locked superlocked; do
+		for state in none movable locked superlocked; do
 			try "$name" "$state"
+			[[ $state != none || $result == ok ]] || break
 		done
 	done
-	((harmed == 0)) || echo "$harmed of these did not end as without a lock"
-	((harmed == 0))
+	echo "$passed passed, $failed failed"
+	((failed == 0))
 }
 
-all=(node sbcl redis python postgres ruby glibc jemalloc tcmalloc mimalloc scudo go java java_serial mariadb ffmpeg gcc stress_ng)
+explain() {
+	cat <<-END
+		Each program runs under load four times: without a lock, and with each kind of lock, put on it and taken off $turns times
+		while it runs; all of its processes have it.
+		LOCK      movable is LOCKED|MOVABLE, as mlockall(2) locks
+		FAULTS/S  page faults a second of these processes, while the lock was on
+		RESULT    ok: it has ended by itself with status 0, and has found all its own results right
+
+	END
+}
+
+all=(node sbcl redis python postgres mariadb ruby go java java_serial glibc jemalloc tcmalloc mimalloc scudo
+	ffmpeg gcc stress_ng qemu chromium)
 if [[ ${1-} == --functions ]]; then
 	scratch=${stop%/*}
 	return
 fi
 scratch=$(mktemp -d /var/tmp/memlockd-programs.XXXXXX)
 chmod 755 "$scratch"
-trap 'end_session; rm -rf "$scratch"' EXIT
+trap 'end_program; rm -rf "$scratch"' EXIT
 [[ $# -gt 0 ]] || set -- "${all[@]}"
 run "$@"
