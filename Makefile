@@ -12,6 +12,8 @@ ROUNDS  ?= 7
 SECONDS ?= 600
 SEED    ?=
 PROGRAMS ?=
+TURNS   ?= 3
+ROOT    ?= programs
 HOURS   ?= 4
 PREFIX  ?= /usr/local
 export DESTDIR PREFIX TESTS
@@ -56,11 +58,11 @@ check-races: ## the same for a kernel with KCSAN, likewise
 	@guest/setup host
 	@TIMEOUT=$${TIMEOUT:-9000} guest/check 6.1-kcsan
 
-check-programs: ## real programs under load, locked and unlocked in turns; PROGRAMS="node redis" for some of them (a large tree of Debian is fetched once)
+check-programs: ## real programs under load, locked and unlocked in TURNS=3 turns; PROGRAMS="node redis" for some of them, ROOT=debian without the 2.6 GB of the others
 	@guest/setup host
 	@guest/selftests
-	@guest/run --kernel $(KERNEL:running=6.1) --root programs --mem 2048 --swap 512 --cpus 2 --timeout $${TIMEOUT:-5400} -- \
-		build/selftests/tools/check_programs.sh $(PROGRAMS)
+	@guest/run --kernel $(KERNEL:running=6.1) --root $(ROOT) --mem 2048 --swap 512 --cpus 2 --timeout $${TIMEOUT:-5400} -- \
+		env TURNS=$(TURNS) build/selftests/tools/check_programs.sh $(PROGRAMS)
 
 fuzz: ## random calls of the device in the guest of check-debug, for SECONDS=600; SEED=N as an earlier run; KERNEL=7.3-debug
 	@guest/setup host

@@ -4,14 +4,14 @@
 #
 #   check_programs.sh [PROGRAM...]     all of them, or these
 #
-# A program runs until it is told to stop: without a lock for SECONDS_UNLOCKED (10) seconds, then with each kind of lock until it
-# has been locked and unlocked TURNS (3) times, for HOLD (3) seconds each. Its faults are exceptions as the kernel traces
+# A program runs until it is told to stop: without a lock for SECONDS_UNLOCKED (4) seconds, then with each kind of lock until it
+# has been locked and unlocked TURNS (3) times, for HOLD (2) seconds each. Its faults are exceptions as the kernel traces
 # them, not what a system call makes present of its own accord.
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 set -u
 
 loads=${here:?}/programs trace=${tracing:?}
-seconds=${SECONDS_UNLOCKED:-10} turns=${TURNS:-3} hold=${HOLD:-3}
+seconds=${SECONDS_UNLOCKED:-4} turns=${TURNS:-3} hold=${HOLD:-2}
 group=/sys/fs/cgroup/memlockd-programs leader='' passed=0 failed=0
 # what no program takes when it does not hang
 patience=300
