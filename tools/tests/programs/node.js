@@ -20,7 +20,7 @@ function garbage(count) {
 	let kept = [];
 	for (let i = 0; i < count; i++) {
 		kept.push({ i, text: 'x'.repeat(i % 500), list: new Array(50).fill(i) });
-		if (kept.length === 5000) {
+		if (kept.length === 1000) {
 			for (const item of kept) {
 				if (item.text.length !== item.i % 500 || item.list[49] !== item.i)
 					fail('an object has changed');
@@ -44,7 +44,7 @@ async function main(stop) {
 	let rounds = 0;
 	console.log('ready');
 	while (!fs.existsSync(stop) || !rounds) {
-		garbage(10000);
+		garbage(4000);
 		fresh();
 		if (instance.exports.m.buffer.byteLength < 32 << 20) {
 			const before = instance.exports.m.buffer.byteLength;
@@ -73,6 +73,6 @@ async function main(stop) {
 if (isMainThread) {
 	main(process.argv[2]);
 } else {
-	garbage(2000);
+	garbage(1000);
 	parentPort.postMessage(42);
 }

@@ -4,7 +4,7 @@
 (defvar *kept* nil)
 
 (defun one-round ()
-  (setf *kept* (loop repeat 20
+  (setf *kept* (loop repeat 8
                      collect (make-array 300000 :element-type '(unsigned-byte 8) :initial-element 170)))
   (unless (every (lambda (array) (= 170 (aref array 299999))) *kept*)
     (format t "wrong: an array has changed~%")
