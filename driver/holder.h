@@ -19,7 +19,7 @@ struct memlockd_status;
 struct mlkd_space;
 
 /* These flags of a lock are about its holder, not about the memory. */
-#define MLKD_HOLDER_FLAGS	(MEMLOCKD_OWNED | MEMLOCKD_BYPASS)
+#define MLKD_HOLDER_FLAGS	(MEMLOCKD_OWNED | MEMLOCKD_BYPASS | MEMLOCKD_NEED_PROBES)
 
 /**
  * struct mlkd_holder - one lock of one process

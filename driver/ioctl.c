@@ -25,6 +25,7 @@
 #include "limit.h"
 #include "lock.h"
 #include "populate.h"
+#include "probe.h"
 #include "report.h"
 #include "space.h"
 #include "target.h"
@@ -182,6 +183,25 @@ static void warn(const struct call *call, struct memlockd_lock *lock)
 		lock->out_warnings |= MEMLOCKD_WARNING_FORK;
 }
 
+/* What no lock promises as things are now. */
+static u32 warnings(void)
+{
+	return mlkd_probes_fire() ? 0 : MEMLOCKD_WARNING_NO_PROBES;
+}
+
+/* If @holder is not to have a lock without probes, are there any? */
+static int check_probes(struct mlkd_space *space, const struct mlkd_holder *holder)
+{
+	int err;
+
+	if (!(holder->mode.flags & MEMLOCKD_NEED_PROBES))
+		return 0;
+	err = mlkd_probes_arm(space, false);
+	if (err)
+		return err;
+	return mlkd_probes_fire() ? 0 : -EOPNOTSUPP;
+}
+
 /* Locks the space for @holder, which takes the place of what the client held before. */
 static int lock_for(struct call *call, struct mlkd_holder *holder)
 {
@@ -199,8 +219,9 @@ static int lock_for(struct call *call, struct mlkd_holder *holder)
 		stack_reserve = space->stack_reserve;
 	mlkd_holders_take(space, call->client, current_uid(), false, &former);
 	mode = mlkd_holders_mode(space, holder->mode);
-	err = mlkd_holders_full(space, holder->uid) ? -EDQUOT :
-	      mlkd_lock(space, task, mode, bypass, false, stack_reserve, &call->limit);
+	err = mlkd_holders_full(space, holder->uid) ? -EDQUOT : check_probes(space, holder);
+	if (!err)
+		err = mlkd_lock(space, task, mode, bypass, false, stack_reserve, &call->limit);
 	if (err) {
 		mlkd_holders_put_back(space, &former);
 		return err;
@@ -230,6 +251,8 @@ static int do_lock(struct call *call)
 	err = lock_for(call, holder);
 	if (err)
 		mlkd_holder_free(holder);
+	else
+		lock->out_warnings |= warnings();
 	lock->out_locked = bytes(READ_ONCE(space->mm->locked_vm));
 	lock->out_pinned = bytes(atomic_long_read(&space->pins.nr_pages));
 	/* To count takes its time, and the next request need not wait for that. */
@@ -325,6 +348,7 @@ static int do_status(struct call *call)
 		status->out_state = mode.state;
 		status->out_lock_flags = mode.flags;
 		mlkd_holders_status(space, status, minor, major);
+		status->out_warnings = warnings();
 	}
 	status->out_pinned = bytes(atomic_long_read(&space->pins.nr_pages));
 	status->out_bookkeeping = mlkd_pins_bytes(&space->pins);
@@ -500,6 +524,8 @@ static int do_list(struct call *call)
 	int err;
 
 	for (; mlkd_holders_next(&id, &row); id++) {
+		if (!list->out_rows)
+			list->out_warnings = warnings();
 		if (list->out_rows == list->nr_rows) {
 			list->out_next = id;
 			break;

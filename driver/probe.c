@@ -562,6 +562,22 @@ static int on_prctl(struct kprobe *kprobe, struct pt_regs *regs)
 NOKPROBE_SYMBOL(on_prctl);
 NOKPROBE_SYMBOL(on_perf_event_mmap);
 
+/* A function of our own that is probed: if that is not hit, nothing is. */
+static noinline void canary(void)
+{
+	/* It is to be called, and not to be known to do nothing. */
+	asm volatile("");
+}
+
+static bool canary_hit;		/* under arm_mutex */
+
+static int on_canary(struct kprobe *kprobe, struct pt_regs *regs)
+{
+	WRITE_ONCE(canary_hit, true);
+	return 0;
+}
+NOKPROBE_SYMBOL(on_canary);
+
 #define PROBE(symbol, handler, what)			\
 	{						\
 		.kprobe.symbol_name = (symbol),		\
@@ -570,6 +586,7 @@ NOKPROBE_SYMBOL(on_perf_event_mmap);
 	}
 
 static struct probe probes[] = {
+	PROBE("memlockd:canary", on_canary, 0),
 	PROBE("perf_event_mmap", on_perf_event_mmap, MLKD_CALL_MMAP),
 	PROBE("do_madvise", on_madvise, MLKD_CALL_MADVISE),
 	PROBE("wake_up_new_task", on_wake_up_new_task, 0),
@@ -675,6 +692,27 @@ int mlkd_probes_arm(struct mlkd_space *space, bool over)
 	if (err && over)
 		return err == -ENOMEM ? err : -EOPNOTSUPP;
 	return err == -ENOMEM ? err : 0;
+}
+
+/**
+ * mlkd_probes_fire - see whether probes are hit
+ *
+ * An administrator can switch them off, and nothing tells of that.
+ *
+ * Return: false if they are not all in place, or not hit.
+ */
+bool mlkd_probes_fire(void)
+{
+	bool hit = false;
+
+	mutex_lock(&arm_mutex);
+	if (nr_registered >= ARRAY_SIZE(probes) - OVER_PROBES) {
+		WRITE_ONCE(canary_hit, false);
+		canary();
+		hit = READ_ONCE(canary_hit);
+	}
+	mutex_unlock(&arm_mutex);
+	return hit;
 }
 
 /**

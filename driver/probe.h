@@ -5,6 +5,8 @@
 #ifndef _MEMLOCKD_PROBE_H
 #define _MEMLOCKD_PROBE_H
 
+#include <linux/types.h>
+
 struct mlkd_space;
 
 int mlkd_probes_init(void);
@@ -13,6 +15,7 @@ void mlkd_probes_setup(struct mlkd_space *space);
 
 int mlkd_probes_arm(struct mlkd_space *space, bool over);
 void mlkd_probes_disarm(struct mlkd_space *space);
+bool mlkd_probes_fire(void);
 void mlkd_probe_soft_dirty(struct mlkd_space *space);
 
 #endif /* _MEMLOCKD_PROBE_H */

@@ -197,7 +197,8 @@ static int draw_target(struct fuzzer *f, struct draft *draft)
 
 static uint64_t right_flags(struct fuzzer *f, struct draft *draft)
 {
-	const unsigned int more = MEMLOCKD_HEAL | MEMLOCKD_OWNED | MEMLOCKD_BYPASS;
+	const unsigned int more = MEMLOCKD_HEAL | MEMLOCKD_OWNED | MEMLOCKD_BYPASS |
+				  MEMLOCKD_NEED_PROBES;
 	unsigned int flags;
 
 	if (draft->spec->cmd == MEMLOCKD_IOC_UNLOCK)
@@ -363,7 +364,7 @@ static bool row_size_wrong(unsigned int row_size, unsigned int row)
 static bool lock_wrong(const struct memlockd_lock *lock)
 {
 	const unsigned int all = CURRENT_FUTURE | MEMLOCKD_MOVABLE | MEMLOCKD_HEAL |
-				 MEMLOCKD_OWNED | MEMLOCKD_BYPASS;
+				 MEMLOCKD_OWNED | MEMLOCKD_BYPASS | MEMLOCKD_NEED_PROBES;
 
 	if (lock->reserved || lock->flags & ~all || !(lock->flags & CURRENT_FUTURE))
 		return true;
@@ -459,7 +460,7 @@ static bool documented(const struct spec *spec, int err)
 	case EDQUOT:
 		return spec->cmd == MEMLOCKD_IOC_LOCK;
 	case EOPNOTSUPP:
-		return spec->cmd == MEMLOCKD_IOC_LOCK_RANGE;
+		return spec->cmd == MEMLOCKD_IOC_LOCK_RANGE || spec->cmd == MEMLOCKD_IOC_LOCK;
 	default:
 		return false;
 	}

@@ -78,7 +78,7 @@ AT(memlockd_status, out_pinned, 80);
 AT(memlockd_status, out_bookkeeping, 88);
 AT(memlockd_status, out_healed, 96);
 AT(memlockd_status, out_holders, 104);
-AT(memlockd_status, out_reserved, 108);
+AT(memlockd_status, out_warnings, 108);
 AT(memlockd_status, out_ranges, 112);
 
 SIZE(memlockd_mapping, 48);
@@ -122,7 +122,7 @@ AT(memlockd_list, rows, 16);
 AT(memlockd_list, nr_rows, 24);
 AT(memlockd_list, row_size, 28);
 AT(memlockd_list, out_rows, 32);
-AT(memlockd_list, out_reserved, 36);
+AT(memlockd_list, out_warnings, 36);
 AT(memlockd_list, out_next, 40);
 
 SIZE(memlockd_range, 64);

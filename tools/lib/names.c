@@ -105,6 +105,8 @@ const char *memlockd_flag_name(unsigned int flag)
 		return "heal";
 	case MEMLOCKD_OWNED:
 		return "owned";
+	case MEMLOCKD_NEED_PROBES:
+		return "need_probes";
 	case MEMLOCKD_BYPASS:
 		return "bypass";
 	case MEMLOCKD_OVER_RAISE:
@@ -123,6 +125,8 @@ const char *memlockd_warning_name(unsigned int warning)
 		return "capability";
 	case MEMLOCKD_WARNING_FORK:
 		return "fork";
+	case MEMLOCKD_WARNING_NO_PROBES:
+		return "no_probes";
 	default:
 		return "unknown";
 	}

@@ -164,6 +164,9 @@ bool lock_target(struct ctl *ctl, const struct target *target, unsigned int stat
 	if (state == MEMLOCKD_STATE_SUPERLOCKED)
 		stack_reserve(ctl, target, true);
 	report_costs(ctl, target, lock);
+	if (lock->out_warnings & MEMLOCKD_WARNING_NO_PROBES)
+		report_warning(ctl, "%s (PID %d) is locked, but the kernel's probes are off (kernel.ftrace_enabled, /sys/kernel/debug/kprobes/enabled): what it maps later is not pinned",
+			       target->name, target->pid);
 	return true;
 }
 

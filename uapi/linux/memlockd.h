@@ -62,8 +62,8 @@
  *   (MEMLOCKD_LIMIT_NONE).
  * - ENOTTY: no such ioctl.
  * - EOPNOTSUPP: MEMLOCKD_IOC_LOCK_RANGE of a part of a shared mapping that is not
- *   locked by other means; MEMLOCKD_OVER_UNLOCKED where the kernel's do_mmap() cannot be
- *   probed.
+ *   locked by other means; MEMLOCKD_OVER_UNLOCKED and MEMLOCKD_NEED_PROBES where the
+ *   kernel has no probes for them.
  * - EPERM: the caller may not lock that process, or may not look at it (see
  *   below); or asks for MEMLOCKD_BYPASS or MEMLOCKD_UNLOCK_FORCE without
  *   CAP_IPC_LOCK, or for MEMLOCKD_OVER_RAISE without CAP_SYS_RESOURCE;
@@ -198,6 +198,8 @@ enum memlockd_target_type {
  *	stack that another lock, or the process itself, had locked before.  Where
  *	others hold locks with MEMLOCKD_FUTURE, all of them have to ask for it.
  *	Needs MEMLOCKD_FUTURE, and excludes MEMLOCKD_OVER_RAISE.
+ * @MEMLOCKD_NEED_PROBES: rather fail, with EOPNOTSUPP, than lock a process whose later
+ *	mappings are not pinned (MEMLOCKD_WARNING_NO_PROBES).
  */
 enum memlockd_lock_flags {
 	MEMLOCKD_CURRENT = 1 << 0,
@@ -208,6 +210,7 @@ enum memlockd_lock_flags {
 	MEMLOCKD_BYPASS = 1 << 5,
 	MEMLOCKD_OVER_RAISE = 1 << 6,
 	MEMLOCKD_OVER_UNLOCKED = 1 << 7,
+	MEMLOCKD_NEED_PROBES = 1 << 8,
 };
 
 /* So many locks of one process a user can hold. */
@@ -250,17 +253,22 @@ enum memlockd_limit {
 };
 
 /**
- * enum memlockd_warning - what a lock that has succeeded may cost the process later
+ * enum memlockd_warning - what a lock that has succeeded may cost later, or does not promise
  * @MEMLOCKD_WARNING_CAPABILITY: with MEMLOCKD_FUTURE: more is locked than its
  *	RLIMIT_MEMLOCK allows, and only its own CAP_IPC_LOCK waives that.  Once it
  *	drops that capability, each mmap(2), brk(2) and thread of it fails.
  * @MEMLOCKD_WARNING_FORK: a fork(2) of it would copy more pinned memory
  *	(&memlockd_lock.out_fork_copy) than there is room for
  *	(&memlockd_lock.out_fork_room), and may call the OOM killer.
+ * @MEMLOCKD_WARNING_NO_PROBES: the kernel has no kprobes, or they are switched off
+ *	(kernel.ftrace_enabled, /sys/kernel/debug/kprobes/enabled).  While that is so,
+ *	what the process maps is not pinned until MEMLOCKD_IOC_SYNC, its own munlock(2)
+ *	undoes the lock, and its madvise(2) and msync(2) notice it.
  */
 enum memlockd_warning {
 	MEMLOCKD_WARNING_CAPABILITY = 1 << 0,
 	MEMLOCKD_WARNING_FORK = 1 << 1,
+	MEMLOCKD_WARNING_NO_PROBES = 1 << 2,
 };
 
 /**
@@ -397,7 +405,7 @@ struct memlockd_info {
  * @out_incomplete: mappings among them that have less than was asked for;
  *	MEMLOCKD_IOC_MAPPINGS says which, and why.  Those that lose nothing by it
  *	(MEMLOCKD_REASON_NO_ACCESS, MEMLOCKD_REASON_KERNEL) do not count.
- * @out_warnings: &enum memlockd_warning: what the lock may cost the process later.
+ * @out_warnings: &enum memlockd_warning, when the call has succeeded.
  * @out_needed: with ENOMEM: bytes that @out_limit would have to allow; 0 when
  *	that is not known.
  * @out_allowed: with ENOMEM: bytes that @out_limit allows.
@@ -502,7 +510,8 @@ struct memlockd_sync {
  * @out_state: &enum memlockd_state.  The out_ fields from @out_lock_flags to
  *	@out_lock_major_faults are 0 when this is MEMLOCKD_STATE_UNLOCKED.
  * @out_lock_flags: &enum memlockd_lock_flags, what all holders ask for taken
- *	together, without MEMLOCKD_OWNED and MEMLOCKD_BYPASS.
+ *	together, without MEMLOCKD_OWNED, MEMLOCKD_BYPASS and
+ *	MEMLOCKD_NEED_PROBES.
  * @out_locker_pid: process that locked it last, in the caller's PID namespace;
  *	0 when that process is gone or not visible from there.
  * @out_locker_uid: real user ID of the locker, in the caller's user namespace.
@@ -516,7 +525,7 @@ struct memlockd_sync {
  * @out_bookkeeping: bytes of kernel memory that remember the pins.
  * @out_healed: pages that MEMLOCKD_HEAL has made writable again.
  * @out_holders: locks of it that are held; MEMLOCKD_IOC_LIST says by whom.
- * @out_reserved: 0.
+ * @out_warnings: &enum memlockd_warning, as things are now.
  * @out_ranges: bytes locked by MEMLOCKD_IOC_LOCK_RANGE.
  *
  * Cheap: walks no page tables.
@@ -540,7 +549,7 @@ struct memlockd_status {
 	__aligned_u64 out_bookkeeping;
 	__aligned_u64 out_healed;
 	__u32 out_holders;
-	__u32 out_reserved;
+	__u32 out_warnings;
 	__aligned_u64 out_ranges;
 };
 
@@ -663,7 +672,7 @@ struct memlockd_holder {
  * @nr_rows: number of rows that @rows has place for.
  * @row_size: sizeof(struct memlockd_holder); as in &struct memlockd_mappings.
  * @out_rows: rows written.
- * @out_reserved: 0.
+ * @out_warnings: &enum memlockd_warning, which is for each of the rows, as things are now.
  * @out_next: @start for the next call; 0 when there are no more locks.
  *
  * All locks that are held, in the order in which they were asked for.
@@ -679,7 +688,7 @@ struct memlockd_list {
 	__u32 nr_rows;
 	__u32 row_size;
 	__u32 out_rows;
-	__u32 out_reserved;
+	__u32 out_warnings;
 	__aligned_u64 out_next;
 };
 

@@ -69,7 +69,7 @@ class Status(ctypes.Structure):
         ("out_bookkeeping", c_uint64),
         ("out_healed", c_uint64),
         ("out_holders", c_uint32),
-        ("out_reserved", c_uint32),
+        ("out_warnings", c_uint32),
         ("out_ranges", c_uint64),
     ]
 

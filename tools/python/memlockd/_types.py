@@ -40,6 +40,7 @@ class Flags(enum.IntFlag):
     BYPASS = 1 << 5
     OVER_RAISE = 1 << 6
     OVER_UNLOCKED = 1 << 7
+    NEED_PROBES = 1 << 8
 
 
 class Limit(_Growing):
@@ -55,12 +56,14 @@ class Limit(_Growing):
 
 
 class Warnings(enum.IntFlag):
-    """What a lock that has succeeded may cost the process later."""
+    """What a lock that has succeeded may cost the process later, or does not promise."""
 
     CAPABILITY = 1 << 0
     """More is locked than its RLIMIT_MEMLOCK allows, and only its own CAP_IPC_LOCK, which it may drop, waives that."""
     FORK = 1 << 1
     """Its fork() would copy more pinned memory, `fork_copy`, than there is room for, `fork_room`."""
+    NO_PROBES = 1 << 2
+    """The kernel's probes are off: what the process maps later is not pinned."""
 
 
 class Kind(_Growing):
