@@ -795,11 +795,15 @@ unsigned int mlkd_pins_get(struct mlkd_pins *pins, unsigned long start,
 	max = min_t(unsigned long, max, (end - start) >> PAGE_SHIFT);
 	xa_lock(&pins->chunks);
 	c = chunk_find(pins, chunk_index(start));
-	for (; c && nr < max && chunk_has(c, slot); nr++, slot++) {
+	for (; c && nr < max; nr++, slot++) {
+		struct page **entry = chunk_entry(c, slot);
+
 		if (c->huge && test_bit(slot, c->huge_map))
 			pages[nr] = c->huge + slot;
+		else if (entry && *entry)
+			pages[nr] = *entry;
 		else
-			pages[nr] = *chunk_entry(c, slot);
+			break;
 		get_page(pages[nr]);
 	}
 	xa_unlock(&pins->chunks);

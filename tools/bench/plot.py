@@ -107,7 +107,7 @@ def plot_latency(latency, path):
                   fontsize=9, va="top")
     axes.set_xlim(0, len(faults) / 2)
     axes.set_xlabel("seconds", fontsize=9)
-    axes.set_ylabel("page faults\nin half a second", fontsize=9)
+    axes.set_ylabel("page faults in\nhalf a second", fontsize=9)
     axes.tick_params(labelsize=8)
     axes.legend(loc="center right", fontsize=8)
     figure.tight_layout()
