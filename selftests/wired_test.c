@@ -923,13 +923,13 @@ static long do_read_wired(long a, long b, long c)
 	return read_number(KNOB("wired"));
 }
 
-/* How many threads of a process cannot be killed: they wait for a lock or a disk. */
-static int stuck_threads(pid_t pid)
+/* How many threads of a process are in @state; " D ": they wait for a lock or a disk. */
+static int threads_in(pid_t pid, const char *state)
 {
 	char path[PATH_MAX], line[512];
 	struct dirent *entry;
-	int stuck = 0;
 	DIR *dir;
+	int nr = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	dir = opendir(path);
@@ -940,12 +940,12 @@ static int stuck_threads(pid_t pid)
 		file = fopen(path, "r");
 		if (!file)
 			continue;
-		stuck += fgets(line, sizeof(line), file) && strstr(line, ") D ");
+		nr += fgets(line, sizeof(line), file) && strstr(line, state);
 		fclose(file);
 	}
 	if (dir)
 		closedir(dir);
-	return stuck;
+	return nr;
 }
 
 /* Anybody may read it, so it must not wait for a process, nor make one wait. */
@@ -968,18 +968,21 @@ TEST_F(knobs, reading_waits_for_no_process)
 	disk = open(disk_dir(), O_RDONLY | O_DIRECTORY);
 	ASSERT_EQ(0, ioctl(disk, FIFREEZE, 0));
 	ASSERT_EQ(0, target_call(&blocked, do_block, addr, 0, 0));
-	for (tries = 0; tries < 2000 && stuck_threads(blocked.pid) < 2; tries++)
+	for (tries = 0; tries < 2000 && threads_in(blocked.pid, ") D ") < 2; tries++)
 		usleep(10000);
 	target_post(&reader, do_read_wired, 0, 0, 0);
 	answer.fd = reader.sock;
 	if (poll(&answer, 1, 20000) == 1)
 		EXPECT_TRUE(target_result(&reader, &seen));
-	TH_LOG("%d threads wait, and a reader sees %ld", stuck_threads(blocked.pid), seen);
+	TH_LOG("%d threads wait, and a reader sees %ld", threads_in(blocked.pid, ") D "), seen);
 	EXPECT_EQ(0, ioctl(disk, FITHAW, 0));
 	close(disk);
 	EXPECT_LT(0, seen);
 	if (tries == 2000)
 		SKIP(return, "nothing has kept the process waiting");
+	/* What they have mapped has gone. */
+	while (threads_in(blocked.pid, ")") > 1)
+		usleep(10000);
 	/* What it maps comes to be known, without a lock that is refused. */
 	seen = wired();
 	ASSERT_LT(0, target_call(&blocked, do_map, LEN, RW, MAP_PRIVATE));
