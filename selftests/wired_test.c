@@ -936,6 +936,8 @@ static int threads_in(pid_t pid, const char *state)
 	while (dir && (entry = readdir(dir))) {
 		FILE *file;
 
+		if (entry->d_name[0] == '.')
+			continue;
 		snprintf(path, sizeof(path), "/proc/%d/task/%s/stat", pid, entry->d_name);
 		file = fopen(path, "r");
 		if (!file)
