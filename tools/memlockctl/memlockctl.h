@@ -285,11 +285,13 @@ bool lock_target(struct ctl *ctl, const struct target *target, unsigned int stat
  * @pid: its process ID
  * @pidfd: it cannot come to mean another one
  * @name: its command name
+ * @found: by its name or control group: no failure if it ends before its turn
  */
 struct target {
 	pid_t pid;
 	int pidfd;
 	char name[64];
+	bool found;
 };
 
 struct targets {

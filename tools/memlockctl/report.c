@@ -117,6 +117,8 @@ void report_sentence(struct ctl *ctl, const struct target *target, int err, cons
 {
 	int status = EXIT_FAILED;
 
+	if (err == -ESRCH && target && target->found)
+		return;
 	if (err == -ESRCH)
 		status = EXIT_NO_PROCESS;
 	else if (err == -EPERM || err == -EACCES)

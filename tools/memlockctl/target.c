@@ -79,6 +79,7 @@ bool target_open(struct ctl *ctl, struct target *target, pid_t pid)
 	int err;
 
 	target->pid = pid;
+	target->found = false;
 	target->pidfd = syscall(SYS_pidfd_open, pid, 0);
 	err = -errno;
 	target_name(pid, target->name, sizeof(target->name));
@@ -187,6 +188,7 @@ static void add_name(struct ctl *ctl, struct targets *targets, const char *name)
 			continue;
 		target_name(target.pid, target.name, sizeof(target.name));
 		if (is_called(&target, name)) {
+			target.found = true;
 			add(ctl, targets, &target);
 			found = true;
 		} else {
@@ -226,8 +228,10 @@ static int add_cgroup_dir(const char *path, const struct stat *stat, int type, s
 		 * nor the kernel's threads, which have no memory.
 		 */
 		if (pid > 0 && pid != getpid() && !is_kernel_thread(pid) &&
-		    target_open(walk.ctl, &target, pid))
+		    target_open(walk.ctl, &target, pid)) {
+			target.found = true;
 			add(walk.ctl, walk.targets, &target);
+		}
 	}
 	fclose(file);
 	return 0;
@@ -284,6 +288,7 @@ void targets_locked(struct ctl *ctl, struct targets *targets)
 	}
 	for (i = 0; i < nr; i++) {
 		target.pid = rows[i].target;
+		target.found = true;
 		/* It may have ended just now. */
 		target.pidfd = syscall(SYS_pidfd_open, target.pid, 0);
 		if (target.pidfd < 0)
