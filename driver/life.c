@@ -129,6 +129,8 @@ static void end_space(struct mlkd_space *space, bool registered)
 {
 	mlkd_space_leave(space);
 	wake_up_all(&space->wait);
+	/* An unlock that has met the target moving about may have left some. */
+	mlkd_pins_drop(&space->pins, 0, ULONG_MAX, false);
 	mlkd_wired_drop(space);
 	mlkd_probes_disarm(space);
 	if (registered)
