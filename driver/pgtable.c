@@ -86,16 +86,18 @@ static bool leaf_allows(pud_t pud, pmd_t pmd, enum mlkd_access access)
 
 static bool pte_allows(pte_t pte, enum mlkd_access access)
 {
-	if (access == MLKD_GUARD)
-		return mlkd_pte_guard(pte);
-	if (access == MLKD_USED)
-		return !pte_none(pte);
+	/* Each lock asks for a read or a write of each page, so these are told apart first. */
+	if (access < MLKD_READ) {
+		if (access == MLKD_GUARD)
+			return mlkd_pte_guard(pte);
+		if (access == MLKD_USED)
+			return !pte_none(pte);
+		return pte_present(pte) &&
+		       (access != MLKD_SOFT_DIRTY || pte_soft_dirty(pte) ||
+			!IS_ENABLED(CONFIG_MEM_SOFT_DIRTY));
+	}
 	if (!pte_present(pte))
 		return false;
-	if (access == MLKD_MAPPED)
-		return true;
-	if (access == MLKD_SOFT_DIRTY)
-		return pte_soft_dirty(pte) || !IS_ENABLED(CONFIG_MEM_SOFT_DIRTY);
 	/* A special entry is a device's, and has no page, unless it is the page of zeros. */
 	if (pte_protnone(pte) || (pte_special(pte) && !is_zero_pfn(pte_pfn(pte))))
 		return false;
