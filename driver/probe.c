@@ -416,18 +416,23 @@ struct probe {
 	enum mlkd_event event;		/* of on_syscall() */
 };
 
+/* The space of current, if it has one and wants probes. */
+static struct mlkd_space *current_space(void)
+{
+	struct mlkd_space *space = NULL;
+
+	if (current->mm)
+		space = mlkd_space_find_rcu(current->mm);
+	return space && READ_ONCE(space->armed) ? space : NULL;
+}
+
 /* At the entry of the system call; the work looks at what has become of it. */
 static int on_syscall(struct kprobe *kprobe, struct pt_regs *regs)
 {
 	struct probe *probe = container_of(kprobe, struct probe, kprobe);
-	struct mlkd_space *space;
+	struct mlkd_space *space = current_space();
 
-	if (!current->mm)
-		return 0;
-	space = mlkd_space_find_rcu(current->mm);
-	if (!space || !READ_ONCE(space->armed))
-		return 0;
-	if (queue_call(space, probe->event, 0, 0, false))
+	if (!space || queue_call(space, probe->event, 0, 0, false))
 		return 0;
 	switch (probe->event) {
 	case MLKD_CALL_MREMAP:
@@ -445,16 +450,6 @@ static int on_syscall(struct kprobe *kprobe, struct pt_regs *regs)
 	return 0;
 }
 NOKPROBE_SYMBOL(on_syscall);
-
-/* The space of current, if it has one and wants probes. */
-static struct mlkd_space *current_space(void)
-{
-	struct mlkd_space *space = NULL;
-
-	if (current->mm)
-		space = mlkd_space_find_rcu(current->mm);
-	return space && READ_ONCE(space->armed) ? space : NULL;
-}
 
 /* At the entry of do_mmap(file, addr, len, prot, flags, ...). */
 static int on_do_mmap(struct kprobe *kprobe, struct pt_regs *regs)
@@ -618,6 +613,12 @@ static struct probe probes[] = {
 
 #define OVER_PROBES	2
 
+/* How many of them there are, with those for MEMLOCKD_OVER_UNLOCKED or without. */
+static unsigned int nr_probes(bool over)
+{
+	return ARRAY_SIZE(probes) - (over ? 0 : OVER_PROBES);
+}
+
 static void reset(struct kprobe *kprobe)
 {
 	kprobe->addr = NULL;
@@ -626,7 +627,7 @@ static void reset(struct kprobe *kprobe)
 
 static int register_probes(bool over)
 {
-	while (nr_registered < ARRAY_SIZE(probes) - (over ? 0 : OVER_PROBES)) {
+	while (nr_registered < nr_probes(over)) {
 		struct kprobe *kprobe = &probes[nr_registered].kprobe;
 		int err = register_kprobe(kprobe);
 
@@ -706,7 +707,7 @@ bool mlkd_probes_fire(void)
 	bool hit = false;
 
 	mutex_lock(&arm_mutex);
-	if (nr_registered >= ARRAY_SIZE(probes) - OVER_PROBES) {
+	if (nr_registered >= nr_probes(false)) {
 		WRITE_ONCE(canary_hit, false);
 		canary();
 		hit = READ_ONCE(canary_hit);
