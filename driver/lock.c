@@ -783,11 +783,14 @@ static void set_in_force(struct mlkd_space *space, struct mlkd_mode mode)
 	WRITE_ONCE(space->in_force, mode);
 }
 
+/* RLIMIT_MEMLOCK is what it was when no lock that is promised has it raised any more. */
 static void set_promised(struct mlkd_space *space, struct mlkd_mode mode)
 {
 	spin_lock(&space->lock);
 	space->promised = mode;
 	spin_unlock(&space->lock);
+	if (!(mode.flags & MEMLOCKD_OVER_RAISE))
+		mlkd_limit_restore(space);
 }
 
 /* Notes what was mapped when the lock still covered the future. */
@@ -1047,12 +1050,9 @@ int mlkd_lower(struct mlkd_space *space, struct mlkd_mode mode)
 	/* What was there stays locked as long as there is any lock. */
 	mode.flags |= space->promised.flags & MEMLOCKD_CURRENT;
 	err = lower(space, mode);
-	if (err)
-		return err;
-	set_promised(space, mode);
-	if (!(mode.flags & MEMLOCKD_OVER_RAISE))
-		mlkd_limit_restore(space);
-	return 0;
+	if (!err)
+		set_promised(space, mode);
+	return err;
 }
 
 /**
@@ -1066,7 +1066,6 @@ void mlkd_unlock(struct mlkd_space *space)
 	give_back(space, 0, ULONG_MAX);
 	mlkd_wired_recount(space);
 	set_promised(space, (struct mlkd_mode){});
-	mlkd_limit_restore(space);
 }
 
 /**
