@@ -397,6 +397,18 @@ static bool pins_private(const FIXTURE_VARIANT(advise) *variant)
 	return variant->state && !(variant->flags & MEMLOCKD_MOVABLE);
 }
 
+/* Private memory that has been filled, and is locked then. */
+static long map_filled(struct __test_metadata *_metadata, FIXTURE_DATA(advise) *self,
+		       const FIXTURE_VARIANT(advise) *variant, unsigned long len)
+{
+	long addr = call(do_map_small, len, RW, MAP_PRIVATE);
+
+	ASSERT_LT(0, addr);
+	ASSERT_EQ(0, call(do_fill, addr, len, 1));
+	lock_it(_metadata, self, variant);
+	return addr;
+}
+
 /*
  * The faults that new pages take, whoever takes them, count for the process.  A few pages
  * may have to be replaced, as something else in the kernel has them at the moment.
@@ -408,10 +420,7 @@ TEST_F(advise, dontneed_of_pinned_memory_takes_no_fault)
 
 	if (!pins_private(variant))
 		SKIP(return, "nothing is pinned");
-	addr = call(do_map_small, len, RW, MAP_PRIVATE);
-	ASSERT_LT(0, addr);
-	ASSERT_EQ(0, call(do_fill, addr, len, 1));
-	lock_it(_metadata, self, variant);
+	addr = map_filled(_metadata, self, variant, len);
 	EXPECT_EQ(0, call(do_advise, addr, len, MADV_DONTNEED));
 	minflt = self->target.minflt;
 	check_held(_metadata, self, variant, addr, len);
@@ -432,10 +441,7 @@ TEST_F(advise, dontneed_of_what_was_protected_takes_no_fault)
 
 	if (!pins_private(variant))
 		SKIP(return, "nothing is pinned");
-	addr = call(do_map_small, len, RW, MAP_PRIVATE);
-	ASSERT_LT(0, addr);
-	ASSERT_EQ(0, call(do_fill, addr, len, 1));
-	lock_it(_metadata, self, variant);
+	addr = map_filled(_metadata, self, variant, len);
 	ASSERT_EQ(0, call(do_protect, addr, len, PROT_NONE));
 	EXPECT_EQ(0, call(do_advise, addr, len, MADV_DONTNEED));
 	minflt = self->target.minflt;

@@ -31,6 +31,7 @@ FIXTURE_SETUP(cost)
 FIXTURE_TEARDOWN(cost)
 {
 	target_stop(&self->target);
+	rmdir(CGROUP "/below");
 	rmdir(CGROUP);
 	EXPECT_TRUE(counters_back(&self->start));
 }
@@ -72,30 +73,43 @@ TEST_F(cost, limit_that_only_a_capability_waives_is_told)
 	EXPECT_EQ(-EAGAIN, target_call(&self->target, do_map, PAGE, RW, MAP_SHARED));
 }
 
+/* The target is in the control group with these @procs, and has written to so much memory. */
+static void fill_in_cgroup(struct __test_metadata *_metadata, FIXTURE_DATA(cost) *self,
+			   const char *procs, unsigned long size)
+{
+	long addr;
+
+	ASSERT_TRUE(write_number(procs, self->pid));
+	addr = target_call(&self->target, do_map_small, size, RW, MAP_PRIVATE);
+	ASSERT_LT(0, addr);
+	ASSERT_EQ(0, target_call(&self->target, do_write, addr, size, PAGE));
+}
+
+/* CGROUP may have so much more than it has. */
+static void leave_room(struct __test_metadata *_metadata, unsigned long size)
+{
+	ASSERT_TRUE(write_number(CGROUP "/memory.max",
+				 read_number(CGROUP "/memory.current") + size));
+}
+
 TEST_F(cost, fork_without_room_is_told)
 {
 	const unsigned long size = 48 * MIB;
 	struct memlockd_lock lock;
 	const char *why;
-	long addr;
 
 	set_limit(self->pid, RLIM_INFINITY);
 	why = memory_cgroup(CGROUP);
 	if (why)
 		SKIP(return, "%s", why);
-	ASSERT_TRUE(write_number(CGROUP "/cgroup.procs", self->pid));
-	addr = target_call(&self->target, do_map_small, size, RW, MAP_PRIVATE);
-	ASSERT_LT(0, addr);
-	ASSERT_EQ(0, target_call(&self->target, do_write, addr, size, PAGE));
+	fill_in_cgroup(_metadata, self, CGROUP "/cgroup.procs", size);
 
 	EXPECT_EQ(0, warnings_of(self->fd, self->pid, S, CURRENT_FUTURE, &lock));
 	EXPECT_LE(size, lock.out_fork_copy);
 	EXPECT_GE(lock.out_pinned, lock.out_fork_copy);
 	EXPECT_LT(lock.out_fork_copy, lock.out_fork_room);
 
-	/* Room for half of it. */
-	ASSERT_TRUE(write_number(CGROUP "/memory.max",
-				 read_number(CGROUP "/memory.current") + size / 2));
+	leave_room(_metadata, size / 2);
 	EXPECT_EQ(MEMLOCKD_WARNING_FORK,
 		  warnings_of(self->fd, self->pid, S, CURRENT_FUTURE, &lock));
 	EXPECT_GE(size * 3 / 4, lock.out_fork_room);
@@ -114,19 +128,14 @@ TEST_F(cost, fork_without_room_above_is_told)
 	const unsigned long size = 32 * MIB;
 	struct memlockd_lock lock;
 	const char *why;
-	long addr;
 
 	set_limit(self->pid, RLIM_INFINITY);
 	why = memory_cgroup(CGROUP);
 	if (why)
 		SKIP(return, "%s", why);
 	ASSERT_EQ(0, mkdir(CGROUP "/below", 0755));
-	EXPECT_TRUE(write_number(CGROUP "/below/cgroup.procs", self->pid));
-	addr = target_call(&self->target, do_map_small, size, RW, MAP_PRIVATE);
-	EXPECT_LT(0, addr);
-	EXPECT_EQ(0, target_call(&self->target, do_write, addr, size, PAGE));
-	EXPECT_TRUE(write_number(CGROUP "/memory.max",
-				 read_number(CGROUP "/memory.current") + size / 2));
+	fill_in_cgroup(_metadata, self, CGROUP "/below/cgroup.procs", size);
+	leave_room(_metadata, size / 2);
 	EXPECT_EQ(MEMLOCKD_WARNING_FORK,
 		  warnings_of(self->fd, self->pid, S, CURRENT_FUTURE, &lock));
 	target_stop(&self->target);

@@ -147,18 +147,30 @@ static long map_many(long nr, long b, long c)
 	return (long)p;
 }
 
-bool run_mappings(const struct bench_case *c, enum lock_kind variant, struct sample *s)
+/* A target in which @map has made as many mappings as @c has units. */
+static void target_start_mapped(struct target *t, const struct bench_case *c, target_fn map)
+{
+	write_number("/proc/sys/vm/max_map_count", 2000000);
+	target_start(t);
+	if (target_call(t, map, units_of(c), 0, 0) < 0)
+		die("mappings in the target");
+}
+
+static bool lock_mapped(const struct bench_case *c, target_fn map, enum lock_kind variant,
+			struct sample *s)
 {
 	struct target t;
 
-	write_number("/proc/sys/vm/max_map_count", 1000000);
-	target_start(&t);
-	if (target_call(&t, map_many, units_of(c), 0, 0) < 0)
-		die("mappings in the target");
+	target_start_mapped(&t, c, map);
 	lock_target(&t, variant, s);
 	unlock_target(&t, variant, s);
 	target_stop(&t);
 	return true;
+}
+
+bool run_mappings(const struct bench_case *c, enum lock_kind variant, struct sample *s)
+{
+	return lock_mapped(c, map_many, variant, s);
 }
 
 /* In the target: @nr mappings of a file's pages, of every other one, in the order of neither. */
@@ -180,16 +192,7 @@ static long map_file_often(long nr, long b, long c)
 
 bool run_file_mappings(const struct bench_case *c, enum lock_kind variant, struct sample *s)
 {
-	struct target t;
-
-	write_number("/proc/sys/vm/max_map_count", 2000000);
-	target_start(&t);
-	if (target_call(&t, map_file_often, units_of(c), 0, 0) < 0)
-		die("mappings in the target");
-	lock_target(&t, variant, s);
-	unlock_target(&t, variant, s);
-	target_stop(&t);
-	return true;
+	return lock_mapped(c, map_file_often, variant, s);
 }
 
 /* What nobody can touch: @a of it, in GiB. */
@@ -330,10 +333,7 @@ bool run_stall_mappings(const struct bench_case *c, enum lock_kind variant, stru
 {
 	struct target t;
 
-	write_number("/proc/sys/vm/max_map_count", 2000000);
-	target_start(&t);
-	if (target_call(&t, c->a ? map_nothing_often : map_many, units_of(c), 0, 0) < 0)
-		die("mappings in the target");
+	target_start_mapped(&t, c, c->a ? map_nothing_often : map_many);
 	return measure_stall(&t, variant, s);
 }
 
