@@ -170,13 +170,10 @@ TEST_F(holder, owned_lock_goes_when_its_client_exits)
 /* O_CLOEXEC closes it when the client runs another program. */
 TEST_F(holder, owned_lock_goes_when_its_client_execs)
 {
-	char byte = 'x';
-
 	ASSERT_LT(0, target_call(&self->client, do_reopen_and_lock, self->pid,
 				 STATE_FLAGS(L, CURRENT_FUTURE | OWNED), 0));
 	target_post(&self->client, do_exec, 0, 0, 0);
-	ASSERT_EQ(1, write(self->client.sock, &byte, 1));
-	ASSERT_EQ(1, read(self->client.sock, &byte, 1));
+	ASSERT_TRUE(target_echoes(&self->client));
 	check_unlocked(_metadata, self->fd, self->pid);
 }
 
@@ -238,7 +235,6 @@ TEST_F(holder, relock_gives_and_takes_OWNED)
 TEST_F(holder, owned_lock_of_oneself_goes_with_exec_and_exit)
 {
 	pid_t pid = self->client.pid;
-	char byte = 'x';
 
 	/* self->fd stays open in the new program. */
 	ASSERT_EQ(0, fcntl(self->fd, F_SETFD, 0));
@@ -246,8 +242,7 @@ TEST_F(holder, owned_lock_of_oneself_goes_with_exec_and_exit)
 				 STATE_FLAGS(S, CURRENT_FUTURE | OWNED)));
 	EXPECT_EQ(S, state_of(self->fd, pid));
 	target_post(&self->client, do_exec, 0, 0, 0);
-	ASSERT_EQ(1, write(self->client.sock, &byte, 1));
-	ASSERT_EQ(1, read(self->client.sock, &byte, 1));
+	ASSERT_TRUE(target_echoes(&self->client));
 	check_unlocked(_metadata, self->other, pid);
 	EXPECT_EQ(-ENOENT, unlock_pid(self->fd, pid));
 	target_stop(&self->client);

@@ -120,15 +120,11 @@ TEST_F(life, kill_ends_the_lock)
 TEST_F(life, exec_ends_the_lock)
 {
 	pid_t pid = self->target.pid;
-	char byte = 'x';
 
 	map_some(_metadata, &self->target);
 	ASSERT_EQ(0, lock_pid(self->fd, pid, variant->state, variant->flags, NULL));
 	target_post(&self->target, do_exec, 0, 0, 0);
-	/* cat gives back what it gets, so that by then it is the new program. */
-	ASSERT_EQ(1, write(self->target.sock, &byte, 1));
-	ASSERT_EQ(1, read(self->target.sock, &byte, 1));
-	EXPECT_EQ('x', byte);
+	ASSERT_TRUE(target_echoes(&self->target));
 	check_unlocked(_metadata, self->fd, pid);
 	EXPECT_EQ(-ENOENT, unlock_pid(self->fd, pid));
 	EXPECT_TRUE(counters_back(&self->start));
@@ -332,7 +328,6 @@ static long lock_until_exec(struct __test_metadata *_metadata,
 {
 	pid_t pid = self->target.pid;
 	unsigned long before;
-	char byte = 'x';
 	long ret = 0, addr;
 
 	addr = target_call(&self->target, do_map_small, LARGE, RW, MAP_PRIVATE);
@@ -342,8 +337,7 @@ static long lock_until_exec(struct __test_metadata *_metadata,
 		    STATE_FLAGS(variant->state, variant->flags));
 	ASSERT_TRUE(wait_rss(pid, before + LARGE / 16));
 	target_post(&self->target, do_exec, 0, 0, 0);
-	ASSERT_EQ(1, write(self->target.sock, &byte, 1));
-	ASSERT_EQ(1, read(self->target.sock, &byte, 1));
+	ASSERT_TRUE(target_echoes(&self->target));
 	ASSERT_TRUE(target_result(&self->client, &ret));
 	check_unlocked(_metadata, self->fd, pid);
 	return ret;

@@ -149,6 +149,8 @@ long target_call(struct target *t, target_fn fn, long a, long b, long c);
 void target_post(struct target *t, target_fn fn, long a, long b, long c);
 /* False when the target died instead of answering. */
 bool target_result(struct target *t, long *ret);
+/* Waits until it runs the program that it has executed, which sends back what it gets. */
+bool target_echoes(struct target *t);
 
 /* TMPDIR or /var/tmp. */
 const char *disk_dir(void);

@@ -218,6 +218,13 @@ bool target_result(struct target *t, long *ret)
 	return true;
 }
 
+bool target_echoes(struct target *t)
+{
+	char byte = 'x';
+
+	return write(t->sock, &byte, 1) == 1 && read(t->sock, &byte, 1) == 1 && byte == 'x';
+}
+
 long target_call(struct target *t, target_fn fn, long a, long b, long c)
 {
 	long ret;

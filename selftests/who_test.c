@@ -443,14 +443,6 @@ static long do_exec_program(long sock, long b, long c)
 	return -errno;
 }
 
-/* Wait until it is the new program. */
-static bool echoes(struct target *t)
-{
-	char byte = 'x';
-
-	return write(t->sock, &byte, 1) == 1 && read(t->sock, &byte, 1) == 1 && byte == 'x';
-}
-
 /* One of the four of "Uid:" in /proc/PID/status. */
 static long uid_of(pid_t pid, int which)
 {
@@ -483,7 +475,7 @@ static void check_exec_is_refused(struct __test_metadata *_metadata, struct targ
 	ASSERT_EQ(0, target_call(client, do_lock, fd, t->pid, STATE_FLAGS(S, CURRENT_FUTURE)));
 	drain_batches();
 	target_post(t, do_exec_program, 0, 0, 0);
-	ASSERT_TRUE(echoes(t));
+	ASSERT_TRUE(target_echoes(t));
 	TH_LOG("the target is now uid %ld, euid %ld", uid_of(t->pid, 0), uid_of(t->pid, 1));
 	EXPECT_EQ(-EPERM, target_call(client, do_all, fd, MEMLOCKD_TARGET_PID, t->pid));
 	EXPECT_EQ(-EPERM, target_call(client, do_all, fd, MEMLOCKD_TARGET_PIDFD, pidfd));
@@ -567,7 +559,7 @@ TEST_F(who, set_user_id_program_needs_CAP_SYS_PTRACE)
 	ASSERT_EQ(0, target_call(&self->client, do_drop_cap, CAP_SYS_PTRACE, 0, 0));
 	EXPECT_EQ(0, client_pid(self->target.pid));
 	target_post(&self->target, do_exec_program, 0, 0, 0);
-	ASSERT_TRUE(echoes(&self->target));
+	ASSERT_TRUE(target_echoes(&self->target));
 	unlink(path);
 	if (uid_of(self->target.pid, 1) != SOMEBODY)
 		SKIP(return, "/var/tmp does not honour set-user-ID bits");
@@ -612,7 +604,7 @@ TEST_F(who, race_with_a_set_user_id_exec)
 		while (!i && state_of(self->fd, t.pid) == MEMLOCKD_STATE_UNLOCKED)
 			sched_yield();
 		target_post(&t, do_exec_program, 0, 0, 0);
-		ASSERT_TRUE(echoes(&t));
+		ASSERT_TRUE(target_echoes(&t));
 		if (uid_of(t.pid, 1)) {
 			target_stop(&self->client);
 			target_stop(&t);
@@ -709,7 +701,7 @@ TEST_F(who, proc_mem_names_the_address_space_and_no_other)
 	ASSERT_LE(0, mem);
 	EXPECT_EQ(0, do_all(self->fd, MEMLOCKD_TARGET_PROC_MEM, mem));
 	target_post(&self->target, do_exec, 0, 0, 0);
-	ASSERT_TRUE(echoes(&self->target));
+	ASSERT_TRUE(target_echoes(&self->target));
 	EXPECT_EQ(-ESRCH, do_all(self->fd, MEMLOCKD_TARGET_PROC_MEM, mem));
 	EXPECT_EQ(MEMLOCKD_STATE_UNLOCKED, state_of(self->fd, pid));
 	EXPECT_EQ(0, do_all(self->fd, MEMLOCKD_TARGET_PIDFD, pidfd));
