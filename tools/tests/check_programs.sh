@@ -231,7 +231,7 @@ tell() {
 	local status=0
 	memlockctl "$1" -q "${@:2}" >"$scratch/ctl" 2>&1 || status=$?
 	[[ $status != 0 ]] || return 0
-	grep -vE 'has (exited|ended)|is not locked|there is no process' "$scratch/ctl" >"$scratch/failed" || return 0
+	grep -vE 'has (exited|ended)|exits, or|is not locked|there is no process' "$scratch/ctl" >"$scratch/failed" || return 0
 	alive && ctl_failed="memlockctl $1: $(head -n 1 "$scratch/failed")"
 }
 
