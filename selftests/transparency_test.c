@@ -6,6 +6,7 @@
  *
  * MEMLOCKD_TRANSPARENCY_SEED: the seed that an earlier run printed.
  * MEMLOCKD_TRANSPARENCY_SECONDS: go on with further seeds for so long, in each state.
+ * MEMLOCKD_TRANSPARENCY_STEPS: so many calls of a seed; 250, unless fewer are wanted.
  */
 #include <sys/mman.h>
 #include <sys/shm.h>
@@ -365,6 +366,7 @@ FIXTURE(transparency)
 	struct target target[2];	/* the second one is locked */
 	uint64_t first_seed;
 	long seconds;
+	unsigned int steps;
 	int fd;
 };
 
@@ -401,11 +403,14 @@ FIXTURE_SETUP(transparency)
 {
 	const char *seed = getenv("MEMLOCKD_TRANSPARENCY_SEED");
 	const char *seconds = getenv("MEMLOCKD_TRANSPARENCY_SECONDS");
+	const char *steps = getenv("MEMLOCKD_TRANSPARENCY_STEPS");
 
 	self->fd = device_open();
 	ASSERT_LE(0, self->fd);
 	self->first_seed = seed ? strtoul(seed, NULL, 0) : 1;
 	self->seconds = seconds ? atol(seconds) : 0;
+	self->steps = steps ? atol(steps) : STEPS;
+	ASSERT_GE(STEPS, self->steps);
 	worlds = mmap(NULL, sizeof(*worlds), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		      -1, 0);
 	ASSERT_NE(MAP_FAILED, worlds);
@@ -460,7 +465,7 @@ static bool run(struct __test_metadata *_metadata, FIXTURE_DATA(transparency) *s
 		TH_LOG("it cannot be locked");
 		return false;
 	}
-	for (nr = 0; nr < STEPS && good; nr++) {
+	for (nr = 0; nr < self->steps && good; nr++) {
 		if (variant->in_turns && !draw(&seed, 12) && change_state(self, &seed)) {
 			TH_LOG("it cannot be locked or unlocked");
 			good = false;
