@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The workers that populate an address space, and the caller, who does the rest.
+ * The workers that populate an address space.
  *
- * Private memory without a file is most of a process.  A fault there waits for
- * memory and for swap alone, never for a server that may not answer, so it need
- * not be the caller, who can be killed, that waits.  Workers do that: they borrow
- * the target's address space, as pages can be pinned fast in current's own only.
+ * Private memory without a file is most of a process.  A fault there waits for memory
+ * and for swap alone, never for a server that may not answer.  Workers borrow the
+ * target's address space for that, as pages can be pinned fast in current's own only.
+ * One of them is enough for memory that is present, or swapped out.  Where memory has to
+ * be cleared, others help.
  *
- * One worker is enough for memory that is present, or swapped out.  Where memory has
- * to be cleared, others help.
+ * Then a worker does the rest.  It may have to be left waiting, which errand.c is about;
+ * another takes its place then, and passes over the file system that does not answer.
  */
 #include <linux/kthread.h>
 #include <linux/memcontrol.h>
@@ -17,10 +18,10 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
-#include <linux/workqueue.h>
 
 #include "compat.h"
 #include "crew.h"
+#include "errand.h"
 #include "pin.h"
 #include "populate.h"
 #include "space.h"
@@ -31,36 +32,89 @@
 #define SHARE_SIZE	(8 * MLKD_CHUNK_SIZE)
 #define MUCH_TO_CLEAR	(4 * MLKD_CHUNK_PAGES)
 
-struct crew_member {
-	struct work_struct work;
+/**
+ * struct worker - one of the workers
+ * @errand: its errand
+ * @crew: the crew, with a reference
+ * @first: it is the one that calls others
+ * @start: of one that does the rest: where it begins
+ * @silent: likewise: the file systems that it passes over
+ * @err: the error with which it has failed
+ */
+struct worker {
+	struct mlkd_errand errand;
 	struct mlkd_crew *crew;
+	bool first;
+	unsigned long start;
+	struct mlkd_silent silent;
+	int err;
 };
 
 /**
- * struct mlkd_crew - the workers that populate private memory without a file
- * @space: the space; its claim is held
- * @task: the process
- * @caller: the task that asked for it, and waits
+ * struct mlkd_crew - the workers that populate one address space
+ * @ref: one for the caller, one for each worker
+ * @space: the space, with a reference; its claim is held, until a worker is left
+ * @task: the process, with a reference
  * @memcg: the caller's memory cgroup, which pays for our bookkeeping
  * @lock: protects @next
  * @next: the first address that no worker has taken
  * @last: the last address
  * @err: the error with which a worker has failed
  * @fresh: pages that the first worker has had cleared
- * @members: the workers; the first calls the others
+ * @workers: those for private memory without a file; the first calls the others
+ * @nr_workers: how many of them there are
  */
 struct mlkd_crew {
+	refcount_t ref;
 	struct mlkd_space *space;
 	struct task_struct *task;
-	struct task_struct *caller;
 	struct mem_cgroup *memcg;
 	struct mutex lock;		/* @next */
 	unsigned long next;
 	unsigned long last;
 	int err;
 	unsigned long fresh;
-	struct crew_member members[MAX_CREW];
+	struct worker *workers[MAX_CREW];
+	unsigned int nr_workers;
 };
+
+static void crew_put(struct mlkd_crew *crew)
+{
+	if (!refcount_dec_and_test(&crew->ref))
+		return;
+	mlkd_space_put(crew->space);
+	put_task_struct(crew->task);
+	mem_cgroup_put(crew->memcg);
+	kfree(crew);
+}
+
+static void free_worker(struct mlkd_errand *errand)
+{
+	struct worker *worker = container_of(errand, struct worker, errand);
+
+	crew_put(worker->crew);
+	kfree(worker);
+}
+
+/* Starts a worker that is as *@ready says. */
+static struct worker *start_worker(struct mlkd_crew *crew, const struct worker *ready)
+{
+	struct worker *worker = kmemdup(ready, sizeof(*ready), GFP_KERNEL);
+	int err;
+
+	if (!worker)
+		return ERR_PTR(-ENOMEM);
+	refcount_inc(&crew->ref);
+	worker->crew = crew;
+	worker->errand.free = free_worker;
+	worker->errand.mm = crew->space->mm;
+	worker->errand.memcg = crew->memcg;
+	err = mlkd_errand_start(&worker->errand);
+	if (!err)
+		return worker;
+	free_worker(&worker->errand);
+	return ERR_PTR(err);
+}
 
 static int crew_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		     unsigned long start, unsigned long end, unsigned long *next)
@@ -80,15 +134,22 @@ static int rest_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	return 0;
 }
 
-/* Finds the next part of the address space in which there is something to do. */
-static bool crew_take_share(struct mlkd_crew *crew, struct mlkd_walk *walk)
+/*
+ * Finds the next part of the address space in which there is something to do.  Returns 1,
+ * 0 when there is none, or -EINTR.
+ */
+static int crew_take_share(struct mlkd_crew *crew, struct mlkd_walk *walk)
 {
 	struct mm_struct *mm = crew->space->mm;
 	struct vm_area_struct *vma;
 	bool found;
 
-	mutex_lock(&crew->lock);
-	mmap_read_lock(mm);
+	if (mutex_lock_killable(&crew->lock))
+		return -EINTR;
+	if (mmap_read_lock_killable(mm)) {
+		mutex_unlock(&crew->lock);
+		return -EINTR;
+	}
 	vma = find_vma(mm, crew->next);
 	while (vma && !(mlkd_populate_never_waits(vma) && vma_is_accessible(vma) &&
 			mlkd_attr_any(&crew->space->attrs, vma->vm_start, vma->vm_end,
@@ -110,6 +171,9 @@ static bool crew_take_share(struct mlkd_crew *crew, struct mlkd_walk *walk)
  * namespace from current, and warns when current has another address space.  So a worker
  * that has borrowed the target's address space takes these faults, if it is in the same
  * namespace as the target.  If it is not, vvar is left to fault once.
+ *
+ * A process that enters a time namespace has its vvar unmapped, with mmap_lock held.  So
+ * it is asked with mmap_lock held, too.
  */
 static void prefault_vvar(struct mm_struct *mm, struct task_struct *task)
 {
@@ -117,18 +181,18 @@ static void prefault_vvar(struct mm_struct *mm, struct task_struct *task)
 	struct vma_iterator vmi;
 	bool same_time;
 
+	if (mmap_read_lock_killable(mm))
+		return;
 	task_lock(task);
 	same_time = task->nsproxy &&
 		    task->nsproxy->time_ns == current->nsproxy->time_ns;
 	task_unlock(task);
-	if (!same_time)
-		return;
-
-	mmap_read_lock(mm);
 	vma_iter_init(&vmi, mm, 0);
 	for_each_vma(vmi, vma) {
 		unsigned long addr;
 
+		if (!same_time)
+			break;
 		if (!mlkd_vma_vvar(vma))
 			continue;
 		/* vvar has holes for clocks that the machine lacks. */
@@ -138,86 +202,129 @@ static void prefault_vvar(struct mm_struct *mm, struct task_struct *task)
 	mmap_read_unlock(mm);
 }
 
+static void crew_work(struct mlkd_errand *errand);
+
 /* The first worker is about to have @nr pages cleared: if these are many, it calls others. */
 static void crew_count_fresh(struct mlkd_walk *walk, unsigned long nr)
 {
 	struct mlkd_crew *crew = walk->crew;
 	bool was_much = crew->fresh >= MUCH_TO_CLEAR;
-	unsigned int i, size = min_t(unsigned int, num_online_cpus(), MAX_CREW);
+	unsigned int size = min_t(unsigned int, num_online_cpus(), MAX_CREW);
+	const struct worker ready = { .errand = { .run = crew_work, .borrows = true } };
 
 	crew->fresh += nr;
 	if (was_much || crew->fresh < MUCH_TO_CLEAR)
 		return;
-	for (i = 1; i < size; i++)
-		queue_work(system_dfl_wq, &crew->members[i].work);
+	while (crew->nr_workers < size) {
+		struct worker *worker = start_worker(crew, &ready);
+
+		if (IS_ERR(worker))
+			break;		/* it can be done without */
+		crew->workers[crew->nr_workers++] = worker;
+	}
 }
 
 /* Populates share after share until none is left; current has the target's address space. */
-static void crew_run(struct mlkd_crew *crew, bool first)
+static void crew_work(struct mlkd_errand *errand)
 {
+	struct worker *worker = container_of(errand, struct worker, errand);
+	struct mlkd_crew *crew = worker->crew;
+	bool first = worker->first;
 	struct mlkd_walk walk = {
 		.space = crew->space,
 		.task = crew->task,
-		.caller = crew->caller,
+		.errand = errand,
+		.silent = &worker->silent,
 		.crew = crew,
 		.fresh = first ? crew_count_fresh : NULL,
 	};
-	int err = first ? -ENOMEM : 0;
+	int err = 0, more = 1;
 
-	if (mlkd_walk_alloc(&walk))
-		err = 0;
-	while (walk.pages && !err && !READ_ONCE(crew->err) &&
-	       crew_take_share(crew, &walk))
-		err = mlkd_walk(&walk, crew_step);
-	if (err)
+	if (!mlkd_walk_alloc(&walk))
+		err = -ENOMEM;
+	while (!err && more > 0 && !READ_ONCE(crew->err)) {
+		more = crew_take_share(crew, &walk);
+		if (more > 0)
+			err = mlkd_walk(&walk, crew_step);
+	}
+	if (more < 0)
+		err = more;
+	/* Others need not be there. */
+	if (err && (first || walk.pages))
 		WRITE_ONCE(crew->err, err);
 	kfree(walk.pages);
-	if (first && crew->last == ULONG_MAX)
+	if (first && !err && crew->last == ULONG_MAX)
 		prefault_vvar(crew->space->mm, crew->task);
 }
 
-static void crew_work(struct work_struct *work)
+/* Populates the part that these workers may do; and vvar, if that is everything. */
+static int populate_private(struct mlkd_crew *crew)
 {
-	struct crew_member *member = container_of(work, struct crew_member, work);
-	struct mlkd_crew *crew = member->crew;
-	struct mm_struct *mm = crew->space->mm;
-	struct mem_cgroup *old = set_active_memcg(crew->memcg);
+	const struct worker ready = {
+		.errand = { .run = crew_work, .borrows = true },
+		.first = true,
+	};
+	struct worker *worker = start_worker(crew, &ready);
+	unsigned int i;
 
-	kthread_use_mm(mm);
-	crew_run(crew, member == crew->members);
-	kthread_unuse_mm(mm);
-	set_active_memcg(old);
+	if (IS_ERR(worker))
+		return PTR_ERR(worker);
+	crew->workers[crew->nr_workers++] = worker;
+	/* The first is waited for first, as it is the one that starts the others. */
+	for (i = 0; i < crew->nr_workers; i++) {
+		int err = mlkd_errand_wait(&crew->workers[i]->errand);
+
+		if (err)
+			WRITE_ONCE(crew->err, err);
+		mlkd_errand_put(&crew->workers[i]->errand);
+	}
+	return crew->err;
 }
 
-/* Populates the part of @walk that workers may do; and vvar, if @walk is for everything. */
-static int populate_by_crew(const struct mlkd_walk *walk)
+static void rest_work(struct mlkd_errand *errand)
 {
-	struct mlkd_crew crew = {
-		.space = walk->space,
-		.task = walk->task,
-		.caller = walk->caller,
-		.memcg = get_mem_cgroup_from_mm(current->mm),
-		.next = walk->start,
-		.last = walk->end - 1,
+	struct worker *worker = container_of(errand, struct worker, errand);
+	struct mlkd_crew *crew = worker->crew;
+	struct mlkd_walk walk = {
+		.space = crew->space,
+		.task = crew->task,
+		.start = worker->start,
+		.end = crew->last + 1,
+		.errand = errand,
+		.silent = &worker->silent,
 	};
-	struct crew_member *member;
 
-	mutex_init(&crew.lock);
-	for (member = crew.members; member < crew.members + MAX_CREW; member++) {
-		member->crew = &crew;
-		INIT_WORK_ONSTACK(&member->work, crew_work);
-	}
-	if (current->mm == crew.space->mm)
-		crew_run(&crew, true);
-	else
-		queue_work(system_dfl_wq, &crew.members[0].work);
-	/* The first is waited for first, as it is the one that queues the others. */
-	for (member = crew.members; member < crew.members + MAX_CREW; member++) {
-		flush_work(&member->work);
-		destroy_work_on_stack(&member->work);
-	}
-	mem_cgroup_put(crew.memcg);
-	return crew.err;
+	worker->err = -ENOMEM;
+	if (mlkd_walk_alloc(&walk))
+		worker->err = mlkd_walk(&walk, rest_step);
+	kfree(walk.pages);
+}
+
+/* Populates all else, but what does not answer. */
+static int populate_rest(struct mlkd_crew *crew, unsigned long start)
+{
+	struct worker ready = { .errand = { .run = rest_work }, .start = start };
+	unsigned int left_behind = 0;
+	int err;
+
+	do {
+		struct worker *worker = start_worker(crew, &ready);
+		struct mlkd_errand *errand = &worker->errand;
+
+		if (IS_ERR(worker))
+			return PTR_ERR(worker);
+		err = mlkd_errand_wait(errand);
+		ready.start = errand->at;
+		if (errand->left && err == -ETIME) {
+			left_behind++;
+			mlkd_silent_add(&ready.silent, errand->dev);
+			mlkd_silent_add(&crew->space->silent, errand->dev);
+		} else if (!errand->left && (err != -ETIME || worker->err != -EINTR)) {
+			err = worker->err;
+		}
+		mlkd_errand_put(errand);
+	} while (err == -ETIME && left_behind <= MLKD_SILENT);
+	return err == -ETIME ? 0 : err;
 }
 
 /**
@@ -228,7 +335,7 @@ static int populate_by_crew(const struct mlkd_walk *walk)
  * @end: address behind the last; 0 for all there is
  *
  * A page that cannot be had (behind the end of a file, poisoned, in the hands of
- * a userfaultfd monitor) does not fail the call.
+ * a userfaultfd monitor or of a server that does not answer) does not fail the call.
  *
  * Return: 0, -ENOMEM, -EDQUOT (a limit of its memory cgroup), -EINTR or -ESRCH; then part
  * of it is present and pinned.
@@ -236,20 +343,25 @@ static int populate_by_crew(const struct mlkd_walk *walk)
 int mlkd_populate(struct mlkd_space *space, struct task_struct *task,
 		  unsigned long start, unsigned long end)
 {
-	struct mlkd_walk walk = {
-		.space = space,
-		.start = start,
-		.end = end,
-		.task = task,
-		.caller = current,
-	};
+	struct mlkd_crew *crew = kzalloc(sizeof(*crew), GFP_KERNEL_ACCOUNT);
 	int err;
 
-	if (!mlkd_walk_alloc(&walk))
+	if (!crew)
 		return -ENOMEM;
-	err = populate_by_crew(&walk);
+	refcount_set(&crew->ref, 1);
+	mlkd_space_get(space);
+	crew->space = space;
+	crew->task = get_task_struct(task);
+	crew->memcg = get_mem_cgroup_from_mm(current->mm);
+	crew->next = start;
+	crew->last = end - 1;
+	mutex_init(&crew->lock);
+	if (!start && !end)
+		WRITE_ONCE(space->silent.nr, 0);
+
+	err = populate_private(crew);
 	if (!err)
-		err = mlkd_walk(&walk, rest_step);
-	kfree(walk.pages);
+		err = populate_rest(crew, start);
+	crew_put(crew);
 	return err;
 }

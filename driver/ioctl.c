@@ -24,7 +24,6 @@
 #include "life.h"
 #include "limit.h"
 #include "lock.h"
-#include "populate.h"
 #include "probe.h"
 #include "report.h"
 #include "space.h"
@@ -297,7 +296,7 @@ static int do_sync(struct call *call)
 				space->promised.flags & MEMLOCKD_OVER_UNLOCKED,
 				space->stack_reserve, &call->limit);
 	else
-		mlkd_populate_future(space, 0, 0);
+		err = mlkd_sync_future(space, call->target.task, &call->limit);
 	if (err)
 		return err;
 	/* The target runs meanwhile, and may have unmapped more than it has mapped. */

@@ -909,7 +909,6 @@ static int stack_floor(const struct request *request, u64 reserve,
 		       unsigned long *floor, unsigned long *pages)
 {
 	struct mm_struct *mm = request->space->mm;
-	struct vm_area_struct *vma;
 
 	*floor = 0;
 	*pages = 0;
@@ -918,11 +917,9 @@ static int stack_floor(const struct request *request, u64 reserve,
 		return 0;
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
-	vma = find_vma(mm, mm->start_stack);
-	*floor = mlkd_stack_floor(vma, request->task, mm->start_stack,
-				  reserve ?: MEMLOCKD_STACK_RESERVE_DEFAULT);
+	*floor = mlkd_stack_floor(mm, request->task, reserve ?: MEMLOCKD_STACK_RESERVE_DEFAULT);
 	if (*floor)
-		*pages = (vma->vm_start - *floor) >> PAGE_SHIFT;
+		*pages = (find_vma(mm, *floor)->vm_start - *floor) >> PAGE_SHIFT;
 	mmap_read_unlock(mm);
 	return 0;
 }
@@ -955,7 +952,7 @@ static int prepare(struct request *request, u64 stack_reserve)
 		assign_bit(MLKD_SPACE_STACK_OVER, &request->space->flags, request->fit &&
 			   !mlkd_target_has_room(request->task, request->space->mm, 0));
 	if (!err && floor)
-		mlkd_stack_grow(request->task, floor);
+		err = mlkd_stack_grow(request->space->mm, floor);
 	return err;
 }
 
@@ -1034,6 +1031,23 @@ int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 	space->stack_reserve = stack_reserve;
 	set_promised(space, mode);
 	return 0;
+}
+
+/**
+ * mlkd_sync_future - populate what an address space that is locked for the future has mapped
+ * @space: the space; its claim is held
+ * @task: the process
+ * @limit: set when a limit is met
+ *
+ * Return: 0; or -ENOMEM, -EINTR, -ESRCH, and some of it may be populated.
+ */
+int mlkd_sync_future(struct mlkd_space *space, struct task_struct *task,
+		     struct mlkd_limit *limit)
+{
+	struct request request = { .space = space, .limit = limit };
+	int err = mlkd_populate(space, task, 0, 0);
+
+	return err == -EDQUOT ? check_cgroup(&request, 0, true) : err;
 }
 
 /**

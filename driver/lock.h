@@ -14,6 +14,8 @@ struct task_struct;
 int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 	      struct mlkd_mode mode, bool bypass, bool fit, u64 stack_reserve,
 	      struct mlkd_limit *limit);
+int mlkd_sync_future(struct mlkd_space *space, struct task_struct *task,
+		     struct mlkd_limit *limit);
 int mlkd_lower(struct mlkd_space *space, struct mlkd_mode mode);
 void mlkd_unlock(struct mlkd_space *space);
 

@@ -164,6 +164,12 @@ bool mlkd_stack_by_pins(struct vm_area_struct *vma, struct mlkd_mode mode)
 	       mlkd_vma_private(vma);
 }
 
+/* Returns the device of the file system that has the pages of @vma; 0 where there is none. */
+dev_t mlkd_vma_dev(struct vm_area_struct *vma)
+{
+	return vma->vm_file ? vma->vm_file->f_mapping->host->i_sb->s_dev : 0;
+}
+
 /**
  * mlkd_want - what @mode asks of @vma
  * @vma: the mapping; mmap_lock is held

@@ -4,12 +4,24 @@
  *
  * Memory is pinned in two phases.  The first takes no faults: it never waits, and is
  * all that memory needs that is present.  A page that is not present is then faulted
- * in by GUP without a pin, which may give up mmap_lock while it waits for a disk; and
- * the first phase begins again from there.  (A long-term pin that faults would hold
- * mmap_lock all that time, and no signal would end it.)
+ * in without a pin, which may give up mmap_lock while it waits for a disk; and the first
+ * phase begins again from there.  (A long-term pin that faults would hold mmap_lock all
+ * that time, and no signal would end it.)
+ *
+ * A fault is tried once under each hold of mmap_lock.  The core kernel would try again by
+ * itself, and hold mmap_lock while it waits the second time; and what is mapped there by
+ * then may be something else, a file whose server does not answer.
+ *
+ * A page of a file that is not in memory is read first, without mmap_lock and without
+ * the address space.  So a server that does not answer keeps nothing of the process from
+ * ending.
  */
+#include <linux/fadvise.h>
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -18,6 +30,7 @@
 
 #include "cgroup.h"
 #include "compat.h"
+#include "errand.h"
 #include "munlock.h"
 #include "pgtable.h"
 #include "populate.h"
@@ -28,19 +41,37 @@
 /* So often a page may vanish between being faulted in and being pinned. */
 #define MAX_TRIES	8
 
+/*
+ * Tries to fault in a page.  Returns 0; -EFAULT when it is not to be had; -ENOMEM.  If the
+ * fault had to wait, it has given up mmap_lock, which clears walk->locked.
+ */
+static int fault_page(struct mlkd_walk *walk, struct vm_area_struct *vma,
+		      unsigned long addr, unsigned int flags)
+{
+	vm_fault_t fault;
+
+	flags |= FAULT_FLAG_REMOTE | FAULT_FLAG_KILLABLE;
+	fault = handle_mm_fault(vma, addr, flags, NULL);
+	if (fault & (VM_FAULT_RETRY | VM_FAULT_COMPLETED)) {
+		walk->locked = 0;
+		return 0;
+	}
+	if (fault & VM_FAULT_OOM)
+		return -ENOMEM;
+	return fault & VM_FAULT_ERROR ? -EFAULT : 0;
+}
+
 /* Faults in a page of secretmem, which GUP refuses. */
 static int fault_secretmem(struct mlkd_walk *walk, struct vm_area_struct *vma,
 			   unsigned long addr)
 {
-	unsigned int flags = FAULT_FLAG_REMOTE;
-	bool unlocked = false;
+	unsigned int flags = FAULT_FLAG_ALLOW_RETRY;
 	int err;
 
 	if (vma->vm_flags & VM_WRITE)
 		flags |= FAULT_FLAG_WRITE;
-	err = fixup_user_fault(walk->space->mm, addr, flags, &unlocked);
-	mlkd_walk_unlocked(walk, unlocked);
-	return err == -EINTR || err == -ENOMEM ? err : 0;
+	err = fault_page(walk, vma, addr, flags);
+	return err == -ENOMEM ? err : 0;
 }
 
 /* Pins pages that are present, up to the first that is not. */
@@ -201,21 +232,24 @@ static int fault_fresh(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	return 0;
 }
 
-/* For memory that is swapped out or being migrated, mmap_lock is given up, once, to wait. */
-static int fault_swapped(struct mlkd_walk *walk, unsigned long start,
-			 unsigned long end)
+/*
+ * For memory that is swapped out or being migrated, mmap_lock is given up to wait.  Where
+ * that has been in vain some times, it is held.
+ */
+static int fault_swapped(struct mlkd_walk *walk, struct vm_area_struct *vma,
+			 unsigned long start, unsigned long end)
 {
-	bool unlocked = false;
+	unsigned int flags = FAULT_FLAG_WRITE;
 	unsigned long addr;
 	int err = 0;
 
-	for (addr = start; addr < end && !unlocked && !fails_request(err); addr += PAGE_SIZE) {
-		err = fixup_user_fault(walk->space->mm, addr, FAULT_FLAG_WRITE |
-				       FAULT_FLAG_REMOTE, &unlocked);
+	if (walk->tries <= MAX_TRIES / 2)
+		flags |= FAULT_FLAG_ALLOW_RETRY;
+	for (addr = start; addr < end && walk->locked && err != -ENOMEM; addr += PAGE_SIZE) {
+		err = fault_page(walk, vma, addr, flags);
 		cond_resched();
 	}
-	mlkd_walk_unlocked(walk, unlocked);
-	return fails_request(err) ? err : 0;
+	return err == -ENOMEM ? err : 0;
 }
 
 /* Calls the one of them that is for the page at @start; returns 1 if that is mapped. */
@@ -233,7 +267,147 @@ static int fault_unmapped(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		return fault_fresh(walk, vma, start, run_end);
 	}
 	run_end = mlkd_pgtable_run(mm, start, end, MLKD_MAPPED, &mapped);
-	return mapped ? 1 : fault_swapped(walk, start, run_end);
+	return mapped ? 1 : fault_swapped(walk, vma, start, run_end);
+}
+
+/* Says whether the page cache has a page, and its contents. */
+static bool cached(struct address_space *mapping, pgoff_t index)
+{
+	struct folio *folio;
+	bool ret = false;
+
+	rcu_read_lock();
+	folio = xa_load(&mapping->i_pages, index);
+	if (folio && !xa_is_value(folio) && folio_try_get(folio)) {
+		ret = folio_test_uptodate(folio);
+		folio_put(folio);
+	}
+	rcu_read_unlock();
+	return ret;
+}
+
+/* Returns where the pages at the start of [start, end) end that are all cached, or all not. */
+static unsigned long cached_run(struct vm_area_struct *vma, unsigned long start,
+				unsigned long end, bool *are_cached)
+{
+	struct address_space *mapping = vma->vm_file->f_mapping;
+	pgoff_t index = linear_page_index(vma, start);
+
+	*are_cached = cached(mapping, index);
+	do {
+		start += PAGE_SIZE;
+		index++;
+	} while (start < end && cached(mapping, index) == *are_cached);
+	return start;
+}
+
+/* Reads pages of a file, and says where it has come to, for the first of them is at @start. */
+static unsigned long read_pages(struct mlkd_walk *walk, struct file *file, pgoff_t index,
+				unsigned long start, unsigned long end)
+{
+	unsigned long addr;
+
+	vfs_fadvise(file, (loff_t)index << PAGE_SHIFT, end - start, POSIX_FADV_WILLNEED);
+	for (addr = start; addr < end; addr += PAGE_SIZE, index++) {
+		struct folio *folio = read_mapping_folio(file->f_mapping, index, file);
+
+		if (IS_ERR(folio))
+			break;
+		folio_put(folio);
+		if (walk->errand)
+			mlkd_errand_progress(walk->errand);
+		cond_resched();
+	}
+	return addr;
+}
+
+/* Gives up mmap_lock, and reads what is mapped at [start, end) of @vma, a mapping of a file. */
+static int read_in(struct mlkd_walk *walk, struct vm_area_struct *vma,
+		   unsigned long start, unsigned long end, unsigned long *next)
+{
+	pgoff_t index = linear_page_index(vma, start);
+	struct file *file = get_file(vma->vm_file);
+	dev_t dev = mlkd_vma_dev(vma);
+	unsigned long addr;
+	int err = -EINTR;
+
+	mmap_read_unlock(walk->space->mm);
+	walk->locked = 0;
+	if (mlkd_errand_wait_begin(walk->errand, start, dev, false)) {
+		addr = read_pages(walk, file, index, start, end);
+		/* What cannot be read is not to be had. */
+		*next = addr > start ? start : start + PAGE_SIZE;
+		err = mlkd_errand_wait_end(walk->errand) ? 0 : -EINTR;
+	}
+	fput(file);
+	return err;
+}
+
+/* May a read of @vma, a mapping of a file, be waited for here? */
+static bool may_wait(struct mlkd_walk *walk, struct vm_area_struct *vma)
+{
+	if (walk->errand)
+		return !mlkd_silent_has(walk->silent, vma);
+	/* The process itself may, but not a worker that others need as well. */
+	return current->mm == vma->vm_mm && !(current->flags & PF_KTHREAD);
+}
+
+/*
+ * Makes sure that a fault in [start, end) of @vma, a mapping of a file, finds what it
+ * needs in memory.  Returns 1 if it does so up to *@next; 0 if the walk is to go on at
+ * *@next, or an error.
+ */
+static int bring_in(struct mlkd_walk *walk, struct vm_area_struct *vma,
+		    unsigned long start, unsigned long end, unsigned long *next)
+{
+	bool used, are_cached;
+
+	/* What is mapped, or swapped out, needs nothing of the file. */
+	*next = mlkd_pgtable_run(vma->vm_mm, start, end, MLKD_USED, &used);
+	if (used || !vma->vm_file->f_mapping->a_ops->read_folio)
+		return 1;
+	*next = cached_run(vma, start, *next, &are_cached);
+	if (are_cached)
+		return 1;
+	return may_wait(walk, vma) ? read_in(walk, vma, start, *next, next) : 0;
+}
+
+static unsigned long page_size_of(struct vm_area_struct *vma)
+{
+	return is_vm_hugetlb_page(vma) ? huge_page_size(hstate_vma(vma)) : PAGE_SIZE;
+}
+
+/*
+ * Faults in [start, end), up to the first page that is not to be had.  Returns where that
+ * is, or @start if mmap_lock was given up meanwhile; or -ENOMEM.
+ */
+static long fault_range(struct mlkd_walk *walk, struct vm_area_struct *vma,
+			unsigned int gup_flags, unsigned long start, unsigned long end)
+{
+	unsigned long addr, page_size = page_size_of(vma);
+	unsigned int flags = FAULT_FLAG_ALLOW_RETRY;
+	int err = 0;
+
+	if (gup_flags & FOLL_WRITE) {
+		flags |= FAULT_FLAG_WRITE;
+		/* As GUP does for FOLL_FORCE. */
+		if (!(vma->vm_flags & VM_WRITE) &&
+		    !(mlkd_vma_private(vma) && (vma->vm_flags & VM_MAYWRITE)))
+			return start;
+	}
+	if (mlkd_populate_never_waits(vma) && walk->tries > MAX_TRIES / 2)
+		flags &= ~FAULT_FLAG_ALLOW_RETRY;
+	for (addr = start; addr < end; addr = ALIGN(addr + 1, page_size)) {
+		err = fault_page(walk, vma, addr, flags);
+		if (err || !walk->locked)
+			break;
+		if (walk->errand)
+			mlkd_errand_progress(walk->errand);
+		cond_resched();
+	}
+	if (err == -ENOMEM)
+		return err;
+	return walk->locked ? addr : start;
 }
 
 /* Faults in what is not present, and waits for that; @vma may be gone afterwards. */
@@ -241,34 +415,49 @@ static int make_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 			struct mlkd_want want, unsigned long start,
 			unsigned long end, unsigned long *next)
 {
-	struct mm_struct *mm = walk->space->mm;
-	unsigned long page_size = PAGE_SIZE;
+	struct mlkd_errand *errand = walk->errand;
 	long ret;
 
-	if (is_vm_hugetlb_page(vma))
-		page_size = huge_page_size(hstate_vma(vma));
-	*next = ALIGN(start + 1, page_size);
+	*next = ALIGN(start + 1, page_size_of(vma));
 	if (no_progress(walk, start))
 		return 0;
 	if (meets_cgroup(walk, vma, want, start, end))
 		return -EDQUOT;
-	if (mlkd_populate_never_waits(vma) && want.gup_flags == FOLL_WRITE) {
-		ret = fault_unmapped(walk, vma, start, end);
-		if (ret <= 0) {
-			*next = start;		/* once more from here */
-			return ret;
+	if (mlkd_populate_never_waits(vma)) {
+		errand = NULL;
+		if (want.gup_flags == FOLL_WRITE) {
+			ret = fault_unmapped(walk, vma, start, end);
+			if (ret <= 0) {
+				*next = start;		/* once more from here */
+				return ret;
+			}
 		}
+	} else if (vma->vm_file && !is_vm_hugetlb_page(vma)) {
+		ret = bring_in(walk, vma, start, end, next);
+		if (ret <= 0)
+			return ret;
+		end = *next;
 	}
-	ret = mlkd_gup_remote(mm, start, (end - start) >> PAGE_SHIFT, want.gup_flags,
-			      NULL, &walk->locked);
-	if (ret < 0)	/* a page that is not to be had; the report says so */
-		return fails_request(ret) ? ret : 0;
 
-	/* A page that is to be pinned is looked at once more. */
-	*next = want.pinned ? start : start + (ret << PAGE_SHIFT);
-	if (walk->locked && walk->state == MEMLOCKD_STATE_SUPERLOCKED &&
-	    mlkd_vma_writeback(vma))
+	/* What a fault needs may have been taken out of memory again. */
+	if (!mlkd_errand_wait_begin(errand, start, mlkd_vma_dev(vma), true))
+		return -EINTR;
+	ret = fault_range(walk, vma, want.gup_flags, start, end);
+	if (!mlkd_errand_wait_end(errand))
+		return -EINTR;
+	if (ret < 0)
+		return ret;
+
+	*next = ret;
+	if (!walk->locked)
+		return 0;
+	if (ret == start)	/* a page that is not to be had; the report says so */
+		*next = ALIGN(start + 1, page_size_of(vma));
+	else if (walk->state == MEMLOCKD_STATE_SUPERLOCKED && mlkd_vma_writeback(vma))
 		mlkd_shared_make_writable(vma, start, *next, walk->pages);
+	/* A page that is to be pinned is looked at once more. */
+	if (ret > start && want.pinned)
+		*next = start;
 	return 0;
 }
 
@@ -457,7 +646,8 @@ static int writable_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 			 unsigned long *next)
 {
 	unsigned long file_end = mlkd_vma_file_end(vma);
-	bool writable;
+	bool writable, mapped;
+	long ret;
 
 	*next = vma->vm_end;
 	if ((vma->vm_flags & (VM_WRITE | VM_LOCKED)) != (VM_WRITE | VM_LOCKED) ||
@@ -473,11 +663,14 @@ static int writable_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	*next = mlkd_pgtable_run(walk->space->mm, start, end, MLKD_WRITE, &writable);
 	if (writable)
 		return 0;
-	/* Any other error says that there is no page to be had. */
-	if (mlkd_gup_remote(walk->space->mm, start, (*next - start) >> PAGE_SHIFT,
-			    FOLL_WRITE, NULL, &walk->locked) == -EINTR)
-		return -EINTR;
-	return 0;
+	/* What is not there is not write-protected. */
+	*next = mlkd_pgtable_run(walk->space->mm, start, *next, MLKD_MAPPED, &mapped);
+	if (!mapped || no_progress(walk, start))
+		return 0;
+	ret = fault_range(walk, vma, FOLL_WRITE, start, *next);
+	if (ret > start || !walk->locked)
+		*next = ret;
+	return min(ret, 0L);
 }
 
 /**

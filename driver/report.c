@@ -108,6 +108,8 @@ struct facts {
 	enum memlockd_reason reason;	/* why mappings of its kind have less */
 	unsigned long file_end;
 	bool covered;
+	bool armed;			/* a userfaultfd monitor has some of it in its hands */
+	bool silent;			/* its server has not answered */
 };
 
 static enum memlockd_reason kind_reason(struct mlkd_mode mode,
@@ -143,6 +145,9 @@ static void gather_facts(struct mlkd_report *report, struct vm_area_struct *vma,
 	facts->file_end = mlkd_vma_file_end(vma);
 	facts->reason = kind_reason(facts->mode, vma);
 	facts->covered = facts->mode.state != MEMLOCKD_STATE_UNLOCKED;
+	facts->armed = userfaultfd_armed(vma);
+	facts->silent = report->space && vma->vm_file &&
+			mlkd_silent_has(&report->space->silent, vma);
 
 	if (!facts->covered) {
 		facts->reason = MEMLOCKD_REASON_NOT_COVERED;
@@ -155,8 +160,7 @@ static void gather_facts(struct mlkd_report *report, struct vm_area_struct *vma,
 }
 
 /* Fills in state and reason, once the counts are there. */
-static void judge(const struct facts *facts, bool armed, u64 guarded,
-		  struct memlockd_mapping *row)
+static void judge(const struct facts *facts, u64 guarded, struct memlockd_mapping *row)
 {
 	u64 size = row->end - row->start - guarded;
 	u64 inside = max_t(u64, facts->file_end, row->start) - row->start - guarded;
@@ -181,9 +185,11 @@ static void judge(const struct facts *facts, bool armed, u64 guarded,
 		break;
 	}
 
-	/* The first reason that applies, in the order of the enum. */
-	if (armed && row->resident < size)
+	/* The first reason that applies, in the order of the enum, but for the server. */
+	if (facts->armed && row->resident < size)
 		row->reason = MEMLOCKD_REASON_USERFAULTFD;
+	else if (facts->silent && row->resident < inside)
+		row->reason = MEMLOCKD_REASON_SERVER;
 	else if (inside < size)
 		row->reason = MEMLOCKD_REASON_END_OF_FILE;
 	else if (row->reason != MEMLOCKD_REASON_NONE)
@@ -219,7 +225,6 @@ int mlkd_report_next(struct mlkd_report *report, unsigned long addr,
 	struct mm_struct *mm = report->mm;
 	struct vm_area_struct *vma;
 	struct facts facts;
-	bool armed;
 
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
@@ -230,7 +235,6 @@ int mlkd_report_next(struct mlkd_report *report, unsigned long addr,
 	}
 	report->guarded = 0;
 	gather_facts(report, vma, &facts);
-	armed = userfaultfd_armed(vma);
 	*row = (struct memlockd_mapping) {
 		.start = max(vma->vm_start, report->told),
 		.end = vma->vm_end,
@@ -261,7 +265,7 @@ int mlkd_report_next(struct mlkd_report *report, unsigned long addr,
 	}
 out:
 	mmap_read_unlock(mm);
-	judge(&facts, armed, report->guarded, row);
+	judge(&facts, report->guarded, row);
 	report->told = row->end;
 	return 1;
 }

@@ -112,6 +112,35 @@ struct mlkd_want mlkd_space_want(struct mlkd_space *space, struct vm_area_struct
 	return want;
 }
 
+void mlkd_silent_add(struct mlkd_silent *silent, dev_t dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < silent->nr; i++)
+		if (silent->dev[i] == dev)
+			return;
+	if (i == MLKD_SILENT)
+		return;
+	WRITE_ONCE(silent->dev[i], dev);
+	/* Reports see the device before they see that there is one. */
+	smp_store_release(&silent->nr, i + 1);
+}
+
+/* Says whether the file system of @vma, a mapping of a file, has not answered. */
+bool mlkd_silent_has(const struct mlkd_silent *silent, struct vm_area_struct *vma)
+{
+	dev_t dev = mlkd_vma_dev(vma);
+	unsigned int i, nr;
+
+	/* As mlkd_silent_add() has it. */
+	nr = smp_load_acquire(&silent->nr);
+
+	for (i = 0; i < nr; i++)
+		if (READ_ONCE(silent->dev[i]) == dev)
+			return true;
+	return nr == MLKD_SILENT;
+}
+
 /*
  * [vdso], which has no pages that could be merged, gets VM_MERGEABLE, or loses it;
  * mmap_lock is held for writing.

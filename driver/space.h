@@ -75,6 +75,18 @@ struct mlkd_wired {
 	bool gone;
 };
 
+#define MLKD_SILENT	4
+
+/**
+ * struct mlkd_silent - file systems that do not answer
+ * @nr: how many; if there is no more room, all that would have to be asked count as such
+ * @dev: their devices
+ */
+struct mlkd_silent {
+	unsigned int nr;
+	dev_t dev[MLKD_SILENT];
+};
+
 /**
  * struct mlkd_calls - what is kept for the system calls of one process; see task_call.c
  * @lock: protects all that follows; raw, as probes take it
@@ -123,6 +135,8 @@ struct mlkd_missed {
  * @attrs: the attributes, which say who wants which part of it locked
  * @pins: the pins
  * @heal: what is to be made writable again
+ * @silent: the file systems that have not answered when it was populated.  The task with
+ *	the claim adds to it; reports read it without a lock
  * @ksm_kept: [vdso] has VM_MERGEABLE; see mlkd_space_keep_ksm()
  * @saved_numa_scan: @mm's numa_next_scan, while it is put off
  * @stack_reserve: what the last lock asked for
@@ -179,6 +193,7 @@ struct mlkd_space {
 	struct mlkd_attrs attrs;
 	struct mlkd_pins pins;
 	struct mlkd_heal heal;
+	struct mlkd_silent silent;
 	bool ksm_kept;
 	unsigned long saved_numa_scan;
 	u64 stack_reserve;
@@ -238,6 +253,9 @@ bool mlkd_space_stack_over(struct mlkd_space *space, struct vm_area_struct *vma,
 			   struct mlkd_mode mode);
 struct mlkd_want mlkd_space_want(struct mlkd_space *space, struct vm_area_struct *vma,
 				 u32 attr);
+
+void mlkd_silent_add(struct mlkd_silent *silent, dev_t dev);
+bool mlkd_silent_has(const struct mlkd_silent *silent, struct vm_area_struct *vma);
 
 static inline struct mlkd_mode mlkd_space_in_force(struct mlkd_space *space)
 {

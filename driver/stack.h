@@ -7,12 +7,10 @@
 
 #include <linux/types.h>
 
+struct mm_struct;
 struct task_struct;
-struct vm_area_struct;
 
-unsigned long mlkd_stack_floor(struct vm_area_struct *vma,
-			       struct task_struct *task, unsigned long base,
-			       u64 reserve);
-void mlkd_stack_grow(struct task_struct *task, unsigned long floor);
+unsigned long mlkd_stack_floor(struct mm_struct *mm, struct task_struct *task, u64 reserve);
+int mlkd_stack_grow(struct mm_struct *mm, unsigned long floor);
 
 #endif /* _MEMLOCKD_STACK_H */

@@ -23,7 +23,7 @@
  * @step: called for each part of a mapping
  *
  * Return: 0; what @step failed with; and, if walk->task is set, -EINTR when
- * walk->caller is being killed, -ESRCH when the target has ended.
+ * current is being killed, -ESRCH when the target has ended.
  */
 int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 {
@@ -69,7 +69,7 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 		if (walk->task)
 			mlkd_munlock_drain();
 		if (!err && !end && walk->task) {
-			if (fatal_signal_pending(walk->caller))
+			if (fatal_signal_pending(current))
 				err = -EINTR;
 			else if (mlkd_target_gone(walk->task, mm))
 				err = -ESRCH;
@@ -80,15 +80,6 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 	if ((err == -ENOMEM || err == -EDQUOT) && walk->task && mlkd_target_gone(walk->task, mm))
 		err = -ESRCH;
 	return err;
-}
-
-/* If mmap_lock was given up for a while, the walk looks its mapping up again. */
-void mlkd_walk_unlocked(struct mlkd_walk *walk, bool unlocked)
-{
-	if (!unlocked)
-		return;
-	mmap_read_unlock(walk->space->mm);
-	walk->locked = 0;
 }
 
 /* Gives @walk room for the pages of a chunk.  The caller frees walk->pages. */

@@ -8,6 +8,8 @@
 #include <linux/mm_types.h>
 
 struct mlkd_crew;
+struct mlkd_errand;
+struct mlkd_silent;
 struct mlkd_space;
 
 /* A look at a mapping in which nothing is to be done counts as so many pages of a step. */
@@ -18,9 +20,10 @@ struct mlkd_space;
  * @space: the space that is walked; its claim is held
  * @start: first address
  * @end: address behind the last; 0 for all there is
- * @task: the process; the walk stops when that ends, or @caller is killed.
+ * @task: the process; the walk stops when that ends, or current is killed.
  *	NULL for a walk that goes on, whatever happens
- * @caller: the task that asked for the walk, which a worker may do
+ * @errand: current runs it, and waits for others only so that it can be left; or NULL
+ * @silent: the file systems that are not waited for, with @errand
  * @state: &enum memlockd_state that the part at hand is to have
  * @locked: mmap_lock is held for reading
  * @pages: room for @room page pointers
@@ -36,7 +39,8 @@ struct mlkd_walk {
 	unsigned long start;
 	unsigned long end;
 	struct task_struct *task;
-	struct task_struct *caller;
+	struct mlkd_errand *errand;
+	const struct mlkd_silent *silent;
 	u32 state;
 	int locked;
 	struct page **pages;
@@ -58,6 +62,5 @@ typedef int (*mlkd_step_fn)(struct mlkd_walk *walk, struct vm_area_struct *vma,
 
 int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step);
 bool mlkd_walk_alloc(struct mlkd_walk *walk);
-void mlkd_walk_unlocked(struct mlkd_walk *walk, bool unlocked);
 
 #endif /* _MEMLOCKD_WALK_H */

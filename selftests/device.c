@@ -316,7 +316,7 @@ const char *reason_name(unsigned int reason)
 	static const char *const names[] = {
 		"NONE", "NOT_COVERED", "DROPPED", "NO_ACCESS", "DEVICE", "KERNEL", "DAX",
 		"DROPPABLE", "USERFAULTFD", "END_OF_FILE", "WRITEBACK", "SHARED", "NOT_PRESENT",
-		"NOT_PINNED", "LIMIT",
+		"NOT_PINNED", "LIMIT", "SERVER",
 	};
 
 	return name_of(names, ARRAY_SIZE(names), reason);

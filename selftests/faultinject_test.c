@@ -97,7 +97,10 @@ static void set_knobs(bool during)
 		put(knobs[i].path, during ? knobs[i].during : knobs[i].after);
 }
 
-/* What runs for no CPU in particular, which is where the driver has its work done. */
+/*
+ * What runs for no CPU in particular, and what new threads of the kernel are made of: these
+ * have the driver's work done.
+ */
 static void mark_workers(bool mark)
 {
 	DIR *dir = opendir("/proc");
@@ -112,7 +115,8 @@ static void mark_workers(bool mark)
 		file = fopen(path, "re");
 		if (!file)
 			continue;
-		if (fgets(comm, sizeof(comm), file) && !strncmp(comm, "kworker/u", 9)) {
+		if (fgets(comm, sizeof(comm), file) && (!strncmp(comm, "kworker/u", 9) ||
+							!strcmp(comm, "kthreadd\n"))) {
 			snprintf(path, sizeof(path), "/proc/%.10s/make-it-fail", entry->d_name);
 			put(path, mark ? "1" : "0");
 		}

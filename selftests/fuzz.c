@@ -524,7 +524,7 @@ static bool row_good(const struct spec *spec, const void *at)
 		return holder->id && holder->state - 1 <= 1 && holder->kind <= 1;
 	return mapping->start < mapping->end && mapping->resident <= size &&
 	       mapping->pinned <= size && mapping->state <= 2 &&
-	       mapping->reason <= MEMLOCKD_REASON_NOT_PINNED;
+	       mapping->reason <= MEMLOCKD_REASON_SERVER;
 }
 
 /* What it has written into the memory of rows. */

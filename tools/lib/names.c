@@ -49,6 +49,7 @@ const char *memlockd_reason_name(unsigned int reason)
 		[MEMLOCKD_REASON_NOT_PRESENT] = "not_present",
 		[MEMLOCKD_REASON_NOT_PINNED] = "not_pinned",
 		[MEMLOCKD_REASON_LIMIT] = "limit",
+		[MEMLOCKD_REASON_SERVER] = "server",
 	};
 
 	return NAME_OF(names, reason);
@@ -72,6 +73,7 @@ const char *memlockd_reason_text(unsigned int reason)
 		[MEMLOCKD_REASON_NOT_PRESENT] = "not all present",
 		[MEMLOCKD_REASON_NOT_PINNED] = "not all pinned: try sync",
 		[MEMLOCKD_REASON_LIMIT] = "beyond its RLIMIT_MEMLOCK",
+		[MEMLOCKD_REASON_SERVER] = "its file system does not answer",
 	};
 
 	return NAME_OF(texts, reason);

@@ -347,7 +347,7 @@ TEST(every_number_has_a_name)
 {
 	unsigned int i;
 
-	for (i = 0; i <= MEMLOCKD_REASON_LIMIT; i++) {
+	for (i = 0; i <= MEMLOCKD_REASON_SERVER; i++) {
 		EXPECT_STRNE("unknown", memlockd_reason_name(i));
 		EXPECT_STRNE("unknown", memlockd_reason_text(i));
 	}

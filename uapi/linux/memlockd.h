@@ -307,6 +307,9 @@ enum memlockd_warning {
  *	changed since the lock; MEMLOCKD_IOC_SYNC pins it.
  * @MEMLOCKD_REASON_LIMIT: it would have been beyond the process's RLIMIT_MEMLOCK, and
  *	the lock has MEMLOCKD_OVER_UNLOCKED.
+ * @MEMLOCKD_REASON_SERVER: some page is missing as the server of its file system (FUSE,
+ *	a network) has not answered: the lock has waited some seconds and gone on without
+ *	it.  MEMLOCKD_IOC_SYNC asks again.
  */
 enum memlockd_reason {
 	MEMLOCKD_REASON_NONE = 0,
@@ -324,6 +327,7 @@ enum memlockd_reason {
 	MEMLOCKD_REASON_NOT_PRESENT = 12,
 	MEMLOCKD_REASON_NOT_PINNED = 13,
 	MEMLOCKD_REASON_LIMIT = 14,
+	MEMLOCKD_REASON_SERVER = 15,
 };
 
 /**

@@ -96,6 +96,7 @@ class Reason(_Growing):
     NOT_PRESENT = 12
     NOT_PINNED = 13
     LIMIT = 14
+    SERVER = 15
 
 
 class HolderKind(_Growing):

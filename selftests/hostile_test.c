@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Processes that would have who locks them wait for ever: a page that only a FUSE server
+ * can give, which never does; a file system that is frozen. The locker gets its answer,
+ * and ends when it is killed; a superlocked process beside it takes no fault.
+ *
+ * The server is a child of ours. Once it is killed, whoever waits for it gets an error,
+ * so that a test which fails ends all the same.
+ */
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/fuse.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "kselftest_harness.h"
+#include "memlockd_test.h"
+
+/* What is not there after that never comes. */
+#define NEVER_MS	(120 * 1000)
+#define MOUNT_POINT	"/tmp/memlockd-hostile"
+#define FILE_SIZE	(64 * PAGE)
+#define VICTIM		(256 * PAGE)
+
+/**
+ * struct server - a FUSE server, in memory that it shares with the test
+ * @reads: how many pages, or runs of pages, it has been asked for
+ * @errors: so many of them it answers with an error, and then none
+ */
+struct server {
+	volatile int reads;
+	volatile int errors;
+	volatile bool ready;
+};
+
+static void answer(int fd, const struct fuse_in_header *in, int err, const void *data, size_t len)
+{
+	char buf[4096];
+	struct fuse_out_header *out = (void *)buf;
+
+	*out = (struct fuse_out_header) {
+		.len = sizeof(*out) + len,
+		.error = err,
+		.unique = in->unique,
+	};
+	if (len)
+		memcpy(buf + sizeof(*out), data, len);
+	/* Who has asked may be gone. */
+	if (write(fd, buf, out->len) < 0 && errno != ENOENT)
+		_exit(KSFT_FAIL);
+}
+
+static struct fuse_attr attributes(uint64_t node)
+{
+	return (struct fuse_attr) {
+		.ino = node,
+		.size = node == FUSE_ROOT_ID ? 0 : FILE_SIZE,
+		.mode = node == FUSE_ROOT_ID ? S_IFDIR | 0755 : S_IFREG | 0666,
+		.nlink = 1,
+	};
+}
+
+static void serve_request(int fd, struct server *server, const struct fuse_in_header *in)
+{
+	struct fuse_init_out init = {
+		.major = FUSE_KERNEL_VERSION,
+		.minor = 31,
+		.max_readahead = 4096,
+		.max_write = 4096,
+	};
+	struct fuse_entry_out entry = {
+		.nodeid = 2, .entry_valid = 9999, .attr_valid = 9999, .attr = attributes(2),
+	};
+	struct fuse_attr_out attr = { .attr_valid = 9999, .attr = attributes(in->nodeid) };
+	struct fuse_open_out opened = { .fh = 1, .open_flags = FOPEN_KEEP_CACHE };
+
+	switch (in->opcode) {
+	case FUSE_INIT:
+		answer(fd, in, 0, &init, sizeof(init));
+		server->ready = true;
+		break;
+	case FUSE_LOOKUP:
+		answer(fd, in, 0, &entry, sizeof(entry));
+		break;
+	case FUSE_GETATTR:
+		answer(fd, in, 0, &attr, sizeof(attr));
+		break;
+	case FUSE_OPEN:
+	case FUSE_OPENDIR:
+		answer(fd, in, 0, &opened, sizeof(opened));
+		break;
+	case FUSE_READ:
+		if (server->reads++ < server->errors)
+			answer(fd, in, -EIO, NULL, 0);
+		break;
+	case FUSE_FORGET:
+	case FUSE_BATCH_FORGET:
+	case FUSE_INTERRUPT:
+		break;
+	default:
+		answer(fd, in, -ENOSYS, NULL, 0);
+		break;
+	}
+}
+
+/* The server's process; -1 where there is no FUSE. */
+static pid_t server_start(struct server *server)
+{
+	static char buf[1 << 17] __attribute__((aligned(8)));
+	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	char options[128];
+	pid_t pid;
+
+	if (fd < 0 && !system("modprobe fuse 2>/dev/null"))
+		fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	mkdir(MOUNT_POINT, 0755);
+	snprintf(options, sizeof(options),
+		 "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", fd);
+	if (mount("memlockd", MOUNT_POINT, "fuse", 0, options))
+		return -1;
+	pid = fork_child();
+	if (!pid) {
+		while (read(fd, buf, sizeof(buf)) >= 0 || errno == EINTR || errno == ENOENT)
+			serve_request(fd, server, (void *)buf);
+		_exit(0);
+	}
+	close(fd);
+	while (!server->ready)
+		usleep(1000);
+	return pid;
+}
+
+/* Waits for a child to end; false when it never does. */
+static bool ends(pid_t pid)
+{
+	int pidfd = syscall(SYS_pidfd_open, pid, 0);
+	bool ended = poll(&(struct pollfd){ .fd = pidfd, .events = POLLIN }, 1, NEVER_MS) == 1;
+
+	close(pidfd);
+	return ended;
+}
+
+static bool wait_reads(struct server *server, int nr)
+{
+	int tries;
+
+	for (tries = 0; tries < NEVER_MS && server->reads < nr; tries++)
+		usleep(1000);
+	return server->reads >= nr;
+}
+
+/* What the targets do. */
+
+static long do_map_served(long addr, long prot, long flags)
+{
+	int fd = open(MOUNT_POINT "/file", O_RDWR);
+	void *p;
+
+	if (fd < 0)
+		return -errno;
+	p = mmap((void *)addr, FILE_SIZE, prot, flags | (addr ? MAP_FIXED_NOREPLACE : 0), fd, 0);
+	close(fd);
+	return p == MAP_FAILED ? -errno : (long)p;
+}
+
+/* Where a superlock would have the main stack grow to. */
+static long do_map_served_below_stack(long a, long b, long c)
+{
+	unsigned long start = 0;
+	char line[4096], *field;
+	FILE *file = fopen("/proc/self/stat", "re");
+	int i;
+
+	if (!file || !fgets(line, sizeof(line), file))
+		return -EIO;
+	fclose(file);
+	/* Field 28; the second may have spaces. */
+	field = strrchr(line, ')') + 2;
+	for (i = 3; i < 28; i++)
+		field = strchr(field, ' ') + 1;
+	start = strtoul(field, NULL, 10);
+	return do_map_served((start - MIB) & ~(PAGE - 1), PROT_READ, MAP_PRIVATE);
+}
+
+/**
+ * struct hostile - what each test has
+ * @target: the process that means harm
+ * @victim: a superlocked one beside it
+ * @server: the FUSE server
+ * @pid: its process; 0 when it is gone, -1 where there is none
+ * @memory: what the victim has mapped
+ * @fd: the device
+ */
+struct hostile {
+	struct counters start;
+	struct target target, victim;
+	struct server *server;
+	pid_t pid;
+	long memory;
+	int fd;
+};
+
+FIXTURE(hostile)
+{
+	struct hostile h;
+};
+
+static bool hostile_start(struct hostile *self)
+{
+	self->fd = device_open();
+	self->server = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	self->pid = self->server == MAP_FAILED ? -1 : server_start(self->server);
+	if (self->pid < 0)
+		return false;
+	counters_start(&self->start);
+	target_start(&self->target);
+	target_start(&self->victim);
+	self->memory = target_call(&self->victim, do_map, VICTIM, RW, MAP_PRIVATE);
+	return !lock_pid(self->fd, self->victim.pid, S, CURRENT_FUTURE, NULL);
+}
+
+FIXTURE_SETUP(hostile)
+{
+	bool started = hostile_start(&self->h);
+
+	if (self->h.pid < 0)
+		SKIP(return, "this kernel has no FUSE");
+	ASSERT_TRUE(started);
+}
+
+/* What the victim has and what it maps later is there, whatever the others do. */
+static void check_victim(struct __test_metadata *_metadata, struct hostile *self)
+{
+	struct target *v = &self->victim;
+	long added, faults;
+
+	target_call(v, do_write, self->memory, VICTIM, PAGE);
+	faults = v->minflt + v->majflt;
+	added = target_call(v, do_map, VICTIM, RW, MAP_PRIVATE);
+	ASSERT_LT(0, added);
+	target_call(v, do_write, added, VICTIM, PAGE);
+	faults += v->minflt + v->majflt;
+	target_call(v, do_unmap, added, VICTIM, 0);
+	TH_LOG("the victim: %ld faults of %lu pages", faults, 2 * VICTIM / PAGE);
+	EXPECT_EQ(0, faults);
+}
+
+static void server_stop(struct hostile *self)
+{
+	if (!self->pid)
+		return;
+	kill(self->pid, SIGKILL);
+	waitpid(self->pid, NULL, 0);
+	umount2(MOUNT_POINT, MNT_DETACH);
+	self->pid = 0;
+}
+
+static bool hostile_stop(struct hostile *self)
+{
+	if (self->pid < 0)
+		return true;
+	server_stop(self);
+	target_stop(&self->target);
+	target_stop(&self->victim);
+	return counters_back(&self->start);
+}
+
+FIXTURE_TEARDOWN(hostile)
+{
+	EXPECT_TRUE(hostile_stop(&self->h));
+}
+
+/* Locks the target in a child, which exits with 0, or an error. */
+static pid_t client_start(struct hostile *self, int state, int flags)
+{
+	pid_t pid = fork_child();
+
+	if (!pid)
+		_exit(-lock_pid(self->fd, self->target.pid, state, flags, NULL));
+	return pid;
+}
+
+/* Whether it ends without help. */
+static bool client_ends(struct hostile *self, pid_t pid, int *status)
+{
+	bool ended = ends(pid);
+
+	if (!ended)
+		server_stop(self);
+	waitpid(pid, status, 0);
+	return ended;
+}
+
+FIXTURE_VARIANT(hostile)
+{
+	int state, flags;
+	int prot, map;
+	bool stack;
+	int errors;
+	int reason;
+};
+
+FIXTURE_VARIANT_ADD(hostile, private)
+{
+	.state = S, .flags = CURRENT_FUTURE, .prot = PROT_READ, .map = MAP_PRIVATE,
+	.reason = MEMLOCKD_REASON_SERVER,
+};
+
+FIXTURE_VARIANT_ADD(hostile, private_locked)
+{
+	.state = L, .flags = CURRENT_FUTURE, .prot = RW, .map = MAP_PRIVATE,
+	.reason = MEMLOCKD_REASON_SERVER,
+};
+
+FIXTURE_VARIANT_ADD(hostile, shared)
+{
+	.state = L, .flags = CURRENT_FUTURE | MEMLOCKD_HEAL, .prot = RW, .map = MAP_SHARED,
+	.reason = MEMLOCKD_REASON_SERVER,
+};
+
+FIXTURE_VARIANT_ADD(hostile, below_stack)
+{
+	.state = S, .flags = CURRENT_FUTURE, .stack = true,
+	.reason = MEMLOCKD_REASON_SERVER,
+};
+
+/* The first answer is an error: whoever asks again by itself holds mmap_lock by then. */
+FIXTURE_VARIANT_ADD(hostile, error_first)
+{
+	.state = S, .flags = CURRENT_FUTURE, .prot = PROT_READ, .map = MAP_PRIVATE,
+	.errors = 1, .reason = MEMLOCKD_REASON_SERVER,
+};
+
+static long map_served(struct hostile *self, const FIXTURE_VARIANT(hostile) *variant)
+{
+	self->server->errors = variant->errors;
+	if (variant->stack)
+		return target_call(&self->target, do_map_served_below_stack, 0, 0, 0);
+	return target_call(&self->target, do_map_served, 0, variant->prot, variant->map);
+}
+
+TEST_F(hostile, page_that_never_comes_is_named)
+{
+	long addr = map_served(&self->h, variant), nr;
+	struct memlockd_mapping *rows, *row;
+	int status;
+	pid_t pid;
+
+	ASSERT_LT(0, addr);
+	pid = client_start(&self->h, variant->state, variant->flags);
+	ASSERT_TRUE(client_ends(&self->h, pid, &status));
+	EXPECT_EQ(0, status);
+	TH_LOG("the server was asked %d times", self->h.server->reads);
+	EXPECT_LT(variant->errors, self->h.server->reads);
+	check_victim(_metadata, &self->h);
+
+	nr = mappings_pid(self->h.fd, self->h.target.pid, 64, &rows);
+	ASSERT_LT(0, nr);
+	row = row_at(rows, nr, addr);
+	ASSERT_NE(NULL, row);
+	row_print(row);
+	EXPECT_EQ(variant->reason, row->reason);
+	EXPECT_EQ(MEMLOCKD_STATE_UNLOCKED, row->state);
+	free(rows);
+	/* The target itself goes on as well. */
+	EXPECT_LT(0, target_call(&self->h.target, do_map, PAGE, RW, MAP_PRIVATE));
+	EXPECT_EQ(0, unlock_pid(self->h.fd, self->h.target.pid));
+}
+
+/* What it has of the target is given back without the server, too. */
+TEST_F(hostile, killed_locker_and_target_end)
+{
+	int status = 0;
+	pid_t pid;
+
+	ASSERT_LT(0, map_served(&self->h, variant));
+	pid = client_start(&self->h, variant->state, variant->flags);
+	ASSERT_TRUE(wait_reads(self->h.server, 1 + variant->errors));
+	kill(pid, SIGKILL);
+	ASSERT_TRUE(client_ends(&self->h, pid, &status));
+	EXPECT_EQ(SIGKILL, status);
+	EXPECT_EQ(MEMLOCKD_STATE_UNLOCKED, state_of(self->h.fd, self->h.target.pid));
+	check_victim(_metadata, &self->h);
+
+	kill(self->h.target.pid, SIGKILL);
+	EXPECT_TRUE(ends(self->h.target.pid));
+	target_stop(&self->h.target);
+	target_stop(&self->h.victim);
+	EXPECT_TRUE(counters_back(&self->h.start));
+	EXPECT_EQ(0, kill(self->h.pid, 0));
+}
+
+int main(int argc, char **argv)
+{
+	need_device();
+	return test_harness_run(argc, argv);
+}
