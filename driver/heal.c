@@ -16,6 +16,7 @@
 #include "compat.h"
 #include "heal.h"
 #include "policy.h"
+#include "shared.h"
 #include "space.h"
 
 /* How many pages are healed under one mmap_lock. */
@@ -24,50 +25,66 @@
 static struct workqueue_struct *healer;
 
 /*
- * A file system that is being frozen writes its pages back, and then lets nobody make them
- * writable.  A fault there would wait with mmap_lock held, and the target with it.
+ * Makes the page at @addr of @vma writable.  Returns false if mmap_lock has been given up
+ * for a wait.
  */
-static bool frozen(struct vm_area_struct *vma)
+static bool heal_page(struct mlkd_space *space, struct vm_area_struct *vma,
+		      unsigned long addr)
 {
-	struct super_block *sb = vma->vm_file->f_mapping->host->i_sb;
+	vm_fault_t fault = handle_mm_fault(vma, addr, FAULT_FLAG_WRITE | FAULT_FLAG_REMOTE |
+					   FAULT_FLAG_ALLOW_RETRY | FAULT_FLAG_KILLABLE,
+					   NULL);
 
-	return READ_ONCE(sb->s_writers.frozen) != SB_UNFROZEN;
+	if (!(fault & (VM_FAULT_ERROR | VM_FAULT_RETRY)))
+		atomic_long_inc(&space->heal.healed);
+	return !(fault & (VM_FAULT_RETRY | VM_FAULT_COMPLETED));
 }
 
-static void heal_range(struct mlkd_space *space, unsigned long addr,
-		       unsigned long end)
+/*
+ * Heals up to HEAL_STEP pages from *@addr on, which it sets to where it has come to.  Who
+ * is tried for the second time, as *@again says, is passed over if that fails, too.
+ */
+static void heal_some(struct mlkd_space *space, unsigned long *addr, unsigned long end,
+		      bool *again)
 {
 	struct mm_struct *mm = space->mm;
+	int step;
+
+	mmap_read_lock(mm);
+	for (step = 0; step < HEAL_STEP && *addr < end; step++) {
+		struct vm_area_struct *vma = find_vma(mm, *addr);
+		struct file *file = NULL;
+		bool held;
+
+		if (!vma || !(mlkd_space_in_force(space).flags & MEMLOCKD_HEAL)) {
+			*addr = end;
+			break;
+		}
+		*addr = max(*addr, vma->vm_start);
+		/* fork() write-protects private mappings, which are not for us. */
+		if (mlkd_vma_writeback(vma) && *addr < min(end, mlkd_vma_file_end(vma)))
+			file = mlkd_shared_write_begin(vma);
+		if (!file) {
+			*addr = vma->vm_end;
+			continue;
+		}
+		held = heal_page(space, vma, *addr);
+		mlkd_shared_write_end(file);
+		if (held || *again)
+			*addr += PAGE_SIZE;
+		*again = !held && !*again;
+		if (!held)
+			return;
+	}
+	mmap_read_unlock(mm);
+}
+
+static void heal_range(struct mlkd_space *space, unsigned long addr, unsigned long end)
+{
+	bool again = false;
 
 	while (addr < end) {
-		bool unlocked = false;
-		int step;
-
-		mmap_read_lock(mm);
-		for (step = 0; step < HEAL_STEP && addr < end; step++) {
-			struct vm_area_struct *vma = find_vma(mm, addr);
-
-			if (!vma || !(mlkd_space_in_force(space).flags & MEMLOCKD_HEAL)) {
-				addr = end;
-				break;
-			}
-			/* fork() write-protects private mappings, which are not for us. */
-			if (!mlkd_vma_writeback(vma) || frozen(vma)) {
-				addr = vma->vm_end;
-				continue;
-			}
-			addr = max(addr, vma->vm_start);
-			if (addr >= min(end, mlkd_vma_file_end(vma))) {
-				addr = vma->vm_end;
-				continue;
-			}
-			if (!fixup_user_fault(mm, addr,
-					      FAULT_FLAG_WRITE | FAULT_FLAG_REMOTE,
-					      &unlocked))
-				atomic_long_inc(&space->heal.healed);
-			addr += PAGE_SIZE;
-		}
-		mmap_read_unlock(mm);
+		heal_some(space, &addr, end, &again);
 		cond_resched();
 	}
 }

@@ -97,6 +97,29 @@ bool mlkd_vma_writeback(struct vm_area_struct *vma)
 	       vma->vm_ops && vma->vm_ops->page_mkwrite;
 }
 
+/*
+ * Says whether a server has the pages of @vma: where it makes a page writable, it may wait
+ * for that with mmap_lock held.
+ */
+bool mlkd_vma_served(struct vm_area_struct *vma)
+{
+	if (!vma->vm_file)
+		return false;
+	switch (vma->vm_file->f_mapping->host->i_sb->s_magic) {
+	case FUSE_SUPER_MAGIC:
+	case NFS_SUPER_MAGIC:
+	case CIFS_SUPER_MAGIC:
+	case SMB2_SUPER_MAGIC:
+	case V9FS_MAGIC:
+	case CEPH_SUPER_MAGIC:
+	case AFS_FS_MAGIC:
+	case CODA_SUPER_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
 bool mlkd_vma_droppable(struct vm_area_struct *vma)
 {
 #ifdef VM_DROPPABLE
@@ -225,7 +248,8 @@ struct mlkd_want mlkd_want(struct vm_area_struct *vma, struct mlkd_mode mode)
 	else if (want.pinned && private && kind != MEMLOCKD_KIND_HUGETLB)
 		/* A private copy instead of the page cache's page. */
 		want.gup_flags = FOLL_WRITE | FOLL_FORCE;
-	else if ((mode.flags & MEMLOCKD_HEAL) && mlkd_vma_writeback(vma))
+	else if ((mode.flags & MEMLOCKD_HEAL) && mlkd_vma_writeback(vma) &&
+		 !mlkd_vma_served(vma))
 		want.gup_flags = FOLL_WRITE;
 	else if (!(vma->vm_flags & VM_READ))
 		want.gup_flags = FOLL_FORCE;

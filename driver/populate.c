@@ -416,6 +416,8 @@ static int make_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 			unsigned long end, unsigned long *next)
 {
 	struct mlkd_errand *errand = walk->errand;
+	unsigned int gup_flags = want.gup_flags;
+	struct file *file = NULL;
 	long ret;
 
 	*next = ALIGN(start + 1, page_size_of(vma));
@@ -442,7 +444,14 @@ static int make_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	/* What a fault needs may have been taken out of memory again. */
 	if (!mlkd_errand_wait_begin(errand, start, mlkd_vma_dev(vma), true))
 		return -EINTR;
-	ret = fault_range(walk, vma, want.gup_flags, start, end);
+	if ((gup_flags & FOLL_WRITE) && mlkd_vma_writeback(vma)) {
+		file = mlkd_shared_write_begin(vma);
+		if (!file)
+			gup_flags &= ~FOLL_WRITE;
+	}
+	ret = fault_range(walk, vma, gup_flags, start, end);
+	if (file)
+		mlkd_shared_write_end(file);
 	if (!mlkd_errand_wait_end(errand))
 		return -EINTR;
 	if (ret < 0)

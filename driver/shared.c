@@ -16,6 +16,7 @@
  * them again there.  Some drivers have no other record of their pages, and to
  * unmap_mapping_range() all anonymous files are one.
  */
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/interval_tree_generic.h>
 #include <linux/mm.h>
@@ -88,6 +89,32 @@ static void unmap_everywhere(struct vm_area_struct *vma, unsigned long start,
 }
 
 /**
+ * mlkd_shared_write_begin - say that pages of a file are about to be made writable
+ * @vma: a mapping of which mlkd_vma_writeback() holds; mmap_lock is held
+ *
+ * A file system that is frozen lets nobody make a page writable: a fault would wait with
+ * mmap_lock held, and the process with it, until it is thawed.  It does not become frozen
+ * between this and mlkd_shared_write_end().
+ *
+ * Return: what to give to mlkd_shared_write_end(); or NULL when it is frozen, or has a
+ * server that would be waited for in the same way.
+ */
+struct file *mlkd_shared_write_begin(struct vm_area_struct *vma)
+{
+	struct file *file = vma->vm_file;
+
+	if (mlkd_vma_served(vma) || !sb_start_write_trylock(file->f_mapping->host->i_sb))
+		return NULL;
+	return get_file(file);
+}
+
+void mlkd_shared_write_end(struct file *file)
+{
+	sb_end_write(file->f_mapping->host->i_sb);
+	fput(file);
+}
+
+/**
  * mlkd_shared_make_writable - make dirty pages writable again that were unmapped
  * @vma: a mapping of which mlkd_vma_writeback() holds; mmap_lock is held
  * @start: first address
@@ -99,16 +126,20 @@ static void unmap_everywhere(struct vm_area_struct *vma, unsigned long start,
 void mlkd_shared_make_writable(struct vm_area_struct *vma, unsigned long start,
 			       unsigned long end, struct page **scratch)
 {
-	long nr = mlkd_gup_remote(vma->vm_mm, start, (end - start) >> PAGE_SHIFT,
-				  FOLL_NOFAULT, scratch, NULL);
-	long i;
+	struct file *file = mlkd_shared_write_begin(vma);
+	long i, nr;
 
+	if (!file)
+		return;
+	nr = mlkd_gup_remote(vma->vm_mm, start, (end - start) >> PAGE_SHIFT, FOLL_NOFAULT,
+			     scratch, NULL);
 	for (i = 0; i < nr; i++)
 		if (folio_test_dirty(page_folio(scratch[i])))
 			mlkd_gup_remote(vma->vm_mm, start + (i << PAGE_SHIFT), 1,
 					FOLL_WRITE, NULL, NULL);
 	if (nr > 0)
 		release_pages(scratch, nr);
+	mlkd_shared_write_end(file);
 }
 
 /* Unmaps those of [start, end) that are not mlocked; all of it lies in one chunk. */

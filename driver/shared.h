@@ -12,4 +12,7 @@ void mlkd_shared_make_writable(struct vm_area_struct *vma, unsigned long start,
 unsigned long mlkd_shared_unmap(struct vm_area_struct *vma, unsigned long start,
 				struct page **scratch);
 
+struct file *mlkd_shared_write_begin(struct vm_area_struct *vma);
+void mlkd_shared_write_end(struct file *file);
+
 #endif /* _MEMLOCKD_SHARED_H */

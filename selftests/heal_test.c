@@ -164,11 +164,34 @@ static long do_remap(long times, long b, long c)
 	return 0;
 }
 
+/* If they are stopped after all, this thaws it after a minute. */
+static pid_t thaw_later(int disk)
+{
+	pid_t pid = fork_child();
+
+	if (pid)
+		return pid;
+	sleep(60);
+	ioctl(disk, FITHAW, 0);
+	_exit(0);
+}
+
+/* Whether it is still frozen. */
+static bool thaw(int disk, pid_t later)
+{
+	bool frozen = !ioctl(disk, FITHAW, 0);
+
+	kill(later, SIGKILL);
+	waitpid(later, NULL, 0);
+	close(disk);
+	return frozen;
+}
+
 /* Its pages are written back first, and nobody can make them writable until it is thawed. */
 TEST_F(heal, frozen_file_system_stops_nobody)
 {
 	int disk = open_disk();
-	pid_t thaw;
+	pid_t later;
 
 	if (disk < 0)
 		SKIP(return, "the tests' files are not on a disk of their own");
@@ -176,21 +199,30 @@ TEST_F(heal, frozen_file_system_stops_nobody)
 			      NULL));
 	ASSERT_EQ(0, target_call(&self->target, do_write, self->addr, LEN, PAGE));
 	ASSERT_EQ(0, ioctl(disk, FIFREEZE, 0));
-	/* If they are stopped after all. */
-	thaw = fork_child();
-	if (!thaw) {
-		sleep(60);
-		ioctl(disk, FITHAW, 0);
-		_exit(0);
-	}
+	later = thaw_later(disk);
 	EXPECT_EQ(0, target_call(&self->target, do_remap, 2000, 0, 0));
 	EXPECT_EQ(0, unlock_pid(self->fd, self->target.pid));
 	TH_LOG("%lu pages healed", healed(self->fd, self->target.pid));
-	/* It has not been thawed. */
-	EXPECT_EQ(0, ioctl(disk, FITHAW, 0));
-	kill(thaw, SIGKILL);
-	waitpid(thaw, NULL, 0);
-	close(disk);
+	EXPECT_TRUE(thaw(disk, later));
+}
+
+/* The lock would make its pages writable, and does without that. */
+TEST_F(heal, file_system_frozen_before_the_lock_stops_nobody)
+{
+	int disk = open_disk();
+	pid_t later;
+
+	if (disk < 0)
+		SKIP(return, "the tests' files are not on a disk of their own");
+	ASSERT_EQ(0, target_call(&self->target, do_writeback, self->addr, LEN, 0));
+	ASSERT_EQ(0, ioctl(disk, FIFREEZE, 0));
+	later = thaw_later(disk);
+	EXPECT_EQ(0, lock_pid(self->fd, self->target.pid, S, CURRENT_FUTURE | MEMLOCKD_HEAL,
+			      NULL));
+	check_row(_metadata, self);
+	EXPECT_EQ(0, target_call(&self->target, do_remap, 100, 0, 0));
+	EXPECT_TRUE(thaw(disk, later));
+	EXPECT_EQ(0, unlock_pid(self->fd, self->target.pid));
 }
 
 int main(int argc, char **argv)

@@ -171,7 +171,8 @@ enum memlockd_target_type {
  * @MEMLOCKD_HEAL: files mapped shared and writable: make their pages writable at
  *	the lock, and again soon after each writeback has write-protected them.  It
  *	dirties all of these pages, fills the holes of the files, and makes each
- *	writeback write all of them; and the process may still come first.
+ *	writeback write all of them; and the process may still come first.  Not done
+ *	where a server would have to be waited for (FUSE, network file systems).
  * @MEMLOCKD_OWNED: the lock goes when the file that it was asked for through is
  *	closed: a supervisor that dies takes its locks along.
  * @MEMLOCKD_BYPASS: the target's RLIMIT_MEMLOCK is not applied to this call; needs
