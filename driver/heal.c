@@ -18,6 +18,7 @@
 #include "policy.h"
 #include "shared.h"
 #include "space.h"
+#include "target.h"
 
 /* How many pages are healed under one mmap_lock. */
 #define HEAL_STEP	64
@@ -83,7 +84,7 @@ static void heal_range(struct mlkd_space *space, unsigned long addr, unsigned lo
 {
 	bool again = false;
 
-	while (addr < end) {
+	while (addr < end && !mlkd_mm_killed(space->mm)) {
 		heal_some(space, &addr, end, &again);
 		cond_resched();
 	}

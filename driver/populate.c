@@ -572,7 +572,7 @@ static int future_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	struct mlkd_want want;
 
 	want = part_want(walk, vma, start, &end, &limit);
-	if (!want.pinned || fatal_signal_pending(current)) {
+	if (!want.pinned) {
 		*next = limit;
 		return 0;
 	}
@@ -605,6 +605,7 @@ void mlkd_populate_future(struct mlkd_space *space, unsigned long start,
 		.space = space,
 		.start = start,
 		.end = end,
+		.mortal = true,
 		.pages = few,
 		.room = ARRAY_SIZE(few),
 	};
@@ -614,15 +615,6 @@ void mlkd_populate_future(struct mlkd_space *space, unsigned long start,
 	mlkd_walk(&walk, future_step);
 	if (walk.pages != few)
 		kfree(walk.pages);
-}
-
-static int again_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
-		      unsigned long start, unsigned long end, unsigned long *next)
-{
-	if (!fatal_signal_pending(current))
-		return mlkd_populate_step(walk, vma, start, end, next);
-	*next = vma->vm_end;
-	return 0;
 }
 
 /**
@@ -641,11 +633,12 @@ void mlkd_populate_again(struct mlkd_space *space, unsigned long start,
 		.space = space,
 		.start = start,
 		.end = end,
+		.mortal = true,
 	};
 
 	if (!mlkd_walk_alloc(&walk))
 		return;
-	mlkd_walk(&walk, again_step);
+	mlkd_walk(&walk, mlkd_populate_step);
 	kfree(walk.pages);
 }
 
@@ -691,7 +684,7 @@ static int writable_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
  */
 void mlkd_populate_writable(struct mlkd_space *space)
 {
-	struct mlkd_walk walk = { .space = space };
+	struct mlkd_walk walk = { .space = space, .mortal = true };
 
 	if (!mlkd_walk_alloc(&walk))
 		return;

@@ -286,6 +286,25 @@ bool mlkd_target_gone(struct task_struct *task, struct mm_struct *mm)
 	       atomic_read(&mm->mm_users) == 1;
 }
 
+/**
+ * mlkd_mm_killed - mlkd_target_gone() for who knows of no process
+ * @mm: the address space, of which the caller holds a user
+ */
+bool mlkd_mm_killed(struct mm_struct *mm)
+{
+	struct task_struct *task;
+	bool killed;
+
+	if (atomic_read(&mm->mm_users) == 1)
+		return true;
+	task = task_of_mm(mm);
+	if (IS_ERR(task))
+		return true;
+	killed = READ_ONCE(task->signal->flags) & SIGNAL_GROUP_EXIT;
+	put_task_struct(task);
+	return killed;
+}
+
 unsigned long mlkd_target_memlock_limit(struct task_struct *task)
 {
 	return task_rlimit(task, RLIMIT_MEMLOCK);

@@ -38,6 +38,7 @@ int mlkd_targets_init(void);
 int mlkd_target_get(struct mlkd_target *target, u32 type, s32 id,
 		    enum mlkd_purpose purpose);
 void mlkd_target_put(struct mlkd_target *target);
+bool mlkd_mm_killed(struct mm_struct *mm);
 bool mlkd_target_gone(struct task_struct *task, struct mm_struct *mm);
 unsigned long mlkd_target_memlock_limit(struct task_struct *task);
 bool mlkd_target_over_limit(struct task_struct *task, unsigned long pages,

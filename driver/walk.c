@@ -38,7 +38,7 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 		struct vm_area_struct *vma;
 		struct vma_iterator vmi;
 
-		if (!walk->task)
+		if (!walk->task && !walk->mortal)
 			mmap_read_lock(mm);
 		else if (mmap_read_lock_killable(mm))
 			return -EINTR;
@@ -74,6 +74,11 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 			else if (mlkd_target_gone(walk->task, mm))
 				err = -ESRCH;
 		}
+		/* A worker would keep a dead process, which has nobody left who looks. */
+		if (!err && !end && walk->mortal &&
+		    (fatal_signal_pending(current) ||
+		     (current->mm != mm && mlkd_mm_killed(mm))))
+			err = -ESRCH;
 		cond_resched();
 	}
 	/* The target may have been killed because memory ran out. */

@@ -21,7 +21,8 @@ struct mlkd_space;
  * @start: first address
  * @end: address behind the last; 0 for all there is
  * @task: the process; the walk stops when that ends, or current is killed.
- *	NULL for a walk that goes on, whatever happens
+ *	NULL for a walk that goes on, whatever happens, but for @mortal
+ * @mortal: no claim is held, and the walk stops when current or the process is killed
  * @errand: current runs it, and waits for others only so that it can be left; or NULL
  * @silent: the file systems that are not waited for, with @errand
  * @state: &enum memlockd_state that the part at hand is to have
@@ -39,6 +40,7 @@ struct mlkd_walk {
 	unsigned long start;
 	unsigned long end;
 	struct task_struct *task;
+	bool mortal;
 	struct mlkd_errand *errand;
 	const struct mlkd_silent *silent;
 	u32 state;
