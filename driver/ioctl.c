@@ -452,7 +452,8 @@ static int gather_rows(struct memlockd_mappings *mappings,
 
 		room = min_t(u32, mappings->nr_rows - mappings->out_rows, ROWS_AT_ONCE);
 		if (!room) {
-			mappings->out_next = mlkd_report_peek(report, cursor->addr);
+			err = mlkd_report_peek(report, &cursor->addr);
+			mappings->out_next = err ? 0 : cursor->addr;
 			if (mappings->out_next && cursor->hidden)
 				mappings->out_next = cursor->shown;
 			break;

@@ -153,7 +153,12 @@ static struct mlkd_space *new_space(struct mm_struct *mm)
 		return ERR_PTR(-EEXIST);
 	}
 
-	err = mmu_notifier_register(&space->notifier, mm);
+	/* mmu_notifier_register() would wait for mmap_lock unkillably. */
+	err = mmap_write_lock_killable(mm);
+	if (!err) {
+		err = __mmu_notifier_register(&space->notifier, mm);
+		mmap_write_unlock(mm);
+	}
 	if (err) {
 		end_space(space, false);
 		/* Any signal makes it give up; nothing has happened yet. */

@@ -270,17 +270,17 @@ out:
 	return 1;
 }
 
-/* Returns where the mapping begins that mlkd_report_next() would report; 0 if none. */
-unsigned long mlkd_report_peek(struct mlkd_report *report, unsigned long addr)
+/* Sets *@addr to where the mapping begins that mlkd_report_next() would report; 0 if none. */
+int mlkd_report_peek(struct mlkd_report *report, unsigned long *addr)
 {
 	struct vm_area_struct *vma;
-	unsigned long start;
 
-	mmap_read_lock(report->mm);
-	vma = find_vma(report->mm, addr);
-	start = vma ? vma->vm_start : 0;
+	if (mmap_read_lock_killable(report->mm))
+		return -EINTR;
+	vma = find_vma(report->mm, *addr);
+	*addr = vma ? vma->vm_start : 0;
 	mmap_read_unlock(report->mm);
-	return start;
+	return 0;
 }
 
 /* Says whether the mapping has less than was asked for, in a way that could matter. */

@@ -14,7 +14,7 @@ struct mlkd_report *mlkd_report_begin(struct mm_struct *mm, bool fresh);
 void mlkd_report_end(struct mlkd_report *report);
 int mlkd_report_next(struct mlkd_report *report, unsigned long addr,
 		     struct memlockd_mapping *row);
-unsigned long mlkd_report_peek(struct mlkd_report *report, unsigned long addr);
+int mlkd_report_peek(struct mlkd_report *report, unsigned long *addr);
 bool mlkd_report_incomplete(const struct memlockd_mapping *row);
 
 #endif /* _MEMLOCKD_REPORT_H */
