@@ -94,6 +94,9 @@ int mlkd_client_leave(struct mlkd_space *space, struct mlkd_client *client,
 		mlkd_unlock(space);
 	else
 		err = mlkd_lower(space, mode);
+	/* Whoever has closed the file waits until the locks have ended. */
+	if (current->flags & PF_KTHREAD)
+		mlkd_space_finish(space);
 	if (err)
 		mlkd_holders_put_back(space, &taken);
 	else

@@ -238,6 +238,7 @@ static int do_lock(struct call *call)
 {
 	struct memlockd_lock *lock = &call->args->lock;
 	struct mlkd_mode mode = { .state = lock->state, .flags = lock->flags };
+	struct mm_struct *mm = call->target.mm;
 	struct mlkd_space *space = call->space;
 	struct mlkd_holder *holder;
 	int err;
@@ -248,18 +249,27 @@ static int do_lock(struct call *call)
 		return -ENOMEM;
 	}
 	err = lock_for(call, holder);
-	if (err)
+	if (err) {
 		mlkd_holder_free(holder);
-	else
+		end_claim(call);	/* only then it is as it was */
+		space = mlkd_space_find(mm);
+	} else {
 		lock->out_warnings |= warnings();
-	lock->out_locked = bytes(READ_ONCE(space->mm->locked_vm));
-	lock->out_pinned = bytes(atomic_long_read(&space->pins.nr_pages));
+	}
+	lock->out_locked = bytes(READ_ONCE(mm->locked_vm));
+	if (space)
+		lock->out_pinned = bytes(atomic_long_read(&space->pins.nr_pages));
+	if (err) {
+		if (space)
+			mlkd_space_put(space);
+		return err;
+	}
 	/* To count takes its time, and the next request need not wait for that. */
 	end_claim(call);
 	/* Where this fails, the caller or the target is being killed, and the lock stands. */
-	if (!err && !count_mappings(call->target.mm, lock))
+	if (!count_mappings(mm, lock))
 		warn(call, lock);
-	return err;
+	return 0;
 }
 
 static void tell_lock_limit(union ioctl_args *args, const struct mlkd_limit *limit)
@@ -593,10 +603,7 @@ static int do_lock_range(struct call *call)
 
 static int do_unlock_range(struct call *call)
 {
-	int err = mlkd_unlock_range(call->space, call->start, call->end);
-
-	mlkd_holders_note_self(call->space);
-	return err;
+	return mlkd_unlock_range(call->space, call->start, call->end);
 }
 
 static void tell_range_limit(union ioctl_args *args, const struct mlkd_limit *limit)

@@ -98,6 +98,8 @@ static const struct mmu_notifier_ops notifier_ops = {
 	.invalidate_range_end = notifier_end,
 };
 
+static void finish_claim(struct work_struct *work);
+
 static struct mlkd_space *alloc_space(struct mm_struct *mm)
 {
 	struct mlkd_space *space = kzalloc(sizeof(*space), GFP_KERNEL_ACCOUNT);
@@ -112,6 +114,7 @@ static struct mlkd_space *alloc_space(struct mm_struct *mm)
 	refcount_set(&space->ref, 2);
 	init_waitqueue_head(&space->wait);
 	INIT_WORK(&space->reap, reap_space);
+	INIT_WORK(&space->later_work, finish_claim);
 	mlkd_probes_setup(space);
 	spin_lock_init(&space->lock);
 	INIT_LIST_HEAD(&space->holders);
@@ -230,14 +233,24 @@ bool mlkd_space_claim_again(struct mlkd_space *space)
 	}
 }
 
-/**
- * mlkd_space_unclaim - end a claim, and the space if it is not locked now
- * @space: the space, claimed
- */
-void mlkd_space_unclaim(struct mlkd_space *space)
+/* Does what is left to be done before the claim of @space ends. */
+void mlkd_space_finish(struct mlkd_space *space)
 {
+	void (*later)(struct mlkd_space *space) = space->later;
+
+	space->later = NULL;
+	if (later)
+		later(space);
+}
+
+/* Does that, and ends the claim. */
+static void finish_claim(struct work_struct *work)
+{
+	struct mlkd_space *space = container_of(work, struct mlkd_space, later_work);
 	struct mm_struct *mm = space->mm;
 
+	mlkd_space_finish(space);
+	WRITE_ONCE(space->nr_later, space->nr_later + 1);
 	if (space->promised.state == MEMLOCKD_STATE_UNLOCKED &&
 	    !mlkd_attr_any(&space->attrs, 0, ULONG_MAX, MLKD_BY_RANGE)) {
 		end_space(space, true);
@@ -246,4 +259,26 @@ void mlkd_space_unclaim(struct mlkd_space *space)
 		mlkd_space_put(space);
 	}
 	mmput(mm);
+}
+
+/**
+ * mlkd_space_unclaim - end a claim, and the space if it is not locked now
+ * @space: the space, claimed
+ *
+ * What is left to be done before needs mmap_lock for sure, which the process may keep from
+ * us for ever.  So a worker does that, and a caller that is killed waits for a moment only.
+ */
+void mlkd_space_unclaim(struct mlkd_space *space)
+{
+	unsigned int before = space->nr_later;
+
+	if (!space->later || (current->flags & PF_KTHREAD)) {
+		finish_claim(&space->later_work);
+		return;
+	}
+	mlkd_space_get(space);
+	mlkd_space_finish_later(space);
+	if (wait_event_killable(space->wait, READ_ONCE(space->nr_later) != before))
+		wait_event_timeout(space->wait, READ_ONCE(space->nr_later) != before, HZ);
+	mlkd_space_put(space);
 }

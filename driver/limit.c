@@ -48,17 +48,14 @@ static bool change_limit(struct task_struct *task, bool was, const struct rlimit
  * mlkd_limit_raise - let a process lock as much as it maps
  * @space: its space; the claim is held
  * @task: the process
- *
- * Return: whether that has changed its RLIMIT_MEMLOCK.
  */
-bool mlkd_limit_raise(struct mlkd_space *space, struct task_struct *task)
+void mlkd_limit_raise(struct mlkd_space *space, struct task_struct *task)
 {
 	const struct rlimit none = { RLIM_INFINITY, RLIM_INFINITY };
 
 	if (space->raised || !change_limit(task, false, &none, &space->raised_from))
-		return false;
+		return;
 	space->raised = get_task_pid(task, PIDTYPE_TGID);
-	return true;
 }
 
 /**

@@ -33,7 +33,7 @@ static inline int mlkd_limit_met(struct mlkd_limit *limit, u32 which,
 struct mlkd_space;
 struct task_struct;
 
-bool mlkd_limit_raise(struct mlkd_space *space, struct task_struct *task);
+void mlkd_limit_raise(struct mlkd_space *space, struct task_struct *task);
 bool mlkd_limit_restore(struct mlkd_space *space);
 
 #endif /* _MEMLOCKD_LIMIT_H */

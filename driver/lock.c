@@ -33,6 +33,7 @@
 #include "cgroup.h"
 #include "compat.h"
 #include "crew.h"
+#include "holder.h"
 #include "limit.h"
 #include "lock.h"
 #include "munlock.h"
@@ -783,14 +784,20 @@ static void set_in_force(struct mlkd_space *space, struct mlkd_mode mode)
 	WRITE_ONCE(space->in_force, mode);
 }
 
+/* The limit is raised as long as a lock asks for that. */
+static void leave_raised(struct mlkd_space *space)
+{
+	if (!(space->promised.flags & MEMLOCKD_OVER_RAISE))
+		mlkd_limit_restore(space);
+}
+
 /* RLIMIT_MEMLOCK is what it was when no lock that is promised has it raised any more. */
 static void set_promised(struct mlkd_space *space, struct mlkd_mode mode)
 {
 	spin_lock(&space->lock);
 	space->promised = mode;
 	spin_unlock(&space->lock);
-	if (!(mode.flags & MEMLOCKD_OVER_RAISE))
-		mlkd_limit_restore(space);
+	leave_raised(space);
 }
 
 /* Notes what was mapped when the lock still covered the future. */
@@ -862,8 +869,7 @@ static void restore_def_flags(struct mlkd_space *space)
 }
 
 /*
- * Steps 2 to 4.  When this fails, nothing has changed, but with @flagged for what
- * undo() is there.
+ * Steps 2 to 4.  When this fails, undo() is to be called.
  */
 static int lock_request(struct request *request, bool *flagged)
 {
@@ -877,14 +883,8 @@ static int lock_request(struct request *request, bool *flagged)
 	err = note_request(request);
 	if (!err)
 		err = mlkd_wired_reserve(space, request->limit);
-	if (err) {
-		map_noted(space, request->range ? request->start : 0,
-			  request->range ? request->end : ULONG_MAX, attr_drop_new);
-		if (!request->range)
-			restore_def_flags(space);
-		set_in_force(space, space->promised);
+	if (err)
 		return err;
-	}
 	*flagged = true;
 	err = flag_all(request);
 	if (err || !(request->mode.flags & MEMLOCKD_CURRENT))
@@ -894,14 +894,36 @@ static int lock_request(struct request *request, bool *flagged)
 }
 
 /* A request has failed that has flagged mappings. */
-static void undo(struct request *request)
+static void undo_flagged(struct mlkd_space *space)
+{
+	unsigned long start = space->later_start, end = space->later_end;
+
+	map_noted(space, start, end, attr_undo_new);
+	give_back(space, start, end);
+	mlkd_wired_recount(space);
+	leave_raised(space);
+}
+
+/* A request has failed that has noted something. */
+static void undo_noted(struct mlkd_space *space)
+{
+	unsigned long start = space->later_start, end = space->later_end;
+
+	map_noted(space, start, end, attr_drop_new);
+	if (!start && end == ULONG_MAX)
+		restore_def_flags(space);
+	leave_raised(space);
+}
+
+/* Has a request undone when its claim ends. */
+static void undo(struct request *request, bool flagged)
 {
 	struct mlkd_space *space = request->space;
 
 	set_in_force(space, space->promised);
-	map_noted(space, request->start, request->end, attr_undo_new);
-	give_back(space, request->start, request->end);
-	mlkd_wired_recount(space);
+	space->later_start = request->start;
+	space->later_end = request->end;
+	space->later = flagged ? undo_flagged : undo_noted;
 }
 
 /* How far the main stack is to be grown for the request; 0 if not at all. */
@@ -963,24 +985,20 @@ static int run(struct request *request, u64 stack_reserve)
 	int err;
 
 	err = prepare(request, stack_reserve);
-	if (!err)
+	if (!err) {
 		err = lock_request(request, &flagged);
-	if (err && !flagged && mlkd_wired_again(request->limit))
-		err = lock_request(request, &flagged);
+		/* What has been noted may be noted once more. */
+		if (err && !flagged && mlkd_wired_again(request->limit))
+			err = lock_request(request, &flagged);
+		if (err)
+			undo(request, flagged);
+	}
 	kfree(request->scratch);
 	request->scratch = NULL;
-	if (err && flagged)
-		undo(request);
 	/* The cgroup has come to its limit meanwhile. */
 	if (err == -EDQUOT)
 		err = check_cgroup(request, request->unique, true);
 	return err;
-}
-
-/* The limit is raised as long as a lock asks for that.  Says whether this has changed it. */
-static bool set_raised(struct mlkd_space *space, struct task_struct *task, bool on)
-{
-	return on ? mlkd_limit_raise(space, task) : mlkd_limit_restore(space);
 }
 
 /**
@@ -1008,19 +1026,25 @@ int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 		.fit = fit,
 		.limit = limit,
 	};
-	bool raised = mode.flags & MEMLOCKD_OVER_RAISE;
-	bool changed = set_raised(space, task, raised);
+	bool lowered = false;
 	int err;
 
+	if (mode.flags & MEMLOCKD_OVER_RAISE)
+		mlkd_limit_raise(space, task);
+	else
+		lowered = mlkd_limit_restore(space);
 	err = run(&request, stack_reserve);
 	if (!err) {
 		err = lower(space, mode);
 		if (err)
-			undo(&request);
+			undo(&request, true);
 	}
 	if (err) {
-		if (changed)
-			set_raised(space, task, !raised);
+		/* What is locked beyond the limit is given back first. */
+		if (lowered)
+			mlkd_limit_raise(space, task);
+		else if (!space->later)
+			leave_raised(space);
 		if (err == -ENOMEM && !limit->which)
 			limit->which = MEMLOCKD_LIMIT_MEMORY;
 		return err;
@@ -1069,17 +1093,22 @@ int mlkd_lower(struct mlkd_space *space, struct mlkd_mode mode)
 	return err;
 }
 
+static void unlock_whole(struct mlkd_space *space)
+{
+	map_all(space, attr_undo_whole);
+	give_back(space, 0, ULONG_MAX);
+	mlkd_wired_recount(space);
+	set_promised(space, (struct mlkd_mode){});
+}
+
 /**
- * mlkd_unlock - undo the locks of the whole address space
+ * mlkd_unlock - undo the locks of the whole address space, when the claim ends
  * @space: the space; its claim is held, and it is locked
  */
 void mlkd_unlock(struct mlkd_space *space)
 {
 	set_in_force(space, (struct mlkd_mode){});
-	map_all(space, attr_undo_whole);
-	give_back(space, 0, ULONG_MAX);
-	mlkd_wired_recount(space);
-	set_promised(space, (struct mlkd_mode){});
+	space->later = unlock_whole;
 }
 
 /**
@@ -1122,39 +1151,30 @@ int mlkd_lock_range(struct mlkd_space *space, struct task_struct *task, u32 stat
 	return err;
 }
 
+static void unlock_range(struct mlkd_space *space)
+{
+	unsigned long start = space->later_start, end = space->later_end;
+
+	map_noted(space, start, end, attr_undo_range);
+	give_back(space, start, end);
+	mlkd_wired_recount(space);
+	mlkd_holders_note_self(space);
+}
+
 /**
- * mlkd_unlock_range - undo mlkd_lock_range()
+ * mlkd_unlock_range - undo mlkd_lock_range(), when the claim ends
  * @space: the space; its claim is held
  * @start: first address, of a page
  * @end: address behind the last, of a page; beyond @start
  *
- * Return: 0; -ENOENT when no part of it is locked by a range; -EINTR, and nothing has
- * changed.
+ * Return: 0; -ENOENT when no part of it is locked by a range.
  */
 int mlkd_unlock_range(struct mlkd_space *space, unsigned long start, unsigned long end)
 {
-	struct mlkd_attrs *attrs = &space->attrs;
-	struct mm_struct *mm = space->mm;
-	unsigned long addr = start;
-
-	if (!mlkd_attr_any(attrs, start, end, MLKD_BY_RANGE))
+	if (!mlkd_attr_any(&space->attrs, start, end, MLKD_BY_RANGE))
 		return -ENOENT;
-	while (addr < end) {
-		unsigned long next = end;
-		u32 attr;
-
-		if (mmap_write_lock_killable(mm)) {
-			if (addr == start)
-				return -EINTR;
-			mmap_write_lock(mm);
-		}
-		if (mlkd_attr_next(attrs, &addr, &next, &attr))
-			mlkd_attr_set(attrs, addr, next, attr_undo_range(attr),
-				      GFP_KERNEL | __GFP_NOFAIL);
-		mmap_write_unlock(mm);
-		addr = next;
-	}
-	give_back(space, start, end);
-	mlkd_wired_recount(space);
+	space->later_start = start;
+	space->later_end = end;
+	space->later = unlock_range;
 	return 0;
 }

@@ -14,17 +14,30 @@ static DEFINE_HASHTABLE(spaces, 8);
 static DEFINE_SPINLOCK(spaces_lock);
 static unsigned int nr_spaces;
 static struct workqueue_struct *reaper;
+static struct workqueue_struct *finisher;
 
 int __init mlkd_spaces_init(void)
 {
 	reaper = alloc_workqueue("memlockd_reap", WQ_UNBOUND, 0);
-	return reaper ? 0 : -ENOMEM;
+	if (!reaper)
+		return -ENOMEM;
+	finisher = alloc_workqueue("memlockd_finish", WQ_UNBOUND, WQ_MAX_ACTIVE);
+	if (!finisher)
+		destroy_workqueue(reaper);
+	return finisher ? 0 : -ENOMEM;
 }
 
 /* Nothing is locked, or the module would be in use; the last reap may still be running. */
 void mlkd_spaces_exit(void)
 {
+	destroy_workqueue(finisher);
 	destroy_workqueue(reaper);
+}
+
+/* Has a worker do @space->later_work, with the caller's claim. */
+void mlkd_space_finish_later(struct mlkd_space *space)
+{
+	queue_work(finisher, &space->later_work);
 }
 
 /* The address space has ended: @space->reap takes the space apart. */

@@ -158,6 +158,10 @@ struct mlkd_missed {
  *	or for a moment, whose pages are mlocked yet: who unmaps these munlocks them.
  *	Set before mlkd_munlock_begin(), under mmap_lock held for writing; notifiers
  *	read them without a lock
+ * @later: what is left to be done before the claim ends; or NULL
+ * @later_start, @later_end: for what part
+ * @later_work: does that
+ * @nr_later: how often it has
  * @rcu: frees it, as probes look it up under RCU
  *
  * Lifetime.  A space exists from the first lock request on until it is unlocked
@@ -207,6 +211,11 @@ struct mlkd_space {
 	struct list_head moves;
 	struct work_struct pin_work;
 	unsigned long flags;
+	void (*later)(struct mlkd_space *space);
+	unsigned long later_start;
+	unsigned long later_end;
+	struct work_struct later_work;
+	unsigned int nr_later;
 	struct rcu_head rcu;
 };
 
@@ -229,6 +238,7 @@ struct mlkd_space *mlkd_space_find_idle(struct mm_struct *mm, bool *claimed);
 bool mlkd_space_set_busy(struct mlkd_space *space);
 void mlkd_space_set_idle(struct mlkd_space *space);
 void mlkd_space_reap_later(struct mlkd_space *space);
+void mlkd_space_finish_later(struct mlkd_space *space);
 
 struct mlkd_space *mlkd_space_find(struct mm_struct *mm);
 struct mlkd_space *mlkd_space_find_rcu(struct mm_struct *mm);

@@ -11,6 +11,7 @@
 #include <linux/fs.h>
 #include <linux/fuse.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -186,6 +187,32 @@ static long do_map_served_below_stack(long a, long b, long c)
 		field = strchr(field, ' ') + 1;
 	start = strtoul(field, NULL, 10);
 	return do_map_served((start - MIB) & ~(PAGE - 1), PROT_READ, MAP_PRIVATE);
+}
+
+static void *touch(void *page)
+{
+	return (void *)(long)*(volatile char *)page;
+}
+
+static void *map_one(void *page)
+{
+	return mmap(NULL, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static long do_touch_in_thread(long addr, long b, long c)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, touch, (void *)addr))
+		return -EAGAIN;
+	return 0;
+}
+
+static long do_map_in_thread(long a, long b, long c)
+{
+	pthread_t thread;
+
+	return pthread_create(&thread, NULL, map_one, NULL) ? -EAGAIN : 0;
 }
 
 /**
@@ -394,6 +421,72 @@ TEST_F(hostile, killed_locker_and_target_end)
 	target_stop(&self->h.victim);
 	EXPECT_TRUE(counters_back(&self->h.start));
 	EXPECT_EQ(0, kill(self->h.pid, 0));
+}
+
+FIXTURE(blocked)
+{
+	struct hostile h;
+};
+
+FIXTURE_SETUP(blocked)
+{
+	bool started = hostile_start(&self->h);
+
+	if (self->h.pid < 0)
+		SKIP(return, "this kernel has no FUSE");
+	ASSERT_TRUE(started);
+}
+
+FIXTURE_TEARDOWN(blocked)
+{
+	EXPECT_TRUE(hostile_stop(&self->h));
+}
+
+/* Has one thread of the target keep mmap_lock, and another wait for it. */
+static void block(struct __test_metadata *_metadata, struct hostile *self)
+{
+	struct target *t = &self->target;
+	long addr;
+
+	/* The fault reads twice before it is tried again, and holds mmap_lock from then on. */
+	self->server->errors = 2;
+	addr = target_call(t, do_map_served, 0, PROT_READ, MAP_PRIVATE);
+	ASSERT_LT(0, addr);
+	ASSERT_EQ(0, target_call(t, do_touch_in_thread, addr, 0, 0));
+	ASSERT_TRUE(wait_reads(self->server, 3));
+	ASSERT_EQ(0, target_call(t, do_map_in_thread, 0, 0, 0));
+}
+
+/* Whatever it does, it does not hold up who does it. */
+static void killed_client_ends(struct __test_metadata *_metadata, struct hostile *self,
+			       pid_t pid)
+{
+	int status = 0;
+
+	/* Where it has got stuck, nothing tells. */
+	usleep(500 * 1000);
+	kill(pid, SIGKILL);
+	ASSERT_TRUE(client_ends(self, pid, &status));
+	EXPECT_EQ(SIGKILL, status);
+	check_victim(_metadata, self);
+}
+
+TEST_F(blocked, killed_locker_ends)
+{
+	block(_metadata, &self->h);
+	killed_client_ends(_metadata, &self->h, client_start(&self->h, S, CURRENT_FUTURE));
+}
+
+TEST_F(blocked, killed_unlocker_ends)
+{
+	pid_t pid;
+
+	ASSERT_EQ(0, lock_pid(self->h.fd, self->h.target.pid, S, CURRENT_FUTURE, NULL));
+	block(_metadata, &self->h);
+	pid = fork_child();
+	if (!pid)
+		_exit(-unlock_pid(self->h.fd, self->h.target.pid));
+	killed_client_ends(_metadata, &self->h, pid);
 }
 
 int main(int argc, char **argv)
