@@ -2,9 +2,9 @@
 /*
  * An open file of the device, and the locks that it holds.
  *
- * When the file is closed, a lock with MEMLOCKD_OWNED ends.  A worker ends it, as
- * that may have to wait for another request, and the process that closes the file
- * may be dying.  Any other lock belongs to its user then.
+ * When the file is closed, a lock with MEMLOCKD_OWNED ends.  A worker ends it, one for
+ * each space, as that may have to wait for another request, and the process that closes the
+ * file may be dying.  Any other lock belongs to its user then.
  */
 #include <linux/cred.h>
 #include <linux/memlockd.h>
@@ -20,23 +20,22 @@
 
 static struct workqueue_struct *closer;
 
-/* Gives up the locks that the client still holds. */
+/* Gives up what closed files hold of a space, to which @work has a reference. */
 static void close_work(struct work_struct *work)
 {
-	struct mlkd_client *client = container_of(work, struct mlkd_client, work);
-	struct mlkd_space *space;
+	struct mlkd_space *space = container_of(work, struct mlkd_space, close_work);
+	struct mlkd_client *client;
 
-	while ((space = mlkd_holders_first_space(client))) {
+	while ((client = mlkd_holders_closed(space))) {
 		if (mlkd_space_claim_again(space)) {
 			mlkd_client_leave(space, client, INVALID_UID, false);
 			mlkd_space_unclaim(space);
 		} else {
 			mlkd_holders_drop(space);
 		}
-		mlkd_space_put(space);
+		mlkd_client_put(client);
 	}
-	complete_all(&client->done);
-	mlkd_client_put(client);
+	mlkd_space_put(space);
 }
 
 struct mlkd_client *mlkd_client_new(void)
@@ -48,7 +47,6 @@ struct mlkd_client *mlkd_client_new(void)
 	refcount_set(&client->ref, 1);
 	INIT_LIST_HEAD(&client->holders);
 	INIT_LIST_HEAD(&client->owned);
-	INIT_WORK(&client->work, close_work);
 	init_completion(&client->done);
 	return client;
 }
@@ -56,17 +54,13 @@ struct mlkd_client *mlkd_client_new(void)
 /* The last reference to the client's file has gone. */
 void mlkd_client_close(struct mlkd_client *client)
 {
-	if (mlkd_holders_detach(client)) {
-		refcount_inc(&client->ref);
-		queue_work(closer, &client->work);
-		/*
-		 * This wait is there so that the locks have ended when close(2) returns.
-		 * A dying process does not wait, nor does a kernel thread, which closes
-		 * the files of others.
-		 */
-		if (!(current->flags & (PF_EXITING | PF_KTHREAD)))
-			wait_for_completion_killable(&client->done);
-	}
+	/*
+	 * This wait is there so that the locks have ended when close(2) returns.  A dying
+	 * process does not wait, nor does a kernel thread, which closes the files of others.
+	 */
+	if (mlkd_holders_close(client, closer) &&
+	    !(current->flags & (PF_EXITING | PF_KTHREAD)))
+		wait_for_completion_killable(&client->done);
 	mlkd_client_put(client);
 }
 
@@ -107,7 +101,8 @@ int mlkd_client_leave(struct mlkd_space *space, struct mlkd_client *client,
 
 int __init mlkd_clients_init(void)
 {
-	closer = alloc_workqueue("memlockd_close", WQ_UNBOUND, 0);
+	mlkd_space_close_fn = close_work;
+	closer = alloc_workqueue("memlockd_close", WQ_UNBOUND, WQ_MAX_ACTIVE);
 	return closer ? 0 : -ENOMEM;
 }
 

@@ -36,21 +36,28 @@ void mlkd_client_put(struct mlkd_client *client)
 /* From now on the lock belongs to the user, and not to the client. */
 static void detach(struct mlkd_holder *holder)
 {
+	struct mlkd_client *client = holder->client;
+
 	lockdep_assert_held(&holders_lock);
 	list_del_init(&holder->in_client);
-	mlkd_client_put(holder->client);
+	if (client && client->closed && list_empty(&client->holders) &&
+	    list_empty(&client->owned))
+		complete_all(&client->done);
+	mlkd_client_put(client);
 	holder->client = NULL;
 }
 
 /**
- * mlkd_holders_detach - the open file of some locks is closed
+ * mlkd_holders_close - the open file of some locks is closed
  * @client: the open file
+ * @closer: the workqueue for &mlkd_space.close_work
  *
- * The locks without MEMLOCKD_OWNED belong to the user from now on.
+ * The locks without MEMLOCKD_OWNED belong to the user from now on.  The others are given
+ * up, each by a work of its own space, as a space may be claimed for a long time.
  *
- * Return: whether there are locks with MEMLOCKD_OWNED, which are to be given up.
+ * Return: whether there are such locks, so that @client->done is going to be completed.
  */
-bool mlkd_holders_detach(struct mlkd_client *client)
+bool mlkd_holders_close(struct mlkd_client *client, struct workqueue_struct *closer)
 {
 	struct mlkd_holder *holder;
 	bool owned;
@@ -61,29 +68,42 @@ bool mlkd_holders_detach(struct mlkd_client *client)
 		detach(holder);
 		cond_resched_lock(&holders_lock);
 	}
-	owned = !list_empty(&client->owned);
+	client->closed = true;
+	while ((holder = list_first_entry_or_null(&client->owned, struct mlkd_holder,
+						  in_client))) {
+		struct mlkd_space *space = holder->space;
+
+		if (space) {
+			list_move_tail(&holder->in_client, &client->holders);
+			mlkd_space_get(space);
+			if (!queue_work(closer, &space->close_work))
+				mlkd_space_put(space);
+		} else {
+			detach(holder);		/* another task is about to free it */
+		}
+		cond_resched_lock(&holders_lock);
+	}
+	owned = !list_empty(&client->holders);
 	spin_unlock(&holders_lock);
 	return owned;
 }
 
-/* Returns a space that @client holds a lock with MEMLOCKD_OWNED of, with a reference; or NULL. */
-struct mlkd_space *mlkd_holders_first_space(struct mlkd_client *client)
+/* Returns a client that is closed and holds a lock of @space, with a reference; or NULL. */
+struct mlkd_client *mlkd_holders_closed(struct mlkd_space *space)
 {
-	struct mlkd_space *space = NULL;
+	struct mlkd_client *client = NULL;
 	struct mlkd_holder *holder;
 
 	spin_lock(&holders_lock);
-	while (!space && (holder = list_first_entry_or_null(&client->owned,
-							    struct mlkd_holder,
-							    in_client))) {
-		space = holder->space;
-		if (space)
-			mlkd_space_get(space);
-		else
-			detach(holder);		/* another task is about to free it */
+	list_for_each_entry(holder, &space->holders, in_space) {
+		if (!holder->client || !holder->client->closed)
+			continue;
+		client = holder->client;
+		refcount_inc(&client->ref);
+		break;
 	}
 	spin_unlock(&holders_lock);
-	return space;
+	return client;
 }
 
 /**

@@ -61,23 +61,23 @@ struct mlkd_holder {
 
 /**
  * struct mlkd_client - an open file of the device, as the holder of locks
- * @ref: one for the file, one for each holder, one for @work
+ * @ref: one for the file, one for each holder
  * @holders: the locks that it holds; the list is protected as in &struct mlkd_holder
  * @owned: likewise, those with MEMLOCKD_OWNED
- * @work: gives up the locks with MEMLOCKD_OWNED, once the file is closed
- * @done: completed when @work is done
+ * @closed: the file is closed: what is still in the lists is to be given up
+ * @done: completed when it has been
  */
 struct mlkd_client {
 	refcount_t ref;
 	struct list_head holders;
 	struct list_head owned;
-	struct work_struct work;
+	bool closed;
 	struct completion done;
 };
 
 void mlkd_client_put(struct mlkd_client *client);
-bool mlkd_holders_detach(struct mlkd_client *client);
-struct mlkd_space *mlkd_holders_first_space(struct mlkd_client *client);
+bool mlkd_holders_close(struct mlkd_client *client, struct workqueue_struct *closer);
+struct mlkd_client *mlkd_holders_closed(struct mlkd_space *space);
 
 struct mlkd_holder *mlkd_holder_new(struct task_struct *task,
 				    struct mlkd_mode mode);

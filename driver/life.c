@@ -115,6 +115,7 @@ static struct mlkd_space *alloc_space(struct mm_struct *mm)
 	init_waitqueue_head(&space->wait);
 	INIT_WORK(&space->reap, reap_space);
 	INIT_WORK(&space->later_work, finish_claim);
+	INIT_WORK(&space->close_work, mlkd_space_close_fn);
 	mlkd_probes_setup(space);
 	spin_lock_init(&space->lock);
 	INIT_LIST_HEAD(&space->holders);

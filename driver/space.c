@@ -13,6 +13,9 @@
 static DEFINE_HASHTABLE(spaces, 8);
 static DEFINE_SPINLOCK(spaces_lock);
 static unsigned int nr_spaces;
+/* What &mlkd_space.close_work does. */
+work_func_t mlkd_space_close_fn;
+
 static struct workqueue_struct *reaper;
 static struct workqueue_struct *finisher;
 

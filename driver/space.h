@@ -158,6 +158,7 @@ struct mlkd_missed {
  *	or for a moment, whose pages are mlocked yet: who unmaps these munlocks them.
  *	Set before mlkd_munlock_begin(), under mmap_lock held for writing; notifiers
  *	read them without a lock
+ * @close_work: gives up the locks of files that are closed
  * @later: what is left to be done before the claim ends; or NULL
  * @later_start, @later_end: for what part
  * @later_work: does that
@@ -211,6 +212,7 @@ struct mlkd_space {
 	struct list_head moves;
 	struct work_struct pin_work;
 	unsigned long flags;
+	struct work_struct close_work;
 	void (*later)(struct mlkd_space *space);
 	unsigned long later_start;
 	unsigned long later_end;
@@ -218,6 +220,8 @@ struct mlkd_space {
 	unsigned int nr_later;
 	struct rcu_head rcu;
 };
+
+extern work_func_t mlkd_space_close_fn;
 
 #define MLKD_SPACE_PINNING	0
 #define MLKD_SPACE_SOFT_DIRTY	1

@@ -489,6 +489,27 @@ TEST_F(blocked, killed_unlocker_ends)
 	killed_client_ends(_metadata, &self->h, pid);
 }
 
+/* One file has locks of both; the other one's ends when it is closed. */
+TEST_F(blocked, closed_file_lets_others_go)
+{
+	struct target client, other;
+	int fd = device_open(), tries;
+
+	target_start(&other);
+	target_start_with(&client, fd);
+	ASSERT_EQ(0, lock_pid(fd, self->h.target.pid, S, CURRENT_FUTURE | MEMLOCKD_OWNED, NULL));
+	ASSERT_EQ(0, lock_pid(fd, other.pid, S, CURRENT_FUTURE | MEMLOCKD_OWNED, NULL));
+	close(fd);
+	block(_metadata, &self->h);
+	/* The last who has it open dies. */
+	target_stop(&client);
+	for (tries = 0; tries < NEVER_MS && state_of(self->h.fd, other.pid); tries++)
+		usleep(1000);
+	EXPECT_EQ(MEMLOCKD_STATE_UNLOCKED, state_of(self->h.fd, other.pid));
+	EXPECT_EQ(S, state_of(self->h.fd, self->h.target.pid));
+	target_stop(&other);
+}
+
 int main(int argc, char **argv)
 {
 	need_device();
