@@ -6,10 +6,12 @@
  * and for swap alone, never for a server that may not answer.  Workers borrow the
  * target's address space for that, as pages can be pinned fast in current's own only.
  * One of them is enough for memory that is present, or swapped out.  Where memory has to
- * be cleared, others help.
+ * be cleared, others help.  Then the caller does the rest.
  *
- * Then a worker does the rest.  It may have to be left waiting, which errand.c is about;
- * another takes its place then, and passes over the file system that does not answer.
+ * That is the usual way, and waits for nobody.  If the process keeps mmap_lock, or has a
+ * file of a server that would have to be waited for, it ends with -EAGAIN.  Workers that
+ * can be killed go on, and may have to be left waiting, which errand.c is about; another
+ * takes the place of such a one, and passes over the file system that does not answer.
  */
 #include <linux/kthread.h>
 #include <linux/memcontrol.h>
@@ -136,19 +138,21 @@ static int rest_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 
 /*
  * Finds the next part of the address space in which there is something to do.  Returns 1,
- * 0 when there is none, or -EINTR.
+ * 0 when there is none, or -EINTR, -EAGAIN.
  */
 static int crew_take_share(struct mlkd_crew *crew, struct mlkd_walk *walk)
 {
 	struct mm_struct *mm = crew->space->mm;
 	struct vm_area_struct *vma;
 	bool found;
+	int err;
 
 	if (mutex_lock_killable(&crew->lock))
 		return -EINTR;
-	if (mmap_read_lock_killable(mm)) {
+	err = mlkd_errand_lock_mm(walk->errand);
+	if (err) {
 		mutex_unlock(&crew->lock);
-		return -EINTR;
+		return err;
 	}
 	vma = find_vma(mm, crew->next);
 	while (vma && !(mlkd_populate_never_waits(vma) && vma_is_accessible(vma) &&
@@ -175,14 +179,17 @@ static int crew_take_share(struct mlkd_crew *crew, struct mlkd_walk *walk)
  * A process that enters a time namespace has its vvar unmapped, with mmap_lock held.  So
  * it is asked with mmap_lock held, too.
  */
-static void prefault_vvar(struct mm_struct *mm, struct task_struct *task)
+static int prefault_vvar(struct mlkd_errand *errand, struct task_struct *task)
 {
+	struct mm_struct *mm = errand->mm;
 	struct vm_area_struct *vma;
 	struct vma_iterator vmi;
 	bool same_time;
+	int err;
 
-	if (mmap_read_lock_killable(mm))
-		return;
+	err = mlkd_errand_lock_mm(errand);
+	if (err)
+		return err;
 	task_lock(task);
 	same_time = task->nsproxy &&
 		    task->nsproxy->time_ns == current->nsproxy->time_ns;
@@ -200,6 +207,7 @@ static void prefault_vvar(struct mm_struct *mm, struct task_struct *task)
 			fixup_user_fault(mm, addr, 0, NULL);
 	}
 	mmap_read_unlock(mm);
+	return 0;
 }
 
 static void crew_work(struct mlkd_errand *errand);
@@ -210,7 +218,9 @@ static void crew_count_fresh(struct mlkd_walk *walk, unsigned long nr)
 	struct mlkd_crew *crew = walk->crew;
 	bool was_much = crew->fresh >= MUCH_TO_CLEAR;
 	unsigned int size = min_t(unsigned int, num_online_cpus(), MAX_CREW);
-	const struct worker ready = { .errand = { .run = crew_work, .borrows = true } };
+	const struct worker ready = { .errand = {
+		.run = crew_work, .borrows = true, .brief = walk->errand->brief,
+	} };
 
 	crew->fresh += nr;
 	if (was_much || crew->fresh < MUCH_TO_CLEAR)
@@ -249,24 +259,29 @@ static void crew_work(struct mlkd_errand *errand)
 	}
 	if (more < 0)
 		err = more;
+	if (first && !err && crew->last == ULONG_MAX)
+		err = prefault_vvar(errand, crew->task);
 	/* Others need not be there. */
 	if (err && (first || walk.pages))
 		WRITE_ONCE(crew->err, err);
 	kfree(walk.pages);
-	if (first && !err && crew->last == ULONG_MAX)
-		prefault_vvar(crew->space->mm, crew->task);
 }
 
 /* Populates the part that these workers may do; and vvar, if that is everything. */
-static int populate_private(struct mlkd_crew *crew)
+static int populate_private(struct mlkd_crew *crew, unsigned long start, bool brief)
 {
 	const struct worker ready = {
-		.errand = { .run = crew_work, .borrows = true },
+		.errand = { .run = crew_work, .borrows = true, .brief = brief },
 		.first = true,
 	};
-	struct worker *worker = start_worker(crew, &ready);
+	struct worker *worker;
 	unsigned int i;
 
+	crew->next = start;
+	crew->err = 0;
+	crew->fresh = 0;
+	crew->nr_workers = 0;
+	worker = start_worker(crew, &ready);
 	if (IS_ERR(worker))
 		return PTR_ERR(worker);
 	crew->workers[crew->nr_workers++] = worker;
@@ -298,6 +313,24 @@ static void rest_work(struct mlkd_errand *errand)
 	if (mlkd_walk_alloc(&walk))
 		worker->err = mlkd_walk(&walk, rest_step);
 	kfree(walk.pages);
+}
+
+/* Populates all else, if nobody has to be waited for. */
+static int populate_rest_here(struct mlkd_crew *crew, unsigned long start)
+{
+	struct mlkd_walk walk = {
+		.space = crew->space,
+		.task = crew->task,
+		.start = start,
+		.end = crew->last + 1,
+		.brief = true,
+	};
+	int err = -ENOMEM;
+
+	if (mlkd_walk_alloc(&walk))
+		err = mlkd_walk(&walk, rest_step);
+	kfree(walk.pages);
+	return err;
 }
 
 /* Populates all else, but what does not answer. */
@@ -353,14 +386,17 @@ int mlkd_populate(struct mlkd_space *space, struct task_struct *task,
 	crew->space = space;
 	crew->task = get_task_struct(task);
 	crew->memcg = get_mem_cgroup_from_mm(current->mm);
-	crew->next = start;
 	crew->last = end - 1;
 	mutex_init(&crew->lock);
 	if (!start && !end)
 		WRITE_ONCE(space->silent.nr, 0);
 
-	err = populate_private(crew);
+	err = populate_private(crew, start, true);
+	if (err == -EAGAIN)
+		err = populate_private(crew, start, false);
 	if (!err)
+		err = populate_rest_here(crew, start);
+	if (err == -EAGAIN)
 		err = populate_rest(crew, start);
 	crew_put(crew);
 	return err;

@@ -10,7 +10,7 @@
  *
  * The caller leaves it during such a wait only.  Whatever else the thread does ends
  * soon: it can be killed as a process can, by mlkd_errand_wait(), while it waits for
- * mmap_lock.  A worker of a workqueue could not.
+ * mmap_lock.  A worker of a workqueue could not; it does the errands that are brief.
  */
 #include <linux/kthread.h>
 #include <linux/memcontrol.h>
@@ -20,6 +20,7 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 
+#include "compat.h"
 #include "errand.h"
 
 /* So long an answer is waited for. */
@@ -34,7 +35,8 @@ void mlkd_errand_put(struct mlkd_errand *errand)
 		errand->free(errand);
 }
 
-static bool stopped(struct mlkd_errand *errand)
+/* Says whether the thread is to end soon. */
+bool mlkd_errand_stopped(struct mlkd_errand *errand)
 {
 	bool ret;
 
@@ -44,18 +46,19 @@ static bool stopped(struct mlkd_errand *errand)
 	return ret;
 }
 
-static int errand_thread(void *data)
+/* Takes mmap_lock for reading.  Returns 0; -EINTR; -EAGAIN where it would have to wait. */
+int mlkd_errand_lock_mm(struct mlkd_errand *errand)
 {
-	struct mlkd_errand *errand = data;
+	if (!errand->brief)
+		return mmap_read_lock_killable(errand->mm);
+	return mmap_read_trylock(errand->mm) ? 0 : -EAGAIN;
+}
+
+static void do_errand(struct mlkd_errand *errand)
+{
 	struct mm_struct *mm = errand->mm;
-	struct mem_cgroup *old;
+	struct mem_cgroup *old = set_active_memcg(errand->memcg);
 
-	allow_signal(SIGKILL);
-	/* A signal that came before has been lost. */
-	if (stopped(errand))
-		send_sig(SIGKILL, current, 1);
-
-	old = set_active_memcg(errand->memcg);
 	if (errand->borrows)
 		kthread_use_mm(mm);
 	errand->run(errand);
@@ -67,12 +70,28 @@ static int errand_thread(void *data)
 		mmput(mm);
 	complete_all(&errand->done);
 	mlkd_errand_put(errand);
+}
+
+static int errand_thread(void *data)
+{
+	struct mlkd_errand *errand = data;
+
+	allow_signal(SIGKILL);
+	/* A signal that came before has been lost. */
+	if (mlkd_errand_stopped(errand))
+		send_sig(SIGKILL, current, 1);
+	do_errand(errand);
 	module_put_and_kthread_exit(0);
+}
+
+static void errand_work(struct work_struct *work)
+{
+	do_errand(container_of(work, struct mlkd_errand, work));
 }
 
 /**
  * mlkd_errand_start - start an errand
- * @errand: the errand, of which @run, @free, @mm, @memcg and @borrows are set
+ * @errand: the errand, of which @run, @free, @mm, @memcg, @borrows and @brief are set
  *
  * Return: 0, and mlkd_errand_wait() and mlkd_errand_put() are to be called; -ENOMEM or
  * -EINTR, and it is the caller's to free.
@@ -84,6 +103,11 @@ int mlkd_errand_start(struct mlkd_errand *errand)
 	refcount_set(&errand->ref, 2);
 	init_completion(&errand->done);
 	spin_lock_init(&errand->lock);
+	if (errand->brief) {
+		INIT_WORK(&errand->work, errand_work);
+		queue_work(system_dfl_wq, &errand->work);
+		return 0;
+	}
 	thread = kthread_create(errand_thread, errand, "memlockd");
 	if (IS_ERR(thread))
 		return PTR_ERR(thread);
@@ -98,7 +122,8 @@ static void stop(struct mlkd_errand *errand)
 	spin_lock(&errand->lock);
 	errand->stopped = true;
 	spin_unlock(&errand->lock);
-	send_sig(SIGKILL, errand->thread, 1);
+	if (errand->thread)
+		send_sig(SIGKILL, errand->thread, 1);
 }
 
 static bool waits_too_long(struct mlkd_errand *errand)
@@ -151,7 +176,10 @@ int mlkd_errand_wait(struct mlkd_errand *errand)
 		while (!leave(errand) && !wait_for_completion_timeout(&errand->done, 1))
 			;
 	}
-	put_task_struct(errand->thread);
+	if (errand->thread)
+		put_task_struct(errand->thread);
+	else
+		flush_work(&errand->work);	/* it is in this module until it returns */
 	return err;
 }
 

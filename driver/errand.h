@@ -9,20 +9,25 @@
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 
 struct mem_cgroup;
 struct mm_struct;
 
 /**
- * struct mlkd_errand - something that a thread of its own does for a caller
+ * struct mlkd_errand - something that a thread does for a caller
  * @run: does it; in a thread that borrows @mm if @borrows is set
  * @free: gives up what the errand has kept, and frees it
  * @mm: an address space, of which the caller holds a user
  * @memcg: the memory cgroup that pays for what the thread allocates
  * @borrows: current->mm is @mm in the thread
+ * @brief: it waits for nobody, and fails where it would have to; so the thread need not
+ *	be one of its own, which costs more than a small process does otherwise
+ * @work: of a brief one
  * @ref: one for the caller, one for the thread
  * @done: completed when @run is over
- * @thread: the thread, with a reference, while the caller has its reference to the errand
+ * @thread: of any other, its thread, with a reference, while the caller has its reference
+ *	to the errand
  * @lock: protects the rest
  * @stopped: the thread is to end soon
  * @waits: the thread waits for somebody who need not ever answer, and then for nothing
@@ -40,6 +45,8 @@ struct mlkd_errand {
 	struct mm_struct *mm;
 	struct mem_cgroup *memcg;
 	bool borrows;
+	bool brief;
+	struct work_struct work;
 	refcount_t ref;
 	struct completion done;
 	struct task_struct *thread;
@@ -58,6 +65,8 @@ int mlkd_errand_start(struct mlkd_errand *errand);
 int mlkd_errand_wait(struct mlkd_errand *errand);
 void mlkd_errand_put(struct mlkd_errand *errand);
 
+int mlkd_errand_lock_mm(struct mlkd_errand *errand);
+bool mlkd_errand_stopped(struct mlkd_errand *errand);
 bool mlkd_errand_wait_begin(struct mlkd_errand *errand, unsigned long at, dev_t dev,
 			    bool needs_mm);
 bool mlkd_errand_wait_end(struct mlkd_errand *errand);

@@ -120,6 +120,15 @@ bool mlkd_vma_served(struct vm_area_struct *vma)
 	}
 }
 
+/*
+ * Says whether a program has the pages of @vma: it may take them out of memory at any time,
+ * and not give them back.
+ */
+bool mlkd_vma_fuse(struct vm_area_struct *vma)
+{
+	return vma->vm_file && vma->vm_file->f_mapping->host->i_sb->s_magic == FUSE_SUPER_MAGIC;
+}
+
 bool mlkd_vma_droppable(struct vm_area_struct *vma)
 {
 #ifdef VM_DROPPABLE

@@ -46,6 +46,7 @@ bool mlkd_vma_kernel(struct vm_area_struct *vma);
 bool mlkd_vma_vvar(struct vm_area_struct *vma);
 bool mlkd_vma_writeback(struct vm_area_struct *vma);
 bool mlkd_vma_served(struct vm_area_struct *vma);
+bool mlkd_vma_fuse(struct vm_area_struct *vma);
 bool mlkd_vma_droppable(struct vm_area_struct *vma);
 unsigned long mlkd_vma_file_end(struct vm_area_struct *vma);
 dev_t mlkd_vma_dev(struct vm_area_struct *vma);

@@ -343,11 +343,13 @@ static int read_in(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	return err;
 }
 
-/* May a read of @vma, a mapping of a file, be waited for here? */
-static bool may_wait(struct mlkd_walk *walk, struct vm_area_struct *vma)
+/* May a read of @vma, a mapping of a file, be waited for here?  Returns 1, 0 or -EAGAIN. */
+static int may_wait(struct mlkd_walk *walk, struct vm_area_struct *vma)
 {
 	if (walk->errand)
 		return !mlkd_silent_has(walk->silent, vma);
+	if (walk->brief)
+		return mlkd_vma_served(vma) ? -EAGAIN : 1;
 	/* The process itself may, but not a worker that others need as well. */
 	return current->mm == vma->vm_mm && !(current->flags & PF_KTHREAD);
 }
@@ -361,7 +363,10 @@ static int bring_in(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		    unsigned long start, unsigned long end, unsigned long *next)
 {
 	bool used, are_cached;
+	int wait;
 
+	if (walk->brief && mlkd_vma_fuse(vma))
+		return -EAGAIN;
 	/* What is mapped, or swapped out, needs nothing of the file. */
 	*next = mlkd_pgtable_run(vma->vm_mm, start, end, MLKD_USED, &used);
 	if (used || !vma->vm_file->f_mapping->a_ops->read_folio)
@@ -369,7 +374,8 @@ static int bring_in(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	*next = cached_run(vma, start, *next, &are_cached);
 	if (are_cached)
 		return 1;
-	return may_wait(walk, vma) ? read_in(walk, vma, start, *next, next) : 0;
+	wait = may_wait(walk, vma);
+	return wait > 0 ? read_in(walk, vma, start, *next, next) : wait;
 }
 
 static unsigned long page_size_of(struct vm_area_struct *vma)
@@ -379,7 +385,7 @@ static unsigned long page_size_of(struct vm_area_struct *vma)
 
 /*
  * Faults in [start, end), up to the first page that is not to be had.  Returns where that
- * is, or @start if mmap_lock was given up meanwhile; or -ENOMEM.
+ * is, or @start if mmap_lock was given up meanwhile; or -ENOMEM, -EINTR.
  */
 static long fault_range(struct mlkd_walk *walk, struct vm_area_struct *vma,
 			unsigned int gup_flags, unsigned long start, unsigned long end)
@@ -401,6 +407,8 @@ static long fault_range(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		err = fault_page(walk, vma, addr, flags);
 		if (err || !walk->locked)
 			break;
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		if (walk->errand)
 			mlkd_errand_progress(walk->errand);
 		cond_resched();

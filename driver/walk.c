@@ -11,11 +11,30 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "errand.h"
 #include "munlock.h"
 #include "pin.h"
 #include "space.h"
 #include "target.h"
 #include "walk.h"
+
+static int lock_mm(struct mlkd_walk *walk)
+{
+	struct mm_struct *mm = walk->space->mm;
+
+	if (walk->errand)
+		return mlkd_errand_lock_mm(walk->errand);
+	if (walk->task || walk->mortal)
+		return mmap_read_lock_killable(mm);
+	mmap_read_lock(mm);
+	return 0;
+}
+
+static bool stopped(struct mlkd_walk *walk)
+{
+	return fatal_signal_pending(current) ||
+	       (walk->errand && mlkd_errand_stopped(walk->errand));
+}
 
 /**
  * mlkd_walk - call @step for all of an address space
@@ -23,7 +42,8 @@
  * @step: called for each part of a mapping
  *
  * Return: 0; what @step failed with; and, if walk->task is set, -EINTR when
- * current is being killed, -ESRCH when the target has ended.
+ * current is being killed, -ESRCH when the target has ended, -EAGAIN when walk->errand
+ * would have to wait for mmap_lock, and is brief.
  */
 int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 {
@@ -38,10 +58,9 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 		struct vm_area_struct *vma;
 		struct vma_iterator vmi;
 
-		if (!walk->task && !walk->mortal)
-			mmap_read_lock(mm);
-		else if (mmap_read_lock_killable(mm))
-			return -EINTR;
+		err = lock_mm(walk);
+		if (err)
+			return err;
 		walk->locked = 1;
 		vma_iter_init(&vmi, mm, addr);
 		vma = vma_next(&vmi);
@@ -69,7 +88,7 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 		if (walk->task)
 			mlkd_munlock_drain();
 		if (!err && !end && walk->task) {
-			if (fatal_signal_pending(current))
+			if (stopped(walk))
 				err = -EINTR;
 			else if (mlkd_target_gone(walk->task, mm))
 				err = -ESRCH;

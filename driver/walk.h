@@ -24,6 +24,7 @@ struct mlkd_space;
  *	NULL for a walk that goes on, whatever happens, but for @mortal
  * @mortal: no claim is held, and the walk stops when current or the process is killed
  * @errand: current runs it, and waits for others only so that it can be left; or NULL
+ * @brief: where a server would have to be waited for, the walk fails with -EAGAIN
  * @silent: the file systems that are not waited for, with @errand
  * @state: &enum memlockd_state that the part at hand is to have
  * @locked: mmap_lock is held for reading
@@ -42,6 +43,7 @@ struct mlkd_walk {
 	struct task_struct *task;
 	bool mortal;
 	struct mlkd_errand *errand;
+	bool brief;
 	const struct mlkd_silent *silent;
 	u32 state;
 	int locked;
