@@ -97,6 +97,20 @@ static inline void mlkd_zap(struct vm_area_struct *vma, unsigned long start,
 #endif
 }
 
+/*
+ * Has the flags of @vma to itself, with mmap_lock held for writing.  A fault that reads a file
+ * holds a lock of @vma alone, where a kernel tries faults again under that.  Returns -EINTR
+ * when current is killed meanwhile.
+ */
+static inline int mlkd_vma_lock_killable(struct vm_area_struct *vma)
+{
+#ifdef MEMLOCKD_VMA_KILLABLE
+	return vma_start_write_killable(vma);
+#else
+	return 0;
+#endif
+}
+
 /* Has mseal(2) sealed it? */
 static inline bool mlkd_vma_sealed(struct vm_area_struct *vma)
 {

@@ -606,6 +606,8 @@ static int flag_mapping(struct request *request, struct vm_area_struct *vma,
 	end = vma->vm_end;
 	if (!mlkd_vma_lockable(vma))
 		return 0;
+	if (request->task && mlkd_vma_lock_killable(vma))
+		return -EINTR;
 	/* Who gives back does not lock what the process has taken from us. */
 	if ((request->task || locked(vma)) && mlkd_attr_all(attrs, start, end, MLKD_OURS)) {
 		super = mlkd_space_mode_of(space, vma, mlkd_space_in_force(space)).state ==
