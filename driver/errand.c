@@ -23,8 +23,8 @@
 #include "compat.h"
 #include "errand.h"
 
-/* So long an answer is waited for. */
-#define PATIENCE	(10 * HZ)
+/* vm.memlockd.server_timeout: so many seconds an answer is waited for. */
+int mlkd_server_timeout = 10;
 
 /* So often the caller looks how the errand is doing. */
 #define LOOK		(HZ / 4)
@@ -128,10 +128,11 @@ static void stop(struct mlkd_errand *errand)
 
 static bool waits_too_long(struct mlkd_errand *errand)
 {
+	unsigned long patience = (unsigned long)READ_ONCE(mlkd_server_timeout) * HZ;
 	bool ret;
 
 	spin_lock(&errand->lock);
-	ret = errand->waits && time_after(jiffies, READ_ONCE(errand->since) + PATIENCE);
+	ret = errand->waits && time_after(jiffies, READ_ONCE(errand->since) + patience);
 	spin_unlock(&errand->lock);
 	return ret;
 }

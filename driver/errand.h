@@ -61,6 +61,8 @@ struct mlkd_errand {
 	dev_t dev;
 };
 
+extern int mlkd_server_timeout;
+
 int mlkd_errand_start(struct mlkd_errand *errand);
 int mlkd_errand_wait(struct mlkd_errand *errand);
 void mlkd_errand_put(struct mlkd_errand *errand);

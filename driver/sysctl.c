@@ -7,6 +7,7 @@
 #include <linux/sysctl.h>
 
 #include "compat.h"
+#include "errand.h"
 #include "sysctl.h"
 #include "target.h"
 #include "wired.h"
@@ -18,6 +19,8 @@ module_param_named(unprivileged_mlock, mlkd_unprivileged_mlock, int, 0);
 MODULE_PARM_DESC(unprivileged_mlock, "vm.memlockd.unprivileged_mlock at load: 1 lets users lock their own processes");
 module_param_named(old_mlock, mlkd_old_mlock, int, 0);
 MODULE_PARM_DESC(old_mlock, "vm.memlockd.old_mlock at load: 1 does not apply RLIMIT_MEMLOCK");
+module_param_named(server_timeout, mlkd_server_timeout, int, 0);
+MODULE_PARM_DESC(server_timeout, "vm.memlockd.server_timeout at load: seconds that a lock waits for a server (10)");
 
 /* Shows a number that the function in @extra2 counts now. */
 static int show_count(mlkd_ctl_table *table, int write, void *buffer,
@@ -62,6 +65,14 @@ static struct ctl_table table[] = {
 		.extra2 = SYSCTL_ONE,
 	},
 	{
+		.procname = "server_timeout",
+		.data = &mlkd_server_timeout,
+		.maxlen = sizeof(mlkd_server_timeout),
+		.mode = 0644,
+		.proc_handler = proc_dointvec_minmax,
+		.extra1 = SYSCTL_ONE,
+	},
+	{
 		.procname = "wired",
 		.mode = 0444,
 		.proc_handler = show_count,
@@ -84,6 +95,7 @@ int __init mlkd_sysctl_init(void)
 		mlkd_max_wired = totalram_pages() / 4 * 3;
 	mlkd_unprivileged_mlock = !!mlkd_unprivileged_mlock;
 	mlkd_old_mlock = !!mlkd_old_mlock;
+	mlkd_server_timeout = max(mlkd_server_timeout, 1);
 	header = register_sysctl("vm/memlockd", table);
 	return header ? 0 : -ENOMEM;
 }

@@ -8,7 +8,7 @@
 /**
  * DOC: vm.memlockd
  *
- * The names are FreeBSD's.  Each is a parameter of the module as well, for its
+ * Most names are FreeBSD's.  Each is a parameter of the module as well, for its
  * value at load.
  *
  * max_wired: pages; the most unique physical pages that may be locked,
@@ -17,6 +17,8 @@
  * unprivileged_mlock: 0 or 1; may processes without CAP_IPC_LOCK lock their own?
  *	0 by default.
  * old_mlock: 0 or 1; is RLIMIT_MEMLOCK not applied?  0 by default.
+ * server_timeout: seconds; a lock waits so long for a page that the server of a file
+ *	system does not give.  10 by default.
  * wired: pages; what max_wired counts, now.  Read only.
  * wired_peak: pages; the most that it has been.  Read only.
  */

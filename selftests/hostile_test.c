@@ -222,6 +222,7 @@ static long do_map_in_thread(long a, long b, long c)
  * @server: the FUSE server
  * @pid: its process; 0 when it is gone, -1 where there is none
  * @memory: what the victim has mapped
+ * @timeout: what vm.memlockd.server_timeout was
  * @fd: the device
  */
 struct hostile {
@@ -230,6 +231,7 @@ struct hostile {
 	struct server *server;
 	pid_t pid;
 	long memory;
+	long timeout;
 	int fd;
 };
 
@@ -245,6 +247,9 @@ static bool hostile_start(struct hostile *self)
 	self->pid = self->server == MAP_FAILED ? -1 : server_start(self->server);
 	if (self->pid < 0)
 		return false;
+	/* It never comes, so there is no use in waiting long. */
+	self->timeout = read_number(KNOB("server_timeout"));
+	write_number(KNOB("server_timeout"), 1);
 	counters_start(&self->start);
 	target_start(&self->target);
 	target_start(&self->victim);
@@ -292,6 +297,7 @@ static bool hostile_stop(struct hostile *self)
 {
 	if (self->pid < 0)
 		return true;
+	write_number(KNOB("server_timeout"), self->timeout);
 	server_stop(self);
 	target_stop(&self->target);
 	target_stop(&self->victim);

@@ -794,6 +794,7 @@ TEST_F(knobs, default_is_three_quarters_of_ram)
 	EXPECT_GE(ram * 3 / 4, max);
 	EXPECT_EQ(0, read_number(KNOB("unprivileged_mlock")));
 	EXPECT_EQ(0, read_number(KNOB("old_mlock")));
+	EXPECT_EQ(10, read_number(KNOB("server_timeout")));
 }
 
 TEST_F(knobs, info_agrees)
@@ -863,6 +864,8 @@ TEST_F(knobs, bad_values_are_refused)
 		{ KNOB("unprivileged_mlock"), "-1\n" },
 		{ KNOB("old_mlock"), "2\n" },
 		{ KNOB("old_mlock"), "yes\n" },
+		{ KNOB("server_timeout"), "0\n" },
+		{ KNOB("server_timeout"), "-1\n" },
 		{ KNOB("wired"), "0\n" },
 		{ KNOB("wired_peak"), "0\n" },
 	};
