@@ -71,7 +71,7 @@ void mlkd_client_close(struct mlkd_client *client)
  * @uid: likewise
  * @force: give up all
  *
- * Return: 0; -EPERM, -ENOENT as mlkd_holders_take(); -ENOMEM.
+ * Return: 0; -EPERM, -ENOENT as mlkd_holders_take().
  */
 int mlkd_client_leave(struct mlkd_space *space, struct mlkd_client *client,
 		      kuid_t uid, bool force)
@@ -87,16 +87,10 @@ int mlkd_client_leave(struct mlkd_space *space, struct mlkd_client *client,
 	if (mode.state == MEMLOCKD_STATE_UNLOCKED)
 		mlkd_unlock(space);
 	else
-		err = mlkd_lower(space, mode);
-	/* Whoever has closed the file waits until the locks have ended. */
-	if (current->flags & PF_KTHREAD)
-		mlkd_space_finish(space);
-	if (err)
-		mlkd_holders_put_back(space, &taken);
-	else
-		mlkd_holders_free(&taken);
+		mlkd_lower(space, mode);
+	mlkd_holders_free(&taken);
 	mlkd_holders_note_self(space);
-	return err;
+	return 0;
 }
 
 int __init mlkd_clients_init(void)

@@ -238,7 +238,6 @@ static int do_lock(struct call *call)
 {
 	struct memlockd_lock *lock = &call->args->lock;
 	struct mlkd_mode mode = { .state = lock->state, .flags = lock->flags };
-	struct mm_struct *mm = call->target.mm;
 	struct mlkd_space *space = call->space;
 	struct mlkd_holder *holder;
 	int err;
@@ -249,27 +248,18 @@ static int do_lock(struct call *call)
 		return -ENOMEM;
 	}
 	err = lock_for(call, holder);
-	if (err) {
+	if (err)
 		mlkd_holder_free(holder);
-		end_claim(call);	/* only then it is as it was */
-		space = mlkd_space_find(mm);
-	} else {
+	else
 		lock->out_warnings |= warnings();
-	}
-	lock->out_locked = bytes(READ_ONCE(mm->locked_vm));
-	if (space)
-		lock->out_pinned = bytes(atomic_long_read(&space->pins.nr_pages));
-	if (err) {
-		if (space)
-			mlkd_space_put(space);
-		return err;
-	}
+	lock->out_locked = bytes(READ_ONCE(space->mm->locked_vm));
+	lock->out_pinned = bytes(atomic_long_read(&space->pins.nr_pages));
 	/* To count takes its time, and the next request need not wait for that. */
 	end_claim(call);
 	/* Where this fails, the caller or the target is being killed, and the lock stands. */
-	if (!count_mappings(mm, lock))
+	if (!err && !count_mappings(call->target.mm, lock))
 		warn(call, lock);
-	return 0;
+	return err;
 }
 
 static void tell_lock_limit(union ioctl_args *args, const struct mlkd_limit *limit)

@@ -114,7 +114,7 @@ static struct mlkd_space *alloc_space(struct mm_struct *mm)
 	refcount_set(&space->ref, 2);
 	init_waitqueue_head(&space->wait);
 	INIT_WORK(&space->reap, reap_space);
-	INIT_WORK(&space->later_work, finish_claim);
+	INIT_WORK(&space->later.work, finish_claim);
 	INIT_WORK(&space->close_work, mlkd_space_close_fn);
 	mlkd_probes_setup(space);
 	spin_lock_init(&space->lock);
@@ -234,24 +234,12 @@ bool mlkd_space_claim_again(struct mlkd_space *space)
 	}
 }
 
-/* Does what is left to be done before the claim of @space ends. */
-void mlkd_space_finish(struct mlkd_space *space)
+/* Ends a claim, and the space if it is not locked now. */
+static void end_claim(struct mlkd_space *space)
 {
-	void (*later)(struct mlkd_space *space) = space->later;
-
-	space->later = NULL;
-	if (later)
-		later(space);
-}
-
-/* Does that, and ends the claim. */
-static void finish_claim(struct work_struct *work)
-{
-	struct mlkd_space *space = container_of(work, struct mlkd_space, later_work);
 	struct mm_struct *mm = space->mm;
 
-	mlkd_space_finish(space);
-	WRITE_ONCE(space->nr_later, space->nr_later + 1);
+	WRITE_ONCE(space->later.nr, space->later.nr + 1);
 	if (space->promised.state == MEMLOCKD_STATE_UNLOCKED &&
 	    !mlkd_attr_any(&space->attrs, 0, ULONG_MAX, MLKD_BY_RANGE)) {
 		end_space(space, true);
@@ -260,6 +248,15 @@ static void finish_claim(struct work_struct *work)
 		mlkd_space_put(space);
 	}
 	mmput(mm);
+}
+
+/* Does what is left, which no signal ends in a worker. */
+static void finish_claim(struct work_struct *work)
+{
+	struct mlkd_space *space = container_of(work, struct mlkd_space, later.work);
+
+	mlkd_space_finish(space);
+	end_claim(space);
 }
 
 /**
@@ -271,15 +268,14 @@ static void finish_claim(struct work_struct *work)
  */
 void mlkd_space_unclaim(struct mlkd_space *space)
 {
-	unsigned int before = space->nr_later;
+	unsigned int before = space->later.nr;
 
-	if (!space->later || (current->flags & PF_KTHREAD)) {
-		finish_claim(&space->later_work);
+	if (!space->later.run) {
+		end_claim(space);
 		return;
 	}
 	mlkd_space_get(space);
 	mlkd_space_finish_later(space);
-	if (wait_event_killable(space->wait, READ_ONCE(space->nr_later) != before))
-		wait_event_timeout(space->wait, READ_ONCE(space->nr_later) != before, HZ);
+	wait_event_timeout(space->wait, READ_ONCE(space->later.nr) != before, HZ);
 	mlkd_space_put(space);
 }

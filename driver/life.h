@@ -12,7 +12,6 @@ struct mlkd_target;
 
 struct mlkd_space *mlkd_space_claim(struct mlkd_target *target, bool create);
 bool mlkd_space_claim_again(struct mlkd_space *space);
-void mlkd_space_finish(struct mlkd_space *space);
 void mlkd_space_unclaim(struct mlkd_space *space);
 
 #endif /* _MEMLOCKD_LIFE_H */

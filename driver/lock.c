@@ -21,6 +21,10 @@
  * wanted; they cannot fail.  Nothing is given up before the last thing that can fail
  * has succeeded.
  *
+ * What cannot fail has to wait for mmap_lock all the same, and the process may keep that
+ * for ever.  So it is noted in &mlkd_space.later, done at once if the caller is not killed
+ * while it waits, and else begun once more by a worker.
+ *
  * Every pass over the mappings gives mmap_lock up after MAPPINGS_AT_ONCE of them, or in
  * the middle of one where many pages are to be looked at, so that the target can go on,
  * and the caller be killed.  What the target maps meanwhile has the attribute of the
@@ -54,8 +58,8 @@
 /**
  * struct request - a request
  * @space: the space; its claim is held
- * @task: the process; NULL for a request that gives back, which goes on whatever
- *	happens
+ * @task: the process; NULL for a request that cannot fail, but for -EINTR where it waits
+ *	for mmap_lock
  * @mode: what is to be there; of a lock of a range, its state
  * @start: first address
  * @end: address behind the last; ULONG_MAX for all that there is
@@ -120,13 +124,7 @@ static int lock_mm(const struct request *request, bool write)
 {
 	struct mm_struct *mm = request->space->mm;
 
-	if (request->task)
-		return write ? mmap_write_lock_killable(mm) : mmap_read_lock_killable(mm);
-	if (write)
-		mmap_write_lock(mm);
-	else
-		mmap_read_lock(mm);
-	return 0;
+	return write ? mmap_write_lock_killable(mm) : mmap_read_lock_killable(mm);
 }
 
 static void unlock_mm(const struct request *request, bool write)
@@ -177,16 +175,20 @@ static int visit_mappings(struct request *request, bool write, mapping_fn fn)
 	return err;
 }
 
-/* Changes what is noted of [start, end), and, if that is all there is, the rest before. */
-static void map_noted(struct mlkd_space *space, unsigned long start, unsigned long end,
-		      mlkd_attr_fn fn)
+/*
+ * Changes what is noted of [start, end), and, if that is all there is, the rest before.
+ * Returns 0, or -EINTR; then some of it has been changed.
+ */
+static int map_noted(struct mlkd_space *space, unsigned long start, unsigned long end,
+		     mlkd_attr_fn fn)
 {
 	struct mlkd_attrs *attrs = &space->attrs;
 	bool all = !start && end == ULONG_MAX;
 	bool more;
 
 	do {
-		mmap_write_lock(space->mm);
+		if (mmap_write_lock_killable(space->mm))
+			return -EINTR;
 		if (all)
 			attrs->rest = fn(attrs->rest);
 		all = false;
@@ -194,11 +196,12 @@ static void map_noted(struct mlkd_space *space, unsigned long start, unsigned lo
 		mmap_write_unlock(space->mm);
 		cond_resched();
 	} while (more);
+	return 0;
 }
 
-static void map_all(struct mlkd_space *space, mlkd_attr_fn fn)
+static int map_all(struct mlkd_space *space, mlkd_attr_fn fn)
 {
-	map_noted(space, 0, ULONG_MAX, fn);
+	return map_noted(space, 0, ULONG_MAX, fn);
 }
 
 static u32 attr_add_whole(u32 attr)
@@ -512,15 +515,14 @@ static int note_request(struct request *request)
 		return visit_mappings(request, false, note_range);
 	if (!(request->mode.flags & MEMLOCKD_FUTURE))
 		return visit_mappings(request, false, note_whole);
-	if (request->mode.flags & MEMLOCKD_CURRENT) {
-		map_all(space, attr_add_whole);
-		return 0;
-	}
+	if (request->mode.flags & MEMLOCKD_CURRENT)
+		return map_all(space, attr_add_whole);
 	if (!(attrs->rest & MLKD_WHOLE))
 		err = visit_mappings(request, false, note_rest);
 	if (err)
 		return err;
-	mmap_write_lock(space->mm);
+	if (mmap_write_lock_killable(space->mm))
+		return -EINTR;
 	attrs->rest = attr_add_whole(attrs->rest);
 	mmap_write_unlock(space->mm);
 	return 0;
@@ -606,7 +608,7 @@ static int flag_mapping(struct request *request, struct vm_area_struct *vma,
 	end = vma->vm_end;
 	if (!mlkd_vma_lockable(vma))
 		return 0;
-	if (request->task && mlkd_vma_lock_killable(vma))
+	if (mlkd_vma_lock_killable(vma))
 		return -EINTR;
 	/* Who gives back does not lock what the process has taken from us. */
 	if ((request->task || locked(vma)) && mlkd_attr_all(attrs, start, end, MLKD_OURS)) {
@@ -739,7 +741,7 @@ static void drop_stray_pins(struct mlkd_space *space)
 	}
 }
 
-static void trim(struct mlkd_space *space, unsigned long start, unsigned long end)
+static int trim(struct mlkd_space *space, unsigned long start, unsigned long end)
 {
 	struct mlkd_walk walk = {
 		.space = space,
@@ -747,33 +749,58 @@ static void trim(struct mlkd_space *space, unsigned long start, unsigned long en
 		.end = end == ULONG_MAX ? 0 : end,
 	};
 
-	mlkd_walk(&walk, trim_step);
+	return mlkd_walk(&walk, trim_step);
 }
 
 /* What VM_MERGEABLE was taken from has it again. */
-static void leave_ksm(struct mlkd_space *space)
+static int leave_ksm(struct mlkd_space *space)
 {
 	if (!space->ksm_kept)
-		return;
-	mmap_write_lock(space->mm);
+		return 0;
+	if (mmap_write_lock_killable(space->mm))
+		return -EINTR;
 	mlkd_space_leave_ksm(space);
 	mmap_write_unlock(space->mm);
+	return 0;
 }
 
-/* Steps 3 and 5, for what is MLKD_GOING: [@start, @end) has all of that. */
-static void give_back(struct mlkd_space *space, unsigned long start, unsigned long end)
+/* Steps 3 and 5, for what is MLKD_GOING, all of which is in the part that the rest is for. */
+static int give_back(struct mlkd_space *space)
 {
-	struct request request = { .space = space, .start = start, .end = end };
-	bool all = !start && end == ULONG_MAX;
+	struct mlkd_later *later = &space->later;
+	struct request request = { .space = space, .start = later->start, .end = later->end };
+	bool all = !later->start && later->end == ULONG_MAX;
+	int err;
 
-	flag_all(&request);
-	trim(space, request.start, request.end);
+	err = flag_all(&request);
+	later->from = min(later->from, request.start);
+	later->to = max(later->to, request.end);
+	if (!err)
+		err = trim(space, later->from, later->to);
+	if (err)
+		return err;
 	clear_bit(MLKD_SPACE_MUNLOCKING, &space->flags);
 	if (space->in_force.state != MEMLOCKD_STATE_SUPERLOCKED)
-		leave_ksm(space);
+		err = leave_ksm(space);
+	if (err)
+		return err;
 	if (all && space->in_force.state == MEMLOCKD_STATE_UNLOCKED)
 		drop_stray_pins(space);
-	map_noted(space, request.start, request.end, attr_drop_going);
+	return map_noted(space, later->from, later->to, attr_drop_going);
+}
+
+/* Does the rest of a request; what the caller is killed over is done when the claim ends. */
+static void finish(struct mlkd_space *space, int (*run)(struct mlkd_space *space),
+		   unsigned long start, unsigned long end)
+{
+	struct mlkd_later *later = &space->later;
+
+	later->run = run;
+	later->start = start;
+	later->end = end;
+	later->from = start;
+	later->to = end;
+	mlkd_space_finish(space);
 }
 
 /* What notifiers, probes and walks go by from now on. */
@@ -808,7 +835,7 @@ static int note_locked(struct request *request, struct vm_area_struct *vma,
 {
 	if (!locked(vma) && mlkd_vma_lockable(vma))
 		return 0;
-	return mlkd_attr_note(&request->space->attrs, start, end, GFP_KERNEL_ACCOUNT);
+	return mlkd_attr_note(&request->space->attrs, start, end, GFP_KERNEL | __GFP_NOFAIL);
 }
 
 /*
@@ -826,17 +853,20 @@ static int drop_future(struct mlkd_space *space)
 	if (!(rest & MLKD_BY_WHOLE))
 		return 0;
 	if (!(rest & MLKD_OWN)) {
-		mmap_write_lock(mm);
+		if (mmap_write_lock_killable(mm))
+			return -EINTR;
 		mm->def_flags &= ~VM_LOCKED;
 		mmap_write_unlock(mm);
 	}
 	err = visit_mappings(&request, false, note_locked);
-	mmap_write_lock(mm);
-	if (!err)
-		attrs->rest &= ~MLKD_BY_WHOLE;
+	if (err)
+		return err;
+	if (mmap_write_lock_killable(mm))
+		return -EINTR;
+	attrs->rest &= ~MLKD_BY_WHOLE;
 	mlkd_target_def_flags(space);
 	mmap_write_unlock(mm);
-	return err;
+	return 0;
 }
 
 /* Gives up what @mode, which is promised now, does not ask for. */
@@ -854,24 +884,28 @@ static int lower(struct mlkd_space *space, struct mlkd_mode mode)
 	if (old.state == MEMLOCKD_STATE_UNLOCKED)
 		return 0;
 	if (old.state == MEMLOCKD_STATE_SUPERLOCKED && mode.state != old.state) {
-		visit_mappings(&request, true, flag_mapping);
-		leave_ksm(space);
+		err = visit_mappings(&request, true, flag_mapping);
+		if (!err)
+			err = leave_ksm(space);
 	}
+	if (err)
+		return err;
 	mlkd_wired_recount(space);
-	trim(space, 0, ULONG_MAX);
-	return 0;
+	return trim(space, 0, ULONG_MAX);
 }
 
 /* The process itself may have called mlockall(2) while the rest was another. */
-static void restore_def_flags(struct mlkd_space *space)
+static int restore_def_flags(struct mlkd_space *space)
 {
-	mmap_write_lock(space->mm);
+	if (mmap_write_lock_killable(space->mm))
+		return -EINTR;
 	mlkd_target_def_flags(space);
 	mmap_write_unlock(space->mm);
+	return 0;
 }
 
 /*
- * Steps 2 to 4.  When this fails, undo() is to be called.
+ * Steps 2 to 4.  When this fails, undo() is to be called, unless it is tried once more.
  */
 static int lock_request(struct request *request, bool *flagged)
 {
@@ -896,36 +930,38 @@ static int lock_request(struct request *request, bool *flagged)
 }
 
 /* A request has failed that has flagged mappings. */
-static void undo_flagged(struct mlkd_space *space)
+static int undo_flagged(struct mlkd_space *space)
 {
-	unsigned long start = space->later_start, end = space->later_end;
+	struct mlkd_later *later = &space->later;
+	int err = map_noted(space, later->start, later->end, attr_undo_new);
 
-	map_noted(space, start, end, attr_undo_new);
-	give_back(space, start, end);
+	if (!err)
+		err = give_back(space);
+	if (err)
+		return err;
 	mlkd_wired_recount(space);
 	leave_raised(space);
+	return 0;
 }
 
 /* A request has failed that has noted something. */
-static void undo_noted(struct mlkd_space *space)
+static int undo_noted(struct mlkd_space *space)
 {
-	unsigned long start = space->later_start, end = space->later_end;
+	struct mlkd_later *later = &space->later;
+	int err = map_noted(space, later->start, later->end, attr_drop_new);
 
-	map_noted(space, start, end, attr_drop_new);
-	if (!start && end == ULONG_MAX)
-		restore_def_flags(space);
-	leave_raised(space);
+	if (!err && !later->start && later->end == ULONG_MAX)
+		err = restore_def_flags(space);
+	if (!err)
+		leave_raised(space);
+	return err;
 }
 
-/* Has a request undone when its claim ends. */
 static void undo(struct request *request, bool flagged)
 {
-	struct mlkd_space *space = request->space;
-
-	set_in_force(space, space->promised);
-	space->later_start = request->start;
-	space->later_end = request->end;
-	space->later = flagged ? undo_flagged : undo_noted;
+	set_in_force(request->space, request->space->promised);
+	finish(request->space, flagged ? undo_flagged : undo_noted, request->start,
+	       request->end);
 }
 
 /* How far the main stack is to be grown for the request; 0 if not at all. */
@@ -1003,6 +1039,22 @@ static int run(struct request *request, u64 stack_reserve)
 	return err;
 }
 
+/* A request has succeeded: the space is brought down to the mode that it asks for. */
+static int commit_whole(struct mlkd_space *space)
+{
+	struct mlkd_mode mode = space->later.mode;
+	int err = lower(space, mode);
+
+	if (!err)
+		err = map_all(space, attr_commit);
+	if (err)
+		return err;
+	/* What was there stays locked as long as there is any lock. */
+	mode.flags |= space->promised.flags & MEMLOCKD_CURRENT;
+	set_promised(space, mode);
+	return 0;
+}
+
 /**
  * mlkd_lock - bring an address space to exactly @mode
  * @space: the space; its claim is held
@@ -1036,26 +1088,18 @@ int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 	else
 		lowered = mlkd_limit_restore(space);
 	err = run(&request, stack_reserve);
-	if (!err) {
-		err = lower(space, mode);
-		if (err)
-			undo(&request, true);
-	}
 	if (err) {
-		/* What is locked beyond the limit is given back first. */
 		if (lowered)
 			mlkd_limit_raise(space, task);
-		else if (!space->later)
+		else if (!space->later.run)
 			leave_raised(space);
 		if (err == -ENOMEM && !limit->which)
 			limit->which = MEMLOCKD_LIMIT_MEMORY;
 		return err;
 	}
-	map_all(space, attr_commit);
-	/* FUTURE alone leaves alone what is locked already, as mlockall(2) does. */
-	mode.flags |= space->promised.flags & MEMLOCKD_CURRENT;
 	space->stack_reserve = stack_reserve;
-	set_promised(space, mode);
+	space->later.mode = mode;
+	finish(space, commit_whole, 0, ULONG_MAX);
 	return 0;
 }
 
@@ -1080,37 +1124,47 @@ int mlkd_sync_future(struct mlkd_space *space, struct task_struct *task,
  * mlkd_lower - give up what @mode does not ask for
  * @space: the space; its claim is held, and it is locked
  * @mode: no more than it has
- *
- * Return: 0; or -ENOMEM, and nothing has changed.
  */
-int mlkd_lower(struct mlkd_space *space, struct mlkd_mode mode)
+void mlkd_lower(struct mlkd_space *space, struct mlkd_mode mode)
 {
-	int err;
-
-	/* What was there stays locked as long as there is any lock. */
 	mode.flags |= space->promised.flags & MEMLOCKD_CURRENT;
-	err = lower(space, mode);
-	if (!err)
-		set_promised(space, mode);
-	return err;
+	space->later.mode = mode;
+	finish(space, commit_whole, 0, ULONG_MAX);
 }
 
-static void unlock_whole(struct mlkd_space *space)
+static int unlock_whole(struct mlkd_space *space)
 {
-	map_all(space, attr_undo_whole);
-	give_back(space, 0, ULONG_MAX);
+	int err = map_all(space, attr_undo_whole);
+
+	if (!err)
+		err = give_back(space);
+	if (err)
+		return err;
 	mlkd_wired_recount(space);
 	set_promised(space, (struct mlkd_mode){});
+	return 0;
 }
 
 /**
- * mlkd_unlock - undo the locks of the whole address space, when the claim ends
+ * mlkd_unlock - undo the locks of the whole address space
  * @space: the space; its claim is held, and it is locked
  */
 void mlkd_unlock(struct mlkd_space *space)
 {
 	set_in_force(space, (struct mlkd_mode){});
-	space->later = unlock_whole;
+	finish(space, unlock_whole, 0, ULONG_MAX);
+}
+
+static int commit_range(struct mlkd_space *space)
+{
+	struct mlkd_later *later = &space->later;
+	int err = map_noted(space, later->start, later->end, attr_commit);
+
+	/* What was mapped anew meanwhile is not of the range, but may be pinned. */
+	if (!err && (later->trims || !mlkd_attr_all(&space->attrs, later->start, later->end,
+						    MLKD_BY_RANGE)))
+		err = trim(space, later->start, later->end);
+	return err;
 }
 
 /**
@@ -1138,33 +1192,35 @@ int mlkd_lock_range(struct mlkd_space *space, struct task_struct *task, u32 stat
 		.bypass = READ_ONCE(mlkd_old_mlock),
 		.limit = limit,
 	};
-	bool lowers = state != MEMLOCKD_STATE_SUPERLOCKED &&
-		      mlkd_attr_any(&space->attrs, start, end, MLKD_RANGE_SUPER);
-	int err = run(&request, MEMLOCKD_STACK_RESERVE_NONE);
+	int err;
 
-	if (!err) {
-		map_noted(space, start, end, attr_commit);
-		/* What was mapped anew meanwhile is not of the range, but may be pinned. */
-		if (lowers || !mlkd_attr_all(&space->attrs, start, end, MLKD_BY_RANGE))
-			trim(space, start, end);
-	}
+	space->later.trims = state != MEMLOCKD_STATE_SUPERLOCKED &&
+			     mlkd_attr_any(&space->attrs, start, end, MLKD_RANGE_SUPER);
+	err = run(&request, MEMLOCKD_STACK_RESERVE_NONE);
+
+	if (!err)
+		finish(space, commit_range, start, end);
 	if (err == -ENOMEM && !limit->which && !request.hole)
 		limit->which = MEMLOCKD_LIMIT_MEMORY;
 	return err;
 }
 
-static void unlock_range(struct mlkd_space *space)
+static int unlock_range(struct mlkd_space *space)
 {
-	unsigned long start = space->later_start, end = space->later_end;
+	struct mlkd_later *later = &space->later;
+	int err = map_noted(space, later->start, later->end, attr_undo_range);
 
-	map_noted(space, start, end, attr_undo_range);
-	give_back(space, start, end);
+	if (!err)
+		err = give_back(space);
+	if (err)
+		return err;
 	mlkd_wired_recount(space);
 	mlkd_holders_note_self(space);
+	return 0;
 }
 
 /**
- * mlkd_unlock_range - undo mlkd_lock_range(), when the claim ends
+ * mlkd_unlock_range - undo mlkd_lock_range()
  * @space: the space; its claim is held
  * @start: first address, of a page
  * @end: address behind the last, of a page; beyond @start
@@ -1175,8 +1231,6 @@ int mlkd_unlock_range(struct mlkd_space *space, unsigned long start, unsigned lo
 {
 	if (!mlkd_attr_any(&space->attrs, start, end, MLKD_BY_RANGE))
 		return -ENOENT;
-	space->later_start = start;
-	space->later_end = end;
-	space->later = unlock_range;
+	finish(space, unlock_range, start, end);
 	return 0;
 }

@@ -16,7 +16,7 @@ int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 	      struct mlkd_limit *limit);
 int mlkd_sync_future(struct mlkd_space *space, struct task_struct *task,
 		     struct mlkd_limit *limit);
-int mlkd_lower(struct mlkd_space *space, struct mlkd_mode mode);
+void mlkd_lower(struct mlkd_space *space, struct mlkd_mode mode);
 void mlkd_unlock(struct mlkd_space *space);
 
 int mlkd_lock_range(struct mlkd_space *space, struct task_struct *task, u32 state,

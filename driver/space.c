@@ -37,10 +37,17 @@ void mlkd_spaces_exit(void)
 	destroy_workqueue(reaper);
 }
 
-/* Has a worker do @space->later_work, with the caller's claim. */
+/* Does what is left to be done before the claim of @space ends, unless current is killed. */
+void mlkd_space_finish(struct mlkd_space *space)
+{
+	if (space->later.run && !space->later.run(space))
+		space->later.run = NULL;
+}
+
+/* Has a worker do that, with the caller's claim. */
 void mlkd_space_finish_later(struct mlkd_space *space)
 {
-	queue_work(finisher, &space->later_work);
+	queue_work(finisher, &space->later.work);
 }
 
 /* The address space has ended: @space->reap takes the space apart. */

@@ -115,6 +115,32 @@ struct mlkd_missed {
 	unsigned long locked_vm;
 };
 
+struct mlkd_space;
+
+/**
+ * struct mlkd_later - the rest of a request, which cannot fail
+ * @run: does it; or NULL.  Returns -EINTR when current is killed while it waits for
+ *	mmap_lock; then it is to be called once more
+ * @mode: the mode that is to be promised
+ * @start: the first address of the request
+ * @end: the address behind its last
+ * @from, @to: likewise, of what it gives back, which may be more
+ * @trims: a lock of a range asks for less than the one before
+ * @work: calls @run where the caller has been killed, and ends the claim
+ * @nr: how many claims have ended
+ */
+struct mlkd_later {
+	int (*run)(struct mlkd_space *space);
+	struct mlkd_mode mode;
+	unsigned long start;
+	unsigned long end;
+	unsigned long from;
+	unsigned long to;
+	bool trims;
+	struct work_struct work;
+	unsigned int nr;
+};
+
 /**
  * struct mlkd_space - a locked address space
  * @notifier: tells of what becomes of the address space
@@ -159,10 +185,7 @@ struct mlkd_missed {
  *	Set before mlkd_munlock_begin(), under mmap_lock held for writing; notifiers
  *	read them without a lock
  * @close_work: gives up the locks of files that are closed
- * @later: what is left to be done before the claim ends; or NULL
- * @later_start, @later_end: for what part
- * @later_work: does that
- * @nr_later: how often it has
+ * @later: what is left to be done before the claim ends
  * @rcu: frees it, as probes look it up under RCU
  *
  * Lifetime.  A space exists from the first lock request on until it is unlocked
@@ -213,11 +236,7 @@ struct mlkd_space {
 	struct work_struct pin_work;
 	unsigned long flags;
 	struct work_struct close_work;
-	void (*later)(struct mlkd_space *space);
-	unsigned long later_start;
-	unsigned long later_end;
-	struct work_struct later_work;
-	unsigned int nr_later;
+	struct mlkd_later later;
 	struct rcu_head rcu;
 };
 
@@ -242,6 +261,7 @@ struct mlkd_space *mlkd_space_find_idle(struct mm_struct *mm, bool *claimed);
 bool mlkd_space_set_busy(struct mlkd_space *space);
 void mlkd_space_set_idle(struct mlkd_space *space);
 void mlkd_space_reap_later(struct mlkd_space *space);
+void mlkd_space_finish(struct mlkd_space *space);
 void mlkd_space_finish_later(struct mlkd_space *space);
 
 struct mlkd_space *mlkd_space_find(struct mm_struct *mm);

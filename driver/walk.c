@@ -20,14 +20,9 @@
 
 static int lock_mm(struct mlkd_walk *walk)
 {
-	struct mm_struct *mm = walk->space->mm;
-
 	if (walk->errand)
 		return mlkd_errand_lock_mm(walk->errand);
-	if (walk->task || walk->mortal)
-		return mmap_read_lock_killable(mm);
-	mmap_read_lock(mm);
-	return 0;
+	return mmap_read_lock_killable(walk->space->mm);
 }
 
 static bool stopped(struct mlkd_walk *walk)
@@ -41,9 +36,9 @@ static bool stopped(struct mlkd_walk *walk)
  * @walk: the walk
  * @step: called for each part of a mapping
  *
- * Return: 0; what @step failed with; and, if walk->task is set, -EINTR when
- * current is being killed, -ESRCH when the target has ended, -EAGAIN when walk->errand
- * would have to wait for mmap_lock, and is brief.
+ * Return: 0; what @step failed with; -EINTR when current is killed while it waits for
+ * mmap_lock, and, if walk->task is set, at any time; -ESRCH when the target has ended, if
+ * that is set; -EAGAIN when walk->errand would have to wait for mmap_lock, and is brief.
  */
 int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 {

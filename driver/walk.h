@@ -21,7 +21,8 @@ struct mlkd_space;
  * @start: first address
  * @end: address behind the last; 0 for all there is
  * @task: the process; the walk stops when that ends, or current is killed.
- *	NULL for a walk that goes on, whatever happens, but for @mortal
+ *	NULL for a walk that goes on, but for @mortal, unless current is killed while it
+ *	waits for mmap_lock
  * @mortal: no claim is held, and the walk stops when current or the process is killed
  * @errand: current runs it, and waits for others only so that it can be left; or NULL
  * @brief: where a server would have to be waited for, the walk fails with -EAGAIN

@@ -267,13 +267,10 @@ static int count_lock(const struct count *count)
 	struct mm_struct *mm = count->space->mm;
 
 	switch (count->for_whom) {
-	case FOR_REQUEST:
-		return mmap_read_lock_killable(mm);
 	case FOR_READER:
 		return mmap_read_trylock(mm) ? 0 : -EAGAIN;
 	default:
-		mmap_read_lock(mm);
-		return 0;
+		return mmap_read_lock_killable(mm);
 	}
 }
 
@@ -415,7 +412,8 @@ int mlkd_wired_reserve(struct mlkd_space *space, struct mlkd_limit *limit)
  * mlkd_wired_recount - count what is locked
  * @space: the space; its claim is held
  *
- * Without memory for that the old count stays, until somebody needs the total.
+ * Without memory for that, or when the caller is killed while he waits for mmap_lock, the
+ * old count stays, until somebody needs the total.
  */
 void mlkd_wired_recount(struct mlkd_space *space)
 {
