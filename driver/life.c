@@ -88,6 +88,7 @@ static void notifier_end(struct mmu_notifier *notifier,
 		return;
 	}
 	mlkd_pins_drop(&space->pins, range->start, range->end, false);
+	mlkd_space_let_go(space, range->start, range->end);
 	if (!mlkd_space_moving(space))
 		mlkd_attr_forget(&space->attrs, range->start, range->end, GFP_NOWAIT);
 }

@@ -17,6 +17,18 @@
  * when a uprobe puts another page there).  Whether the page tables have changed is
  * asked only for reports, and when mapped pages are munlocked.
  *
+ * A pin on any page of a large folio keeps all of it: nothing splits a folio that has
+ * references beside those of its mappings, and only a split frees a part of it.  Where a
+ * part of a folio is not pinned here, because it has been unmapped, or is not wanted, the
+ * folio counts as a whole nevertheless: what it has beyond the pages that are pinned is
+ * called *kept*, and counts with these in VmPin and in all results, and alone against
+ * RLIMIT_MEMLOCK, in which the pages that are mapped count by VM_LOCKED (space.c).  This
+ * is found chunk by chunk: a folio that mremap(2) has spread over two counts in both.
+ *
+ * No kernel lets a module split a folio that is mapped by PTEs.  So such pages cannot be
+ * taken out of their folio to be pinned alone; but they can be let go, and then the core
+ * kernel splits the folio when memory is short, as it does after mlock(2).
+ *
  * The store takes a little over 8 bytes for a base page, and below 100 for a huge
  * page.  This memory is charged to the memory cgroup of the caller who locks.
  */
@@ -37,7 +49,9 @@ struct chunk {
 	unsigned short nr_slots;
 	unsigned short nr_pages;	/* entries of @pages that are set */
 	unsigned short nr_huge;		/* bits of @huge_map that are set */
-	bool kept;			/* it is empty, and counted as such */
+	unsigned int nr_kept;		/* pages that the pins keep and that have none */
+	bool large;			/* @pages may have some of large folios */
+	bool spare;			/* it is empty, and counted as such */
 };
 
 /* The smallest array has so many slots, and each larger one so many times more. */
@@ -71,7 +85,7 @@ void mlkd_pins_exit(void)
 	kmem_cache_destroy(chunk_cache);
 }
 
-/* Returns how many base pages this driver has pinned, system-wide. */
+/* Returns how many base pages this driver has pinned or keeps, system-wide. */
 long mlkd_pins_total(void)
 {
 	return atomic_long_read(&pinned_total);
@@ -91,8 +105,11 @@ void mlkd_pins_destroy(struct mlkd_pins *pins)
 	xa_destroy(&pins->chunks);
 }
 
-static void pins_account(struct mlkd_pins *pins, long nr)
+/* Counts @nr pages more, of which @kept are not pinned themselves. */
+static void pins_account(struct mlkd_pins *pins, long nr, long kept)
 {
+	if (kept)
+		atomic_long_add(kept, &pins->nr_kept);
 	if (!nr)
 		return;
 	atomic_long_add(nr, &pins->nr_pages);
@@ -154,11 +171,27 @@ static void chunk_erase(struct mlkd_pins *pins, unsigned long index)
 	pins->recent = NULL;
 }
 
-/* Notes whether @c is kept although it is empty. */
-static void chunk_keep(struct mlkd_pins *pins, struct chunk *c, bool kept)
+/* Notes whether @c stays although it is empty. */
+static void chunk_set_spare(struct mlkd_pins *pins, struct chunk *c, bool spare)
 {
-	pins->nr_empty += kept - c->kept;
-	c->kept = kept;
+	pins->nr_empty += spare - c->spare;
+	c->spare = spare;
+}
+
+/*
+ * Takes @c, if nothing in it is pinned any more, out of the store, and returns it to be
+ * freed; or leaves it there for the next page.
+ */
+static struct chunk *chunk_end(struct mlkd_pins *pins, struct chunk *c, unsigned long index)
+{
+	if (!chunk_empty(c))
+		return NULL;
+	if (pins->nr_empty < MAX_EMPTY || c->spare) {
+		chunk_set_spare(pins, c, true);
+		return NULL;
+	}
+	chunk_erase(pins, index);
+	return c;
 }
 
 static void chunk_free(struct mlkd_pins *pins, struct chunk *c)
@@ -281,6 +314,73 @@ static struct page *huge_clear(struct chunk *c, unsigned int slot)
 	return huge;
 }
 
+/* Returns how many pages of its folio are kept when @nr are pinned, @page among them. */
+static unsigned int kept_with(struct page *page, unsigned int nr)
+{
+	struct folio *folio = page_folio(page);
+	unsigned int size = folio_nr_pages(folio);
+
+	/* hugetlb is mapped and unmapped in whole pages, and counts for no limit. */
+	if (size == 1 || !folio_test_anon(folio) || folio_test_hugetlb(folio))
+		return 0;
+	return size - min(nr, size);
+}
+
+/*
+ * Finds the next large folio in the array of @c, from entry *@i on, which is set to its
+ * first page.  Returns how many of its pages are there, and sets *@end to where the next
+ * large folio may begin; 0 if there is none.  Small pages may have taken the place of some.
+ */
+static unsigned int next_large(struct chunk *c, unsigned int *i, unsigned int *end)
+{
+	struct folio *folio = NULL;
+	unsigned int at, nr = 0;
+
+	for (at = *i; at < c->nr_slots; at++) {
+		struct page *page = c->pages[at];
+
+		if (!page || !PageCompound(page))
+			continue;
+		if (!folio) {
+			folio = page_folio(page);
+			*i = at;
+		}
+		if (page_folio(page) != folio)
+			break;
+		nr++;
+	}
+	*end = at;
+	return nr;
+}
+
+/* Is @page one of the folio that @c has pinned as a huge page? */
+static bool is_of_huge(struct chunk *c, struct page *page)
+{
+	return c->huge && page_folio(c->huge) == page_folio(page);
+}
+
+/* Counts again what the pins of @c keep. Returns how much more that is than before. */
+static long chunk_count_kept(struct chunk *c)
+{
+	unsigned int i = 0, end, nr, kept = 0, before = c->nr_kept;
+	bool counted = !c->huge;
+
+	if (c->large) {
+		c->large = false;
+		for (; (nr = next_large(c, &i, &end)); i = end) {
+			bool of_huge = is_of_huge(c, c->pages[i]);
+
+			kept += kept_with(c->pages[i], nr + (of_huge ? c->nr_huge : 0));
+			counted |= of_huge;
+			c->large = true;
+		}
+	}
+	if (!counted)
+		kept += kept_with(c->huge, c->nr_huge);
+	c->nr_kept = kept;
+	return (long)kept - before;
+}
+
 /**
  * mlkd_pins_add - remember pins
  * @pins: the pins of the address space
@@ -299,7 +399,7 @@ int mlkd_pins_add(struct mlkd_pins *pins, unsigned long start,
 	unsigned int slot = chunk_slot(start), i, nr_surplus = 0;
 	struct page *huge = NULL, **entries;
 	struct chunk *c;
-	long added = 0;
+	long added = 0, kept;
 
 	lockdep_assert_held(&pins->mm->mmap_lock);
 
@@ -309,7 +409,7 @@ int mlkd_pins_add(struct mlkd_pins *pins, unsigned long start,
 		unpin_user_pages(pages, nr);
 		return -ENOMEM;
 	}
-	chunk_keep(pins, c, false);
+	chunk_set_spare(pins, c, false);
 	entries = chunk_entry(c, slot);
 	for (i = 0; i < nr; i++, slot++) {
 		struct page *page = pages[i], *old = entries[i];
@@ -323,6 +423,7 @@ int mlkd_pins_add(struct mlkd_pins *pins, unsigned long start,
 			added--;
 		}
 		entries[i] = page;
+		c->large |= PageCompound(page);
 		if (old) {
 			pages[nr_surplus++] = old;
 		} else {
@@ -330,9 +431,10 @@ int mlkd_pins_add(struct mlkd_pins *pins, unsigned long start,
 			added++;
 		}
 	}
+	kept = chunk_count_kept(c);
 	xa_unlock(&pins->chunks);
 
-	pins_account(pins, added);
+	pins_account(pins, added + kept, kept);
 	if (nr_surplus)
 		unpin_user_pages(pages, nr_surplus);
 	if (huge)
@@ -366,7 +468,7 @@ static void chunks_unpin(struct mlkd_pins *pins, struct chunk **chunks,
 {
 	struct page *huge[MLKD_MANY_HUGE];
 	unsigned int i, nr_huge = 0;
-	long pinned = 0, slots = 0;
+	long pinned = 0, kept = 0, slots = 0;
 
 	for (i = 0; i < nr; i++) {
 		struct chunk *c = chunks[i];
@@ -379,11 +481,12 @@ static void chunks_unpin(struct mlkd_pins *pins, struct chunk **chunks,
 		if (c->huge)
 			huge[nr_huge++] = c->huge;
 		pinned += c->nr_pages + c->nr_huge;
+		kept += c->nr_kept;
 		slots += c->nr_slots;
 		kfree(c->pages);
 	}
 	unpin(huge, nr_huge, munlock);
-	pins_account(pins, -pinned);
+	pins_account(pins, -pinned - kept, -kept);
 	atomic_long_sub(slots, &pins->nr_slots);
 	atomic_long_sub(nr, &pins->nr_chunks);
 	if (nr)
@@ -433,14 +536,14 @@ int mlkd_pins_add_huge(struct mlkd_pins *pins, unsigned long start,
 				break;
 			if (!c)
 				continue;
-			chunk_keep(pins, c, false);
+			chunk_set_spare(pins, c, false);
 			old[nr_old++] = c;
 		}
 		xas_unlock(&xas);
 	} while (xas_nomem(&xas, GFP_PINS));
 
 	atomic_long_add(i, &pins->nr_chunks);
-	pins_account(pins, (long)i * MLKD_CHUNK_PAGES);
+	pins_account(pins, (long)i * MLKD_CHUNK_PAGES, 0);
 	chunks_unpin(pins, old, nr_old, false, true);
 	if (i == nr)
 		return 0;
@@ -489,7 +592,7 @@ static unsigned int chunks_take(struct mlkd_pins *pins, unsigned long index,
 	xas_lock(&xas);
 	pins->recent = NULL;
 	xas_for_each(&xas, c, last) {
-		chunk_keep(pins, c, false);
+		chunk_set_spare(pins, c, false);
 		xas_store(&xas, NULL);
 		chunks[n++] = c;
 		if (n == MLKD_MANY_HUGE)
@@ -521,7 +624,7 @@ static void drop_slots(struct mlkd_pins *pins, unsigned long index,
 	while (slot < end) {
 		struct page *pages[32], *huge = NULL;
 		struct chunk *c, *empty = NULL;
-		long dropped = 0;
+		long dropped = 0, kept = 0;
 		unsigned int n;
 
 		xa_lock(&pins->chunks);
@@ -532,21 +635,99 @@ static void drop_slots(struct mlkd_pins *pins, unsigned long index,
 		}
 		n = chunk_take(c, &slot, end, pages, ARRAY_SIZE(pages), &huge,
 			       &dropped);
-		if (dropped && chunk_empty(c)) {
-			if (pins->nr_empty < MAX_EMPTY) {
-				chunk_keep(pins, c, true);
-			} else {
-				chunk_erase(pins, index);
-				empty = c;
-			}
+		if (dropped) {
+			kept = chunk_count_kept(c);
+			empty = chunk_end(pins, c, index);
 		}
 		xa_unlock(&pins->chunks);
 
 		unpin(pages, n, munlock);
 		if (huge)
 			unpin(&huge, 1, munlock);
-		pins_account(pins, -dropped);
+		pins_account(pins, kept - dropped, kept);
 		chunk_free(pins, empty);
+	}
+}
+
+/* Takes what keeps more than itself out of @c, up to @max pages beside a huge page. */
+static unsigned int chunk_take_keeping(struct chunk *c, struct page **pages,
+				       unsigned int max, struct page **huge, long *dropped)
+{
+	unsigned int i = 0, end, nr, n = 0;
+	bool whole = !c->huge;
+
+	for (; n < max && (nr = next_large(c, &i, &end)); i = end) {
+		bool of_huge = is_of_huge(c, c->pages[i]);
+
+		if (!kept_with(c->pages[i], nr + (of_huge ? c->nr_huge : 0))) {
+			whole |= of_huge;
+			continue;
+		}
+		for (; i < end && n < max; i++) {
+			if (!c->pages[i] || !PageCompound(c->pages[i]))
+				continue;
+			pages[n++] = c->pages[i];
+			c->pages[i] = NULL;
+			c->nr_pages--;
+			++*dropped;
+		}
+	}
+	if (n < max && !whole && kept_with(c->huge, c->nr_huge)) {
+		*huge = c->huge;
+		*dropped += c->nr_huge;
+		c->huge = NULL;
+		c->nr_huge = 0;
+		bitmap_zero(c->huge_map, MLKD_CHUNK_PAGES);
+	}
+	return n;
+}
+
+/* Gives back those pins of chunk number @index that keep more than their pages. */
+static void chunk_let_go(struct mlkd_pins *pins, unsigned long index)
+{
+	struct page *pages[32], *huge;
+	struct chunk *c, *empty;
+	long dropped, kept;
+	unsigned int n;
+
+	do {
+		huge = NULL;
+		empty = NULL;
+		dropped = 0;
+		kept = 0;
+		n = 0;
+		xa_lock(&pins->chunks);
+		c = chunk_find(pins, index);
+		if (c && c->nr_kept) {
+			n = chunk_take_keeping(c, pages, ARRAY_SIZE(pages), &huge, &dropped);
+			kept = chunk_count_kept(c);
+			empty = chunk_end(pins, c, index);
+		}
+		xa_unlock(&pins->chunks);
+		unpin(pages, n, false);
+		if (huge)
+			unpin_user_page(huge);
+		pins_account(pins, kept - dropped, kept);
+		chunk_free(pins, empty);
+	} while (n == ARRAY_SIZE(pages));
+}
+
+/**
+ * mlkd_pins_let_go - give those pins back that keep more than their pages
+ * @pins: the pins of the address space
+ * @start: first address
+ * @end: address behind the last; where a chunk has a part of that, all of it is looked at
+ *
+ * The pages stay mapped.
+ */
+void mlkd_pins_let_go(struct mlkd_pins *pins, unsigned long start, unsigned long end)
+{
+	unsigned long index, first = chunk_index(start), last = chunk_index(end - 1);
+	struct chunk *c;
+
+	xa_for_each_range(&pins->chunks, index, c, first, last) {
+		chunk_let_go(pins, index);
+		cond_resched();
 	}
 }
 
@@ -583,7 +764,7 @@ static void drop(struct mlkd_pins *pins, unsigned long start, unsigned long end,
  * @munlock: the pages are to be munlocked as well
  *
  * Mmu notifiers call this, too: it takes only the leaf lock, and allocates nothing.
- * The pin of a huge page goes with the last part of it.
+ * The pin of a large folio goes with the last part of it.
  */
 void mlkd_pins_drop(struct mlkd_pins *pins, unsigned long start,
 		    unsigned long end, bool munlock)

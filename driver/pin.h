@@ -23,9 +23,10 @@ struct chunk;
  * @chunks: address / MLKD_CHUNK_SIZE -> struct chunk (private to pin.c)
  * @recent: the chunk that was looked for last, or NULL
  * @recent_index: its index
- * @nr_pages: pages pinned; a huge page counts as the base pages mapped of it
+ * @nr_pages: pages that are pinned, and those that are kept with them
+ * @nr_kept: of these, pages of large folios that are kept and not pinned
  * @nr_chunks: chunks there are
- * @nr_empty: chunks that are kept although nothing in them is pinned
+ * @nr_empty: chunks that stay although nothing in them is pinned
  * @nr_slots: page pointers that all their arrays have room for
  *
  * The lock of @chunks protects the chunks as well.  It is a leaf: taken with
@@ -39,6 +40,7 @@ struct mlkd_pins {
 	unsigned long recent_index;
 	unsigned int nr_empty;
 	atomic_long_t nr_pages;
+	atomic_long_t nr_kept;
 	atomic_long_t nr_chunks;
 	atomic_long_t nr_slots;
 };
@@ -56,6 +58,7 @@ int mlkd_pins_add_huge(struct mlkd_pins *pins, unsigned long start,
 		       struct page **pages, unsigned int nr);
 void mlkd_pins_drop(struct mlkd_pins *pins, unsigned long start,
 		    unsigned long end, bool munlock);
+void mlkd_pins_let_go(struct mlkd_pins *pins, unsigned long start, unsigned long end);
 void mlkd_pins_reap(struct mlkd_pins *pins, unsigned long start, unsigned long end);
 unsigned long mlkd_pins_count(struct mlkd_pins *pins, unsigned long start,
 			      unsigned long end);

@@ -158,7 +158,13 @@ static long pin_present(struct mlkd_walk *walk, unsigned long start,
 	if (nr <= 0)
 		return nr ?: -EFAULT;
 	err = mlkd_pins_add(&walk->space->pins, start, walk->pages, nr);
-	return err ?: nr;
+	if (err)
+		return err;
+	if (atomic_long_read(&walk->space->pins.nr_kept)) {
+		WRITE_ONCE(walk->space->wired.stale, true);
+		mlkd_space_let_go(walk->space, start, start + (nr << PAGE_SHIFT));
+	}
+	return nr;
 }
 
 /* Counts the attempts at @addr, and says when there have been too many. */
@@ -621,6 +627,8 @@ void mlkd_populate_future(struct mlkd_space *space, unsigned long start,
 	if (end - 1 - start >= ARRAY_SIZE(few) * PAGE_SIZE && !mlkd_walk_alloc(&walk))
 		return;
 	mlkd_walk(&walk, future_step);
+	/* More is VM_LOCKED now. */
+	mlkd_space_let_go(space, 0, 0);
 	if (walk.pages != few)
 		kfree(walk.pages);
 }

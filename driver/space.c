@@ -9,6 +9,7 @@
 #include "arch.h"
 #include "compat.h"
 #include "space.h"
+#include "target.h"
 
 static DEFINE_HASHTABLE(spaces, 8);
 static DEFINE_SPINLOCK(spaces_lock);
@@ -162,6 +163,43 @@ bool mlkd_silent_has(const struct mlkd_silent *silent, struct vm_area_struct *vm
 		if (READ_ONCE(silent->dev[i]) == dev)
 			return true;
 	return nr == MLKD_SILENT;
+}
+
+static bool keeps_too_much(struct mlkd_space *space)
+{
+	long kept = atomic_long_read(&space->pins.nr_kept);
+
+	return kept > 0 && mlkd_mm_over_limit(space->mm, READ_ONCE(space->mm->locked_vm) + kept);
+}
+
+/**
+ * mlkd_space_let_go - hold what pins keep beside their pages to the limit
+ * @space: the space
+ * @start: where pins have been added or dropped
+ * @end: the end of that
+ *
+ * A pin on a part of a large folio keeps the rest as well, which VM_LOCKED does not count.
+ * As long as both are within RLIMIT_MEMLOCK, the part stays pinned.  Beyond that it is
+ * let go: it is VM_LOCKED and present as before, but not pinned, until a SYNC or the like
+ * finds room, or finds that the core kernel has split the folio.  It can have a fault then.
+ * The other way would be to have an munmap(2) fail, for which no program is prepared.
+ *
+ * What has just been changed is let go first, and only if that is not enough, because more
+ * is VM_LOCKED now or the limit is lower, all else is: that cannot happen again before
+ * there has been room again.
+ *
+ * Mmu notifiers call this, where they may sleep.
+ */
+void mlkd_space_let_go(struct mlkd_space *space, unsigned long start, unsigned long end)
+{
+	struct mlkd_pins *pins = &space->pins;
+
+	if (start < end && keeps_too_much(space)) {
+		mlkd_pins_let_go(pins, start, start + 1);
+		mlkd_pins_let_go(pins, end - 1, end);
+	}
+	if (keeps_too_much(space))
+		mlkd_pins_let_go(pins, 0, ULONG_MAX);
 }
 
 /*

@@ -330,6 +330,23 @@ bool mlkd_target_over_limit(struct task_struct *task, unsigned long pages,
 }
 
 /*
+ * Says whether RLIMIT_MEMLOCK of the process that has @mm allows less than @pages.  Called
+ * from mmu notifiers, too.
+ */
+bool mlkd_mm_over_limit(struct mm_struct *mm, unsigned long pages)
+{
+	struct task_struct *task = task_of_mm(mm);
+	unsigned long limit;
+	bool over;
+
+	if (IS_ERR(task))
+		return false;
+	over = mlkd_target_over_limit(task, pages, &limit);
+	put_task_struct(task);
+	return over;
+}
+
+/*
  * Says whether @pages more may be locked of @mm, which @task has.  A stack that grows
  * counts as if it were locked.
  */

@@ -43,6 +43,7 @@ bool mlkd_target_gone(struct task_struct *task, struct mm_struct *mm);
 unsigned long mlkd_target_memlock_limit(struct task_struct *task);
 bool mlkd_target_over_limit(struct task_struct *task, unsigned long pages,
 			    unsigned long *limit);
+bool mlkd_mm_over_limit(struct mm_struct *mm, unsigned long pages);
 bool mlkd_target_has_room(struct task_struct *task, struct mm_struct *mm, unsigned long pages);
 bool mlkd_target_limit_waived(struct task_struct *task, unsigned long pages);
 void mlkd_target_faults(struct task_struct *task, u64 *minor, u64 *major);

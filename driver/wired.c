@@ -307,6 +307,8 @@ static int count_space(struct count *count)
 		if (full && !count_grow(count))
 			return -ENOMEM;
 	} while (more || full);
+	/* hugetlb is not counted, and nothing but private memory is pinned beside it. */
+	count->wired->pages += max(atomic_long_read(&count->space->pins.nr_kept), 0L);
 	return 0;
 }
 

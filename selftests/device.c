@@ -289,6 +289,19 @@ uint64_t rows_pinned(const struct memlockd_mapping *rows, long nr)
 	return sum;
 }
 
+unsigned long kept_bytes(int fd, pid_t pid)
+{
+	unsigned long vmpin = status_bytes(pid, "VmPin");
+	struct memlockd_mapping *rows;
+	long nr = mappings_pid(fd, pid, 4096, &rows);
+
+	if (nr < 0)
+		return 0;
+	vmpin -= rows_pinned(rows, nr);
+	free(rows);
+	return vmpin;
+}
+
 void row_print(const struct memlockd_mapping *row)
 {
 	printf("# %llx-%llx %c%c%c %s: resident %llu pinned %llu of %llu: %s (%s)\n",

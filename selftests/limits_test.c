@@ -4,6 +4,7 @@
  * however it is asked for; and the two ways around it, MEMLOCKD_BYPASS and
  * vm.memlockd.old_mlock.
  */
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -15,6 +16,8 @@
 #define LEN	(64 * PAGE)
 
 #define HUGEPAGES	"/proc/sys/vm/nr_hugepages"
+#define THP(name)	"/sys/kernel/mm/transparent_hugepage/" name
+#define SPLIT_PAGES	"/sys/kernel/debug/split_huge_pages"
 
 /* All that charges what is there now; the first three lock the future as well. */
 static const struct mode {
@@ -735,6 +738,129 @@ TEST_F(limits, munlockall_in_a_race_with_mmap_stays_within_the_limit)
 		EXPECT_EQ(0, status_bytes(pid, "VmLck"));
 		ASSERT_EQ(0, target_call(&self->target, do_unmap_raced, room, done, 0));
 	}
+}
+
+/* So much more than what is locked anyway may be kept by pins. */
+#define ROOM		(8 * MIB)
+
+/*
+ * Maps memory that is one large folio, as often as is asked for, and unmaps all but the
+ * first page of each.
+ */
+static long do_map_corners(long nr, long size, long c)
+{
+	while (nr--) {
+		long addr = do_map(2 * size, PROT_NONE, MAP_PRIVATE), start;
+
+		if (addr < 0)
+			return addr;
+		start = (addr + size - 1) & -size;
+		munmap((void *)addr, start - addr);
+		munmap((void *)(start + size), addr + size - start);
+		if (madvise((void *)start, size, MADV_HUGEPAGE) ||
+		    mprotect((void *)start, size, RW))
+			return -errno;
+		do_write(start, size, size);
+		if (munmap((void *)(start + PAGE), size - PAGE))
+			return -errno;
+	}
+	return 0;
+}
+
+/* Splits what can be split of a process's huge pages; returns how many were, or -1. */
+static long split_huge_pages(pid_t pid)
+{
+	long before = read_field("/proc/vmstat", "thp_split_page"), nr, i;
+	int fd = open(SPLIT_PAGES, O_WRONLY | O_CLOEXEC);
+	struct vma *vmas;
+	char text[64];
+
+	if (fd < 0)
+		return -1;
+	nr = vmas_read(pid, &vmas);
+	for (i = 0; i < nr; i++) {
+		snprintf(text, sizeof(text), "%d,0x%lx,0x%lx", pid, vmas[i].start, vmas[i].end);
+		if (write(fd, text, strlen(text)) < 0)
+			ksft_perror(text);
+	}
+	free(vmas);
+	close(fd);
+	return read_field("/proc/vmstat", "thp_split_page") - before;
+}
+
+/*
+ * A pin on one page of a large folio keeps all of it.  That is shown, counted, and held to
+ * the limit; what would be above it is let go, and is the core kernel's to split.
+ */
+static void check_corners(struct __test_metadata *_metadata, int fd, struct target *t,
+			  const struct mode *mode, long nr, unsigned long size, bool before)
+{
+	unsigned long limit = charge_of(_metadata, fd, t->pid, mode) + ROOM;
+	unsigned long wired_before, vmlck, vmpin, kept;
+	struct memlockd_status status;
+	long split;
+
+	set_limit(t->pid, limit);
+	if (before)
+		ASSERT_EQ(0, target_call(t, do_map_corners, nr, size, 0));
+	ASSERT_EQ(0, lock_mode(fd, t->pid, mode, NULL));
+	wired_before = wired_exactly(fd);
+	if (!before)
+		ASSERT_EQ(0, target_call(t, do_map_corners, nr, size, 0));
+	vmlck = status_bytes(t->pid, "VmLck");
+	vmpin = status_bytes(t->pid, "VmPin");
+	ASSERT_EQ(0, status_pid(fd, t->pid, &status));
+	kept = kept_bytes(fd, t->pid);
+	split = size == HUGE ? split_huge_pages(t->pid) : -1;
+	TH_LOG("%s, %s, %ld folios of %lu kB: VmLck %lu kB, VmPin %lu kB, kept %lu kB of %lu kB, wired %+ld pages, %ld can be split",
+	       mode->name, before ? "before" : "after", nr, size / KIB, vmlck / KIB,
+	       vmpin / KIB, kept / KIB, ROOM / KIB,
+	       wired_exactly(fd) - (long)wired_before, split);
+	EXPECT_EQ(vmpin, status.out_pinned);
+	EXPECT_LE(kept, vmpin);
+	EXPECT_GE(limit, vmlck + kept);
+	/* Within the limit nothing is let go. */
+	if (!(mode->flags & MEMLOCKD_MOVABLE) && !before)
+		EXPECT_LT(0, kept);
+	if (!before)
+		EXPECT_LE(kept / PAGE, wired_exactly(fd) - wired_before);
+	if (split >= 0)
+		EXPECT_LE(nr - kept / size - 1, split);
+	EXPECT_EQ(vmas_locked(t->pid), vmlck);
+	EXPECT_EQ(0, unlock_pid(fd, t->pid));
+	check_unlocked(_metadata, fd, t->pid);
+}
+
+/* For each mode, and for what is mapped after the lock, or before it as well. */
+static void check_all_corners(struct __test_metadata *_metadata, int fd, long nr,
+			      unsigned long size, bool before_too)
+{
+	unsigned int i;
+
+	for (i = 0; i < WITH_FUTURE * (before_too ? 2 : 1); i++) {
+		struct target t;
+
+		target_start(&t);
+		EXPECT_EQ(0, target_call(&t, do_setuid, NOBODY, 0, 0));
+		check_corners(_metadata, fd, &t, &modes[i % WITH_FUTURE], nr, size,
+			      i >= WITH_FUTURE);
+		target_stop(&t);
+	}
+}
+
+TEST_F(limits, what_pins_of_huge_pages_keep_is_within_the_limit)
+{
+	if (access(THP("enabled"), F_OK))
+		SKIP(return, "no transparent huge pages");
+	check_all_corners(_metadata, self->fd, 32, HUGE, true);
+}
+
+TEST_F(limits, what_pins_of_large_folios_keep_is_within_the_limit)
+{
+	if (system("echo madvise 2>/dev/null >" THP("hugepages-64kB/enabled")))
+		SKIP(return, "a kernel without folios of 64 kB");
+	check_all_corners(_metadata, self->fd, 256, 64 * KIB, false);
+	EXPECT_EQ(0, system("echo never >" THP("hugepages-64kB/enabled")));
 }
 
 /* Two clients push one target back and forth at its limit. */

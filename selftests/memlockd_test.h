@@ -99,6 +99,8 @@ int rows_wrong(const struct memlockd_mapping *rows, long nr, unsigned int promis
 bool row_incomplete(const struct memlockd_mapping *row);
 
 uint64_t rows_pinned(const struct memlockd_mapping *rows, long nr);
+/* Bytes of its VmPin that no mapping shows: what pins on parts of large folios keep of them. */
+unsigned long kept_bytes(int fd, pid_t pid);
 void row_print(const struct memlockd_mapping *row);
 const char *state_name(unsigned int state);
 const char *reason_name(unsigned int reason);

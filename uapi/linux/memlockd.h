@@ -305,7 +305,9 @@ enum memlockd_warning {
  * @MEMLOCKD_REASON_NOT_PRESENT: some page could not be made present, or has been
  *	taken away since: an I/O error, poisoned memory, a truncated file.
  * @MEMLOCKD_REASON_NOT_PINNED: present, but not or not wholly pinned: it has
- *	changed since the lock; MEMLOCKD_IOC_SYNC pins it.
+ *	changed since the lock; MEMLOCKD_IOC_SYNC pins it.  Or it is a part of a huge
+ *	page that has been unmapped in parts, and what a pin would keep of the rest is
+ *	beyond RLIMIT_MEMLOCK.
  * @MEMLOCKD_REASON_LIMIT: it would have been beyond the process's RLIMIT_MEMLOCK, and
  *	the lock has MEMLOCKD_OVER_UNLOCKED.
  * @MEMLOCKD_REASON_SERVER: some page is missing as the server of its file system (FUSE,
@@ -415,7 +417,8 @@ struct memlockd_info {
  *	that is not known.
  * @out_allowed: with ENOMEM: bytes that @out_limit allows.
  * @out_locked: bytes locked of the process, by us and by itself (VmLck).
- * @out_pinned: bytes pinned by this driver (part of VmPin).
+ * @out_pinned: bytes pinned by this driver (part of VmPin).  A pin on a part of a huge
+ *	page keeps all of it in memory, and all of it counts.
  * @out_fork_copy: bytes, at most, that a fork(2) of the process would copy at
  *	once, as they are pinned.
  * @out_fork_room: bytes that there were for such a copy when the lock was
@@ -526,7 +529,7 @@ struct memlockd_sync {
  * @out_lock_major_faults: major page faults of the process since then.
  * @out_locked: bytes locked, by us and by the process itself (VmLck).
  * @out_memlock_limit: the process's RLIMIT_MEMLOCK; ~0 is no limit.
- * @out_pinned: bytes pinned by this driver.
+ * @out_pinned: bytes pinned by this driver, as &memlockd_lock.out_pinned.
  * @out_bookkeeping: bytes of kernel memory that remember the pins.
  * @out_healed: pages that MEMLOCKD_HEAL has made writable again.
  * @out_holders: locks of it that are held; MEMLOCKD_IOC_LIST says by whom.
