@@ -138,6 +138,16 @@ bool mlkd_vma_droppable(struct vm_area_struct *vma)
 #endif
 }
 
+/* Says whether @vma is a stack of return addresses, which user space writes by calls only. */
+static bool shadow_stack(struct vm_area_struct *vma)
+{
+#ifdef VM_SHADOW_STACK
+	return vma->vm_flags & VM_SHADOW_STACK;
+#else
+	return false;
+#endif
+}
+
 enum memlockd_kind mlkd_kind(struct vm_area_struct *vma)
 {
 	if (is_vm_hugetlb_page(vma))
@@ -253,7 +263,8 @@ struct mlkd_want mlkd_want(struct vm_area_struct *vma, struct mlkd_mode mode)
 		want.pinned = private && write;
 
 	if (private && write)
-		want.gup_flags = FOLL_WRITE;
+		/* To a shadow stack GUP writes only by force. */
+		want.gup_flags = FOLL_WRITE | (shadow_stack(vma) ? FOLL_FORCE : 0);
 	else if (want.pinned && private && kind != MEMLOCKD_KIND_HUGETLB)
 		/* A private copy instead of the page cache's page. */
 		want.gup_flags = FOLL_WRITE | FOLL_FORCE;
