@@ -11,6 +11,9 @@
  * unmap_mapping_range() unmaps a page from all processes that map it, and each of them
  * takes a fault.  If one of them has the file VM_LOCKED, it may have been promised that
  * this never happens: then nothing is unmapped, as the pages are mlocked, or will be.
+ * The same holds if the file was not opened for writing, and another process maps it, be
+ * it a library: who may write to a file can have its pages taken from everybody anyway, by
+ * fallocate(2); nobody else can, and may not by a lock either.  Such pages get there late.
  * One chunk is looked at under one mmap_lock, by who else maps that chunk.
  * And only pages that lie in the file's page cache are unmapped, as all processes find
  * them again there.  Some drivers have no other record of their pages, and to
@@ -50,8 +53,17 @@ INTERVAL_TREE_DEFINE(struct vm_area_struct, shared.rb, unsigned long,
 		     shared.rb_subtree_last, first_page, last_page,
 		     static __maybe_unused, file_mappings)
 
-/* Says whether another mapping of what is mapped there is VM_LOCKED, or may be. */
-static bool locked_elsewhere(struct vm_area_struct *vma, unsigned long start,
+/* Says whether the pages of @vma may be taken from other processes that map them, unlocked. */
+static bool may_disturb(struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_MAYWRITE;
+}
+
+/*
+ * Says whether what is mapped there is to stay mapped for others: one has it VM_LOCKED, or
+ * may have, or is not to be disturbed.
+ */
+static bool needed_elsewhere(struct vm_area_struct *vma, unsigned long start,
 			     unsigned long end)
 {
 	struct address_space *mapping = vma->vm_file->f_mapping;
@@ -65,6 +77,7 @@ static bool locked_elsewhere(struct vm_area_struct *vma, unsigned long start,
 	for (other = file_mappings_iter_first(&mapping->i_mmap, first, last); other && !found;
 	     other = file_mappings_iter_next(other, first, last))
 		found = other != vma && ((READ_ONCE(other->vm_flags) & VM_LOCKED) ||
+					 (other->vm_mm != vma->vm_mm && !may_disturb(vma)) ||
 					 nr++ == MAX_OTHERS);
 	i_mmap_unlock_read(mapping);
 	return found;
@@ -209,7 +222,7 @@ unsigned long mlkd_shared_unmap(struct vm_area_struct *vma, unsigned long start,
 			return start;
 	}
 	end = min(end - 1, start | (MLKD_CHUNK_SIZE - 1)) + 1;
-	if (!locked_elsewhere(vma, start, end))
+	if (!needed_elsewhere(vma, start, end))
 		unmap_chunk(vma, start, end, scratch);
 	return end;
 }

@@ -972,6 +972,34 @@ TEST_F(who, one_capability_is_enough_to_list)
 	EXPECT_EQ(0, unlock_pid(self->fd, self->nobody.pid));
 }
 
+/* Maps a file that the process may not write to, and that others use. */
+static long do_map_program(long len, long b, long c)
+{
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	void *addr = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
+
+	close(fd);
+	return addr == MAP_FAILED ? -errno : (long)addr;
+}
+
+TEST_F(who, lock_of_a_file_takes_no_page_from_others)
+{
+	long theirs = target_call(&self->target, do_map_program, LEN / 4, 0, 0);
+	long ours = target_call(&self->nobody, do_map_program, LEN / 4, 0, 0);
+
+	ASSERT_LT(0, theirs);
+	ASSERT_LT(0, ours);
+	ASSERT_EQ(0, target_call(&self->target, do_read, theirs, LEN / 4, PAGE));
+	ASSERT_EQ(0, target_call(&self->nobody, do_read, ours, LEN / 4, PAGE));
+	ASSERT_EQ(0, lock_pid(self->fd, self->nobody.pid, S, CURRENT_FUTURE, NULL));
+	ASSERT_EQ(0, target_call(&self->target, do_read, theirs, LEN / 4, PAGE));
+	TH_LOG("%ld faults in %lu pages of another process", self->target.minflt,
+	       LEN / 4 / PAGE);
+	EXPECT_EQ(0, self->target.minflt);
+	EXPECT_EQ(0, self->target.majflt);
+	EXPECT_EQ(0, unlock_pid(self->fd, self->nobody.pid));
+}
+
 int main(int argc, char **argv)
 {
 	need_device();
