@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How much more memory the memory cgroup of a process may have.
+ * The memory cgroup of a process: how much more it may have, and what is charged to it.
  *
  * A page that a worker faults in is charged to the cgroup of the address space that it
  * belongs to.  Where that has no room, the core kernel has somebody in the cgroup killed,
@@ -8,6 +8,7 @@
  */
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/swap.h>
 
 #include "cgroup.h"
@@ -88,3 +89,22 @@ struct mlkd_cgroup_room mlkd_cgroup_room(struct mm_struct *mm, unsigned long eno
 	return (struct mlkd_cgroup_room){ .pages = ULONG_MAX };
 }
 #endif
+
+/**
+ * mlkd_cgroup_charge - charge what current allocates from here on to a process
+ * @mm: the address space of the process
+ *
+ * For what a worker remembers of a process that would have remembered it itself: without
+ * this it would be charged to nobody.  What carries __GFP_ACCOUNT is charged at all.
+ *
+ * Return: to be given to mlkd_cgroup_charge_end().
+ */
+struct mem_cgroup *mlkd_cgroup_charge(struct mm_struct *mm)
+{
+	return set_active_memcg(get_mem_cgroup_from_mm(mm));
+}
+
+void mlkd_cgroup_charge_end(struct mem_cgroup *before)
+{
+	mem_cgroup_put(set_active_memcg(before));
+}

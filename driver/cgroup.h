@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How much more memory the memory cgroup of a process may have.
+ * The memory cgroup of a process: how much more it may have, and what is charged to it.
  */
 #ifndef _MEMLOCKD_CGROUP_H
 #define _MEMLOCKD_CGROUP_H
 
 #include <linux/mm_types.h>
+
+struct mem_cgroup;
 
 /**
  * struct mlkd_cgroup_room - what is left below the limit that would be met first
@@ -19,5 +21,8 @@ struct mlkd_cgroup_room {
 };
 
 struct mlkd_cgroup_room mlkd_cgroup_room(struct mm_struct *mm, unsigned long enough);
+
+struct mem_cgroup *mlkd_cgroup_charge(struct mm_struct *mm);
+void mlkd_cgroup_charge_end(struct mem_cgroup *before);
 
 #endif /* _MEMLOCKD_CGROUP_H */

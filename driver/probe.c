@@ -46,6 +46,7 @@
 
 #include "task_call.h"
 #include "arch.h"
+#include "cgroup.h"
 #include "compat.h"
 #include "probe.h"
 #include "populate.h"
@@ -76,11 +77,14 @@ static void pin_work(struct work_struct *work)
 
 	clear_bit(MLKD_SPACE_PINNING, &space->flags);
 	if (mmget_not_zero(space->mm)) {
+		struct mem_cgroup *before = mlkd_cgroup_charge(space->mm);
+
 		mlkd_populate_future(space, 0, 0);
 		if (test_and_clear_bit(MLKD_SPACE_REPLACED, &space->flags))
 			mlkd_populate_again(space, 0, 0);
 		if (test_and_clear_bit(MLKD_SPACE_SOFT_DIRTY, &space->flags))
 			mlkd_populate_writable(space);
+		mlkd_cgroup_charge_end(before);
 		mmput(space->mm);
 	}
 	mlkd_space_put(space);
@@ -106,7 +110,10 @@ static void missed_work(struct work_struct *work)
 	unsigned long delay = READ_ONCE(missed->delay), next = 0;
 
 	if (!READ_ONCE(space->gone) && mmget_not_zero(space->mm)) {
+		struct mem_cgroup *before = mlkd_cgroup_charge(space->mm);
+
 		mlkd_target_lock_again(space, READ_ONCE(missed->locked_vm));
+		mlkd_cgroup_charge_end(before);
 		mmput(space->mm);
 		next = delay < MISSED_FOR ? 2 * delay : 0;
 	}

@@ -34,10 +34,17 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
+#include "cgroup.h"
 #include "compat.h"
 #include "limit.h"
 #include "space.h"
 #include "wired.h"
+
+/*
+ * Nobody in the memory cgroup that is charged is killed for a list of ranges, which others
+ * may have asked for.
+ */
+#define GFP_RANGES	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 /* A file that has ranges. */
 struct file_ranges {
@@ -111,7 +118,7 @@ static unsigned int wired_insert(struct mlkd_file_range *ranges, unsigned int nr
 		if (!file || file->mapping != range->mapping)
 			file = find_file(range->mapping);
 		if (!file) {
-			file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
+			file = kzalloc(sizeof(*file), GFP_RANGES);
 			if (!file)
 				break;
 			file->mapping = range->mapping;
@@ -251,7 +258,7 @@ static bool count_grow(struct count *count)
 	unsigned int room = max(2 * count->room, 16U);
 	struct mlkd_file_range *ranges;
 
-	ranges = kvcalloc(room, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
+	ranges = kvcalloc(room, sizeof(*ranges), GFP_RANGES);
 	if (!ranges)
 		return false;
 	if (wired->nr_ranges)
@@ -495,7 +502,10 @@ static bool wired_refresh(enum count_for for_whom)
 
 		mutex_unlock(&wired_mutex);
 		if (mmget_not_zero(mm)) {
+			struct mem_cgroup *before = mlkd_cgroup_charge(mm);
+
 			killed = wired_update(space, for_whom, NULL) == -EINTR;
+			mlkd_cgroup_charge_end(before);
 			mmput(mm);
 		}
 		mlkd_space_put(space);
