@@ -2,6 +2,16 @@
 /*
  * The process that a call is about: how it is found, and which callers may lock it or
  * look at it.
+ *
+ * That is decided as ptrace(2) decides it: by IDs, capabilities, user namespaces and
+ * dumpable.  The security modules that ptrace(2) asks as well are not asked: SELinux,
+ * AppArmor and Smack by their rules for ptrace, Yama by kernel.yama.ptrace_scope, Landlock
+ * by the domain of the caller.  ptrace_may_access() and the hook behind it are exported by
+ * no kernel.  These modules are asked where the kernel does so by itself: for the device,
+ * when it is opened and at each ioctl(2); for each capability; and for /proc/PID/mem, when
+ * that is opened, so that who names a target by such a file has been allowed to ptrace it.
+ * To open one here, for a target that is named otherwise, would ask about a path in
+ * whatever the caller has mounted at /proc.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -144,10 +154,19 @@ static bool callers_own(struct task_struct *task, struct mm_struct *mm,
 	       mlkd_dumpable(task, mm);
 }
 
+/* Says whether a process has no capability that the caller lacks. */
+static bool no_more_capable(const struct cred *tcred)
+{
+	const struct cred *cred = current_cred();
+
+	return tcred->user_ns == cred->user_ns &&
+	       cap_issubset(tcred->cap_permitted, cred->cap_effective);
+}
+
 /*
- * Says whether the caller may lock @task, which has @mm.  This is decided as for
- * ptrace(2), as far as a module can.  Memory belongs to the whole machine, so that root of
- * a user namespace has no privilege here.
+ * Says whether the caller may lock @task, which has @mm.  Memory belongs to the whole
+ * machine, so that root of a user namespace has no privilege here.  CAP_IPC_LOCK makes up
+ * for other capabilities that a process of the same user has.
  */
 static bool may_lock(struct task_struct *task, struct mm_struct *mm,
 		     const struct cred *tcred, bool proved)
@@ -158,6 +177,9 @@ static bool may_lock(struct task_struct *task, struct mm_struct *mm,
 		return false;
 	if (privileged && (proved || same_thread_group(task, current)))
 		return true;
+	if (!privileged && !same_thread_group(task, current) && !no_more_capable(tcred) &&
+	    !ns_capable(tcred->user_ns, CAP_SYS_PTRACE))
+		return false;
 	return callers_own(task, mm, tcred) ||
 	       (privileged && ns_capable(tcred->user_ns, CAP_SYS_PTRACE) &&
 		(mlkd_dumpable(task, mm) || mlkd_mm_capable(task, mm, CAP_SYS_PTRACE)));
@@ -177,17 +199,13 @@ static bool may_look(struct task_struct *task, const struct cred *tcred, bool pr
 
 /*
  * Says whether /proc/PID/maps would show the caller the memory of @task, which has @mm.
- * A security module may refuse that as well, but cannot be asked from here.
  */
 static bool may_see_addresses(struct task_struct *task, struct mm_struct *mm,
 			      const struct cred *tcred, bool proved)
 {
-	const struct cred *cred = current_cred();
-
 	if (proved || same_thread_group(task, current))
 		return true;
-	if (callers_own(task, mm, tcred) && tcred->user_ns == cred->user_ns &&
-	    cap_issubset(tcred->cap_permitted, cred->cap_effective))
+	if (callers_own(task, mm, tcred) && no_more_capable(tcred))
 		return true;
 	return ns_capable(tcred->user_ns, CAP_SYS_PTRACE) &&
 	       (mlkd_dumpable(task, mm) || mlkd_mm_capable(task, mm, CAP_SYS_PTRACE));

@@ -169,6 +169,40 @@ TEST_F(who, unprivileged_locks_its_own_when_allowed)
 	EXPECT_EQ(-EPERM, client_pid(0));
 }
 
+/* Becomes @uid, and keeps @cap; its memory is as readable as before. */
+static long do_setuid_with(long uid, long cap, long c)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+
+	if (prctl(PR_SET_KEEPCAPS, 1) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid))
+		return -errno;
+	data[CAP_TO_INDEX(cap)].permitted = CAP_TO_MASK(cap);
+	if (syscall(SYS_capset, &header, data) || prctl(PR_SET_DUMPABLE, 1))
+		return -errno;
+	return 0;
+}
+
+static long do_drop_all_caps(long a, long b, long c)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+
+	return syscall(SYS_capset, &header, data) ? -errno : 0;
+}
+
+TEST_F(who, process_with_a_capability_more_is_not_the_users)
+{
+	client_becomes(_metadata, &self->client, NOBODY);
+	ASSERT_TRUE(write_number(KNOB_UNPRIVILEGED, 1));
+	ASSERT_EQ(0, target_call(&self->target, do_setuid_with, NOBODY, CAP_SYS_NICE, 0));
+	set_limit(self->target.pid, RLIM_INFINITY);
+	EXPECT_EQ(-EPERM, client_pid(self->target.pid));
+	ASSERT_EQ(0, target_call(&self->target, do_drop_all_caps, 0, 0, 0));
+	ASSERT_EQ(0, target_call(&self->target, do_set_dumpable, 1, 0, 0));
+	EXPECT_EQ(0, client_pid(self->target.pid));
+}
+
 TEST_F(who, unprivileged_is_held_to_the_limit)
 {
 	client_becomes(_metadata, &self->client, NOBODY);

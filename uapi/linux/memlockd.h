@@ -84,8 +84,9 @@
  *   in its user namespace, or with a file descriptor of its /proc/PID/mem
  *   (MEMLOCKD_TARGET_PROC_MEM).
  * - Without, if vm.memlockd.unprivileged_mlock is 1: the own process and others of
- *   the same user and group, if they are dumpable: never what a set-user-ID
- *   program or one with file capabilities runs in.
+ *   the same user and group, if they are dumpable and have no capability that the
+ *   caller lacks: never what a set-user-ID program or one with file capabilities
+ *   runs in.
  * - The superuser of another user namespace has no privilege here: memory is the
  *   machine's.
  *
