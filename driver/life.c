@@ -64,8 +64,9 @@ static int notifier_start(struct mmu_notifier *notifier,
 }
 
 /*
- * Pins are dropped for MMU_NOTIFY_UNMAP alone.  Reclaim, migration and KSM send
- * MMU_NOTIFY_CLEAR by the million, for pages that they then leave in place.
+ * MMU_NOTIFY_UNMAP drops the pins of all that is unmapped.  MMU_NOTIFY_CLEAR need not say
+ * that: reclaim, migration and KSM send it by the million, for pages that they then leave
+ * in place.  So it is looked which pages are gone.
  */
 static void notifier_end(struct mmu_notifier *notifier,
 			 const struct mmu_notifier_range *range)
@@ -78,6 +79,10 @@ static void notifier_end(struct mmu_notifier *notifier,
 
 	if (range->event == MMU_NOTIFY_SOFT_DIRTY)
 		mlkd_probe_soft_dirty(space);
+
+	if (range->event == MMU_NOTIFY_CLEAR && atomic_long_read(&space->pins.nr_pages))
+		mlkd_pins_drop_zapped(&space->pins, range->start, range->end,
+				      mmu_notifier_range_blockable(range));
 
 	if (range->event != MMU_NOTIFY_UNMAP)
 		return;

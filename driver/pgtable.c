@@ -235,6 +235,27 @@ bool mlkd_guarded(struct mm_struct *mm, unsigned long start, unsigned long end,
 	return guard;
 }
 
+/*
+ * Says whether nothing at all is mapped at @addr: no page, and no mark of one that is being
+ * migrated, or is swapped out.  Mmu notifiers call this: it needs no lock.
+ */
+bool mlkd_pgtable_empty(struct mm_struct *mm, unsigned long addr)
+{
+	unsigned long flags, next;
+	enum mlkd_pgtable level;
+	bool empty;
+	pud_t pud;
+	pmd_t pmd;
+
+	local_irq_save(flags);
+	level = upper_level(mm, addr, &next, &pud, &pmd);
+	empty = level == MLKD_PGTABLE_NONE ||
+		(level == MLKD_PGTABLE_PTES &&
+		 pte_none(ptep_get_lockless(pte_offset_kernel(&pmd, addr))));
+	local_irq_restore(flags);
+	return empty;
+}
+
 /**
  * mlkd_pgtable_same - how far just these pages are mapped
  * @mm: address space; mmap_lock is held

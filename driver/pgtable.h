@@ -40,6 +40,7 @@ unsigned long mlkd_pgtable_run(struct mm_struct *mm, unsigned long start,
 			       bool *allowed);
 bool mlkd_guarded(struct mm_struct *mm, unsigned long start, unsigned long end,
 		  unsigned long *next);
+bool mlkd_pgtable_empty(struct mm_struct *mm, unsigned long addr);
 unsigned long mlkd_pgtable_same(struct mm_struct *mm, unsigned long start,
 				unsigned long end, struct page **pages,
 				struct page *first);

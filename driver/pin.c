@@ -552,11 +552,29 @@ int mlkd_pins_add_huge(struct mlkd_pins *pins, unsigned long start,
 	return -ENOMEM;
 }
 
-/* Takes up to @max pages of @c, in [*slot, end), out of it. */
+/*
+ * Has the page in @slot of chunk number @index been taken away?  Then nobody maps it, and
+ * nothing is in its place.  Either alone can be so for a moment, while a page is migrated,
+ * or collapsed, or changed in its rights.
+ */
+static bool slot_zapped(struct mlkd_pins *pins, struct chunk *c, unsigned long index,
+			unsigned int slot)
+{
+	struct page *page = c->huge && test_bit(slot, c->huge_map) ?
+				    c->huge : *chunk_entry(c, slot);
+
+	return !folio_mapped(page_folio(page)) &&
+	       mlkd_pgtable_empty(pins->mm, index * MLKD_CHUNK_SIZE + slot * PAGE_SIZE);
+}
+
+/*
+ * Takes up to @max pages of @c, in [*slot, end), out of it; with @pins, of which it is
+ * number @index, only what has been zapped.
+ */
 static unsigned int chunk_take(struct chunk *c, unsigned int *slot,
 			       unsigned int end, struct page **pages,
 			       unsigned int max, struct page **huge,
-			       long *dropped)
+			       long *dropped, struct mlkd_pins *pins, unsigned long index)
 {
 	unsigned int n = 0;
 
@@ -565,6 +583,8 @@ static unsigned int chunk_take(struct chunk *c, unsigned int *slot,
 	for (; *slot < end && n < max; (*slot)++) {
 		struct page **entry = chunk_entry(c, *slot);
 
+		if (pins && chunk_has(c, *slot) && !slot_zapped(pins, c, index, *slot))
+			continue;
 		if (c->huge && test_bit(*slot, c->huge_map)) {
 			*huge = huge_clear(c, *slot) ?: *huge;
 			++*dropped;
@@ -617,9 +637,9 @@ static void drop_chunks(struct mlkd_pins *pins, unsigned long index,
 	} while (n == MLKD_MANY_HUGE);
 }
 
-/* Gives back the pins of slots [@slot, @end) of chunk number @index. */
-static void drop_slots(struct mlkd_pins *pins, unsigned long index,
-		       unsigned int slot, unsigned int end, bool munlock)
+/* Gives back the pins of slots [@slot, @end) of chunk number @index, or of what is zapped. */
+static void drop_slots(struct mlkd_pins *pins, unsigned long index, unsigned int slot,
+		       unsigned int end, bool munlock, bool zapped)
 {
 	while (slot < end) {
 		struct page *pages[32], *huge = NULL;
@@ -634,7 +654,7 @@ static void drop_slots(struct mlkd_pins *pins, unsigned long index,
 			return;
 		}
 		n = chunk_take(c, &slot, end, pages, ARRAY_SIZE(pages), &huge,
-			       &dropped);
+			       &dropped, zapped ? pins : NULL, index);
 		if (dropped) {
 			kept = chunk_count_kept(c);
 			empty = chunk_end(pins, c, index);
@@ -745,13 +765,13 @@ static void drop(struct mlkd_pins *pins, unsigned long start, unsigned long end,
 	slot = chunk_slot(start);
 	slot_end = chunk_slot(end - 1) + 1;
 	if (index == last && (slot || slot_end < MLKD_CHUNK_PAGES)) {
-		drop_slots(pins, index, slot, slot_end, munlock);
+		drop_slots(pins, index, slot, slot_end, munlock, false);
 		return;
 	}
 	if (slot)
-		drop_slots(pins, index++, slot, MLKD_CHUNK_PAGES, munlock);
+		drop_slots(pins, index++, slot, MLKD_CHUNK_PAGES, munlock, false);
 	if (slot_end < MLKD_CHUNK_PAGES)
-		drop_slots(pins, last--, 0, slot_end, munlock);
+		drop_slots(pins, last--, 0, slot_end, munlock, false);
 	if (index <= last)
 		drop_chunks(pins, index, last, munlock, blockable);
 }
@@ -776,6 +796,34 @@ void mlkd_pins_drop(struct mlkd_pins *pins, unsigned long start,
 void mlkd_pins_reap(struct mlkd_pins *pins, unsigned long start, unsigned long end)
 {
 	drop(pins, start, end, false, false);
+}
+
+/**
+ * mlkd_pins_drop_zapped - give the pins of pages back that have been taken away
+ * @pins: the pins of the address space
+ * @start: first address
+ * @end: address behind the last
+ * @may_wait: the caller may give up the processor
+ *
+ * A file that is cut, or MADV_DONTNEED, takes pages away.  Others come in their place, and
+ * the process would have twice as much memory as it is charged for.
+ *
+ * Mmu notifiers call this, for each page that is reclaimed or migrated as well, which then
+ * is mapped, or has left a mark.
+ */
+void mlkd_pins_drop_zapped(struct mlkd_pins *pins, unsigned long start,
+			   unsigned long end, bool may_wait)
+{
+	unsigned long index, first = chunk_index(start), last = chunk_index(end - 1);
+	struct chunk *c;
+
+	xa_for_each_range(&pins->chunks, index, c, first, last) {
+		drop_slots(pins, index, index == first ? chunk_slot(start) : 0,
+			   index == last ? chunk_slot(end - 1) + 1 : MLKD_CHUNK_PAGES, false,
+			   true);
+		if (may_wait)
+			cond_resched();
+	}
 }
 
 /* Returns how many pages of @c in [slot, end) are pinned. */

@@ -198,6 +198,7 @@ TEST_F(mappings, dropped_pages_show_as_missing)
 {
 	struct memlockd_mapping row;
 	long addr, len = 16 * PAGE;
+	unsigned long vmpin;
 	pid_t pid;
 	int file;
 
@@ -216,6 +217,7 @@ TEST_F(mappings, dropped_pages_show_as_missing)
 	EXPECT_EQ(MEMLOCKD_REASON_NONE, row.reason);
 	EXPECT_EQ(len, row.pinned);
 	/* ... but of a file that another truncates nothing is. */
+	vmpin = status_bytes(pid, "VmPin");
 	ASSERT_EQ(0, ftruncate(file, 0));
 	ASSERT_EQ(0, ftruncate(file, len));
 	row = fresh_row(self->fd, pid, addr);
@@ -223,7 +225,11 @@ TEST_F(mappings, dropped_pages_show_as_missing)
 	EXPECT_EQ(MEMLOCKD_REASON_NOT_PRESENT, row.reason);
 	EXPECT_EQ(present_bytes(pid, row.start, row.end), row.resident);
 	EXPECT_EQ(row.resident, row.pinned);
-	/* Touched again they are there, but it is others that are pinned. */
+	/* No pin keeps what nobody can see any more. */
+	TH_LOG("VmPin %lu kB, of which a file that was cut has taken %lu", vmpin / KIB,
+	       (vmpin - status_bytes(pid, "VmPin")) / KIB);
+	EXPECT_EQ(vmpin - len, status_bytes(pid, "VmPin"));
+	/* Touched again they are there, but not pinned. */
 	ASSERT_EQ(0, target_call(&self->target, do_write, addr, len, PAGE));
 	row = fresh_row(self->fd, pid, addr);
 	EXPECT_EQ(L, row.state);

@@ -570,8 +570,7 @@ struct memlockd_status {
  * @end: address behind the last.
  * @resident: bytes of it that the page tables map now.
  * @pinned: bytes of it that are mapped and that this driver has pinned.  What has
- *	been mapped in place of a pinned page is not, until the next LOCK or SYNC;
- *	&memlockd_status.out_pinned and VmPin count that page until then.
+ *	been mapped in place of a pinned page is not, until the next LOCK or SYNC.
  * @kind: &enum memlockd_kind.
  * @prot: PROT_READ, PROT_WRITE, PROT_EXEC of mmap(2).
  * @state: &enum memlockd_state that holds now for the pages that this mapping
