@@ -273,6 +273,17 @@ static u32 attr_commit(u32 attr)
 }
 
 /*
+ * A RLIMIT_MEMLOCK of 0 forbids to lock, also where nothing is locked that is not yet: the
+ * core kernel has it so (can_do_mlock()).
+ */
+static bool forbidden(const struct request *request)
+{
+	unsigned long rlimit;
+
+	return !request->fit && mlkd_target_over_limit(request->task, 1, &rlimit) && !rlimit;
+}
+
+/*
  * RLIMIT_MEMLOCK, once @new pages more are locked.  Above it, FUTURE would make the
  * core kernel refuse each later mmap() of the process: it knows of no bypass.
  */
@@ -282,9 +293,12 @@ static int check_rlimit(const struct request *request, unsigned long new)
 	unsigned long rlimit, total = READ_ONCE(space->mm->locked_vm) + new;
 	bool future = request->mode.flags & MEMLOCKD_FUTURE;
 	bool more = new || (future && !(space->promised.flags & MEMLOCKD_FUTURE));
+	bool none = forbidden(request);
 
-	if (request->bypass ? !future : !more)
+	if (request->bypass ? !future : !more && !none)
 		return 0;
+	if (none)
+		total = max(total, 1UL);
 	if (!mlkd_target_over_limit(request->task, total, &rlimit))
 		return 0;
 	return mlkd_limit_met(request->limit, request->bypass ? MEMLOCKD_LIMIT_FUTURE :
@@ -469,6 +483,7 @@ static int uncounted(struct request *request, unsigned long *nr)
 static int check_range_limits(struct request *request)
 {
 	unsigned long rlimit, total;
+	bool none = forbidden(request);
 	int err;
 
 	request->hole = request->mapped_to < request->end;
@@ -477,12 +492,14 @@ static int check_range_limits(struct request *request)
 	err = check_cgroup(request, request->unique, false);
 	if (err)
 		return err;
-	if (!request->new || request->bypass)
+	if (request->bypass || (!request->new && !none))
 		return 0;
 	total = READ_ONCE(request->space->mm->locked_vm) + request->new;
 	err = uncounted(request, &total);
 	if (err)
 		return err;
+	if (none)
+		total = max(total, 1UL);
 	if (!mlkd_target_over_limit(request->task, total, &rlimit))
 		return 0;
 	return mlkd_limit_met(request->limit, MEMLOCKD_LIMIT_RLIMIT_MEMLOCK, total, rlimit);

@@ -364,6 +364,43 @@ TEST_F(limits, limit_lowered_later_breaks_nothing)
 	}
 }
 
+/* As the core kernel has it, for what is locked now, for what is locked later, and for a range. */
+TEST_F(limits, limit_of_0_allows_no_lock_at_all)
+{
+	const int flags[] = { MEMLOCKD_CURRENT, MEMLOCKD_FUTURE, CURRENT_FUTURE };
+	pid_t pid = self->target.pid;
+	struct memlockd_lock lock;
+	unsigned int i;
+	int err;
+	long addr;
+
+	addr = target_call(&self->target, do_map, LEN, RW, MAP_PRIVATE);
+	ASSERT_LT(0, addr);
+	set_limit(pid, LEN);
+	ASSERT_EQ(0, target_call(&self->target, do_mlock, addr, LEN, 0));
+	set_limit(pid, 0);
+	EXPECT_EQ(-EPERM, target_call(&self->target, do_mlockall, MCL_FUTURE, 0, 0));
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		err = lock_pid(self->fd, pid, L, flags[i], &lock);
+		TH_LOG("flags %#x: %d, limit %u, needs %llu of %llu", flags[i], err,
+		       lock.out_limit, (unsigned long long)lock.out_needed,
+		       (unsigned long long)lock.out_allowed);
+		EXPECT_EQ(-ENOMEM, err);
+		EXPECT_EQ(MEMLOCKD_LIMIT_RLIMIT_MEMLOCK, lock.out_limit);
+		EXPECT_LT(0, lock.out_needed);
+		EXPECT_EQ(0, lock.out_allowed);
+	}
+	EXPECT_EQ(-ENOMEM, lock_pid(self->fd, pid, L, MEMLOCKD_FUTURE | MEMLOCKD_BYPASS, &lock));
+	EXPECT_EQ(MEMLOCKD_LIMIT_FUTURE, lock.out_limit);
+	/* What the process has locked itself would need no room. */
+	EXPECT_EQ(-ENOMEM, lock_range(self->fd, pid, L, addr, LEN, NULL));
+	EXPECT_EQ(MEMLOCKD_STATE_UNLOCKED, state_of(self->fd, pid));
+	EXPECT_LT(0, target_call(&self->target, do_map, PAGE, RW, MAP_SHARED));
+	EXPECT_EQ(LEN, status_bytes(pid, "VmLck"));
+	ASSERT_EQ(0, target_call(&self->target, do_munlock, addr, LEN, 0));
+	check_unlocked(_metadata, self->fd, pid);
+}
+
 TEST_F(limits, bypass_of_what_is_there)
 {
 	pid_t pid = self->target.pid;

@@ -112,7 +112,7 @@ static const char *reason(int err)
 	case EACCES:
 		return "this user may not open " DEVICE;
 	case EPERM:
-		return "neither CAP_IPC_LOCK nor vm.memlockd.unprivileged_mlock allows it";
+		return "neither CAP_IPC_LOCK nor vm.memlockd.unprivileged_mlock allows it, or RLIMIT_MEMLOCK is 0";
 	case ENOTTY:
 	case EINVAL:
 	case E2BIG:
@@ -176,9 +176,15 @@ int device_lock(bool current, bool future)
 	else if (wish() == MOVABLE)
 		lock.flags |= MEMLOCKD_MOVABLE;
 	err = call(MEMLOCKD_IOC_LOCK, &lock);
+	if (err != -ENOMEM)
+		return err;
 	/* POSIX: ENOMEM is for limits, EAGAIN for memory. */
-	if (err == -ENOMEM && lock.out_limit == MEMLOCKD_LIMIT_MEMORY)
-		err = -EAGAIN;
+	if (lock.out_limit == MEMLOCKD_LIMIT_MEMORY)
+		return -EAGAIN;
+	/* And EPERM is for who may lock nothing at all. */
+	if ((lock.out_limit == MEMLOCKD_LIMIT_RLIMIT_MEMLOCK ||
+	     lock.out_limit == MEMLOCKD_LIMIT_FUTURE) && !lock.out_allowed)
+		return -EPERM;
 	return err;
 }
 

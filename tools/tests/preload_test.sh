@@ -84,6 +84,23 @@ test_ordinary_user_who_may_gets_the_device_and_its_limit() {
 	equal results "$output" "0 superlocked$both"
 }
 
+test_limit_of_0_is_EPERM_as_in_the_kernel() {
+	local sysctl=/proc/sys/vm/memlockd/unprivileged_mlock calls kernels mode
+	[[ -e $sysctl ]] || skip "the driver has no vm.memlockd.unprivileged_mlock"
+	mode=$(stat -c %a /dev/memlockd)
+	at_end "chmod $mode /dev/memlockd; echo $(<$sysctl) >$sysctl"
+	calls=('mlockall(1)' 'mlockall(2)' 'mlockall(3)' 'mlock(0, 1)' 'mlock2(0, 1, 1)' 'kib("VmLck")'
+		'syscall(9, 0, PAGE, 1, 0x22, -1, 0) % PAGE' 'munlockall()')
+	nobody 0 "${calls[@]}"
+	kernels=$output
+	chmod 666 /dev/memlockd
+	echo 1 >$sysctl
+	nobody 0 "${calls[@]}"
+	say "$output"
+	equal results "$output" "$kernels"
+	equal "the kernel's" "$kernels" "EPERM EPERM EPERM EPERM EPERM 0 0 0"
+}
+
 test_range_is_pinned() {
 	shimmed 'mlock(1, 3)' 'kib("VmLck")' 'kib("VmPin")' 'munlock(0, 8)' 'kib("VmLck")' 'kib("VmPin")' \
 		'syscall(149, address(2), PAGE)' 'kib("VmPin")' 'syscall(150, address(2), PAGE)' 'kib("VmPin")'
