@@ -188,6 +188,15 @@ static u32 warnings(void)
 	return mlkd_probes_fire() ? 0 : MEMLOCKD_WARNING_NO_PROBES;
 }
 
+/* What the lock of @space, which has @mode, does not promise as things are now. */
+static u32 space_warnings(struct mlkd_space *space, struct mlkd_mode mode)
+{
+	bool cut = mode.state == MEMLOCKD_STATE_SUPERLOCKED &&
+		   test_bit(MLKD_SPACE_STACK_CUT, &space->flags);
+
+	return warnings() | (cut ? MEMLOCKD_WARNING_STACK : 0);
+}
+
 /* If @holder is not to have a lock without probes, are there any? */
 static int check_probes(struct mlkd_space *space, const struct mlkd_holder *holder)
 {
@@ -251,7 +260,7 @@ static int do_lock(struct call *call)
 	if (err)
 		mlkd_holder_free(holder);
 	else
-		lock->out_warnings |= warnings();
+		lock->out_warnings |= space_warnings(space, space->promised);
 	lock->out_locked = bytes(READ_ONCE(space->mm->locked_vm));
 	lock->out_pinned = bytes(atomic_long_read(&space->pins.nr_pages));
 	/* To count takes its time, and the next request need not wait for that. */
@@ -347,7 +356,7 @@ static int do_status(struct call *call)
 		status->out_state = mode.state;
 		status->out_lock_flags = mode.flags;
 		mlkd_holders_status(space, status, minor, major);
-		status->out_warnings = warnings();
+		status->out_warnings = space_warnings(space, mode);
 	}
 	status->out_pinned = bytes(atomic_long_read(&space->pins.nr_pages));
 	status->out_bookkeeping = mlkd_pins_bytes(&space->pins);

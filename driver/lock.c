@@ -66,6 +66,7 @@
  * @range: it is for a range
  * @bypass: RLIMIT_MEMLOCK is not applied
  * @fit: what has no room below RLIMIT_MEMLOCK stays unlocked
+ * @cut: there has been less room below RLIMIT_MEMLOCK than the default stack reserve
  * @limit: set when a limit is met
  * @scratch: room for MLKD_CHUNK_PAGES page pointers
  * @pages: so many more may be looked at before mmap_lock is given up
@@ -85,6 +86,7 @@ struct request {
 	bool range;
 	bool bypass;
 	bool fit;
+	bool cut;
 	struct mlkd_limit *limit;
 	struct page **scratch;
 	long pages;
@@ -1002,6 +1004,24 @@ static int stack_floor(const struct request *request, u64 reserve,
 }
 
 /*
+ * Cuts a reserve that nobody has asked for to the room below RLIMIT_MEMLOCK: where that is
+ * enough for mlockall(2), it is enough for a lock.
+ */
+static void cut_reserve(struct request *request, unsigned long *floor, unsigned long *pages)
+{
+	unsigned long limit, room, total;
+
+	total = READ_ONCE(request->space->mm->locked_vm) + request->new;
+	request->cut = mlkd_target_over_limit(request->task, total + *pages, &limit);
+	if (!request->cut)
+		return;
+	limit >>= PAGE_SHIFT;
+	room = limit - min(total, limit);
+	*floor = room ? *floor + ((*pages - room) << PAGE_SHIFT) : 0;
+	*pages = room;
+}
+
+/*
  * Step 1.  The stack is grown by an access, as nothing else can: it is not locked yet.
  * What cannot be had of it (another mapping is in the way) is left out.
  */
@@ -1023,6 +1043,8 @@ static int prepare(struct request *request, u64 stack_reserve)
 	if (request->range)
 		return check_range_limits(request);
 	err = stack_floor(request, stack_reserve, &floor, &pages);
+	if (!err && floor && !stack_reserve)
+		cut_reserve(request, &floor, &pages);
 	if (!err)
 		err = check_limits(request, pages);
 	if (!err)
@@ -1115,6 +1137,7 @@ int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 		return err;
 	}
 	space->stack_reserve = stack_reserve;
+	assign_bit(MLKD_SPACE_STACK_CUT, &space->flags, request.cut);
 	space->later.mode = mode;
 	finish(space, commit_whole, 0, ULONG_MAX);
 	return 0;

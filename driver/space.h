@@ -180,6 +180,7 @@ struct mlkd_later {
  *	MLKD_SPACE_REPLACED: and looks at what is pinned already.
  *	MLKD_SPACE_SELF: the process has asked for a lock itself.
  *	MLKD_SPACE_STACK_OVER: a stack that pins keep has grown beyond RLIMIT_MEMLOCK.
+ *	MLKD_SPACE_STACK_CUT: the stack reserve is less than the default, for want of room.
  *	MLKD_SPACE_MUNLOCKING, MLKD_SPACE_GUARDING: mappings are not VM_LOCKED any more,
  *	or for a moment, whose pages are mlocked yet: who unmaps these munlocks them.
  *	Set before mlkd_munlock_begin(), under mmap_lock held for writing; notifiers
@@ -249,6 +250,7 @@ extern work_func_t mlkd_space_close_fn;
 #define MLKD_SPACE_GUARDING	4
 #define MLKD_SPACE_SELF	5
 #define MLKD_SPACE_STACK_OVER	6
+#define MLKD_SPACE_STACK_CUT	7
 
 int mlkd_spaces_init(void);
 void mlkd_spaces_exit(void);

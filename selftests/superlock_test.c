@@ -170,6 +170,53 @@ TEST_F(superlock, stack_counts_for_RLIMIT_MEMLOCK)
 	EXPECT_EQ(needed, lock.out_locked);
 }
 
+/* What is enough for mlockall(2) is enough for a lock, to the page. */
+TEST_F(superlock, default_stack_reserve_takes_what_room_there_is)
+{
+	const unsigned long rooms[] = { 0, PAGE, 100 * KIB, 4 * MIB };
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+	unsigned long before, needed, grown;
+	struct memlockd_status status;
+	pid_t pid = self->target.pid;
+	struct memlockd_lock lock;
+	unsigned int i, warning;
+
+	ASSERT_EQ(0, target_call(&self->target, do_setuid, NOBODY, 0, 0));
+	for (i = 0; i < ARRAY_SIZE(rooms); i++) {
+		limit.rlim_cur = RLIM_INFINITY;
+		ASSERT_EQ(0, prlimit(pid, RLIMIT_MEMLOCK, &limit, NULL));
+		ASSERT_EQ(0, lock_with_stack(self->fd, pid, S, MEMLOCKD_STACK_RESERVE_NONE, &lock));
+		EXPECT_EQ(0, lock.out_warnings & MEMLOCKD_WARNING_STACK);
+		needed = lock.out_locked;
+		ASSERT_EQ(0, unlock_pid(self->fd, pid));
+		before = stack_size(pid);
+
+		limit.rlim_cur = needed - PAGE;
+		ASSERT_EQ(0, prlimit(pid, RLIMIT_MEMLOCK, &limit, NULL));
+		EXPECT_EQ(-ENOMEM, lock_with_stack(self->fd, pid, S, 0, &lock));
+		EXPECT_EQ(needed, lock.out_needed);
+		EXPECT_EQ(before, stack_size(pid));
+
+		limit.rlim_cur = needed + rooms[i];
+		ASSERT_EQ(0, prlimit(pid, RLIMIT_MEMLOCK, &limit, NULL));
+		ASSERT_EQ(0, lock_with_stack(self->fd, pid, S, 0, &lock));
+		grown = stack_size(pid) - before;
+		TH_LOG("room for %lu kB more: the stack of %lu kB has grown by %lu kB, warnings %#x",
+		       rooms[i] / KIB, before / KIB, grown / KIB, lock.out_warnings);
+		warning = i + 1 < ARRAY_SIZE(rooms) ? MEMLOCKD_WARNING_STACK : 0;
+		if (warning)
+			EXPECT_EQ(rooms[i], grown);
+		EXPECT_EQ(warning, lock.out_warnings & MEMLOCKD_WARNING_STACK);
+		EXPECT_EQ(needed + grown, lock.out_locked);
+		EXPECT_EQ(needed + grown, status_bytes(pid, "VmLck"));
+		ASSERT_EQ(0, status_pid(self->fd, pid, &status));
+		EXPECT_EQ(warning, status.out_warnings & MEMLOCKD_WARNING_STACK);
+		ASSERT_EQ(0, unlock_pid(self->fd, pid));
+	}
+	/* The last had room for all of it. */
+	EXPECT_LE(MEMLOCKD_STACK_RESERVE_DEFAULT, stack_size(pid));
+}
+
 TEST_F(superlock, stack_reserve_is_for_superlocked_only)
 {
 	const uint64_t reserves[] = { 1, PAGE, MIB, MEMLOCKD_STACK_RESERVE_NONE };

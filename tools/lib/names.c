@@ -129,6 +129,8 @@ const char *memlockd_warning_name(unsigned int warning)
 		return "fork";
 	case MEMLOCKD_WARNING_NO_PROBES:
 		return "no_probes";
+	case MEMLOCKD_WARNING_STACK:
+		return "stack";
 	default:
 		return "unknown";
 	}

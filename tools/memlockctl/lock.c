@@ -167,6 +167,10 @@ bool lock_target(struct ctl *ctl, const struct target *target, unsigned int stat
 	if (lock->out_warnings & MEMLOCKD_WARNING_NO_PROBES)
 		report_warning(ctl, "%s (PID %d) is locked, but the kernel's probes are off (kernel.ftrace_enabled, /sys/kernel/debug/kprobes/enabled): what it maps later is not pinned",
 			       target->name, target->pid);
+	if (lock->out_warnings & MEMLOCKD_WARNING_STACK)
+		report_warning(ctl, "%s (PID %d) has less of a stack reserve than %s, as its RLIMIT_MEMLOCK has no room for more: raise that with --raise-limit or LimitMEMLOCK=",
+			       target->name, target->pid,
+			       size_text(MEMLOCKD_STACK_RESERVE_DEFAULT));
 	return true;
 }
 

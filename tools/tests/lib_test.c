@@ -359,6 +359,7 @@ TEST(every_number_has_a_name)
 		EXPECT_STRNE("unknown", memlockd_state_name(i));
 	EXPECT_STREQ("capability", memlockd_warning_name(MEMLOCKD_WARNING_CAPABILITY));
 	EXPECT_STREQ("fork", memlockd_warning_name(MEMLOCKD_WARNING_FORK));
+	EXPECT_STREQ("stack", memlockd_warning_name(MEMLOCKD_WARNING_STACK));
 	EXPECT_STREQ("unknown", memlockd_warning_name(0));
 	EXPECT_STREQ("unknown", memlockd_reason_name(~0U));
 	EXPECT_STREQ("unknown", memlockd_kind_name(~0U));

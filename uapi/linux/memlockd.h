@@ -267,11 +267,15 @@ enum memlockd_limit {
  *	(kernel.ftrace_enabled, /sys/kernel/debug/kprobes/enabled).  While that is so,
  *	what the process maps is not pinned until MEMLOCKD_IOC_SYNC, its own munlock(2)
  *	undoes the lock, and its madvise(2) and msync(2) notice it.
+ * @MEMLOCKD_WARNING_STACK: its RLIMIT_MEMLOCK left less room than
+ *	MEMLOCKD_STACK_RESERVE_DEFAULT: the stack has grown as far as there was room, and
+ *	beyond that takes faults.  MEMLOCKD_IOC_SYNC tries again.
  */
 enum memlockd_warning {
 	MEMLOCKD_WARNING_CAPABILITY = 1 << 0,
 	MEMLOCKD_WARNING_FORK = 1 << 1,
 	MEMLOCKD_WARNING_NO_PROBES = 1 << 2,
+	MEMLOCKD_WARNING_STACK = 1 << 3,
 };
 
 /**
@@ -405,8 +409,10 @@ struct memlockd_info {
  * @stack_reserve: with MEMLOCKD_STATE_SUPERLOCKED: bytes that the stack of the
  *	main thread is grown to, counted from where it begins, so that descending
  *	into it faults nowhere; rounded up to pages, and limited by 8 MiB and by
- *	the target's RLIMIT_STACK.  0 is MEMLOCKD_STACK_RESERVE_DEFAULT, and
- *	MEMLOCKD_STACK_RESERVE_NONE leaves it as it is.  A stack never shrinks:
+ *	the target's RLIMIT_STACK.  0 is MEMLOCKD_STACK_RESERVE_DEFAULT, or as much of
+ *	it as RLIMIT_MEMLOCK has room for (MEMLOCKD_WARNING_STACK); any other reserve
+ *	that has no room there is an ENOMEM.  MEMLOCKD_STACK_RESERVE_NONE leaves it as
+ *	it is.  A stack never shrinks:
  *	what it has grown stays after an unlock, unlocked.  In the other states
  *	this must be 0.
  * @out_limit: with ENOMEM: &enum memlockd_limit, the limit that was met.

@@ -87,7 +87,7 @@ class Memlockd:
 
         Locking again changes the lock to exactly the new state and flags. Where a limit is in the way LimitError says
         which, and resource.prlimit() raises a target's RLIMIT_MEMLOCK. `stack_reserve` is for State.SUPERLOCKED: bytes
-        that the main stack is grown to; 0 stands for 1 MiB.
+        that the main stack is grown to; 0 stands for 1 MiB, or what RLIMIT_MEMLOCK has room for.
         """
         if not 0 <= stack_reserve < 1 << 64:
             raise ValueError(f"{stack_reserve} is no size of a stack")

@@ -64,6 +64,8 @@ class Warnings(enum.IntFlag):
     """Its fork() would copy more pinned memory, `fork_copy`, than there is room for, `fork_room`."""
     NO_PROBES = 1 << 2
     """The kernel's probes are off: what the process maps later is not pinned."""
+    STACK = 1 << 3
+    """Its RLIMIT_MEMLOCK left less room than the default stack reserve: beyond what there was the stack takes faults."""
 
 
 class Kind(_Growing):
