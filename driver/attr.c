@@ -25,6 +25,8 @@
 
 #include "attr.h"
 
+atomic_long_t mlkd_attrs_counted;
+
 void mlkd_attrs_setup(struct mlkd_attrs *attrs)
 {
 	mt_init_flags(&attrs->tree, MT_FLAGS_USE_RCU);
@@ -32,8 +34,15 @@ void mlkd_attrs_setup(struct mlkd_attrs *attrs)
 	attrs->rest_lazy = false;
 }
 
+/* What is MLKD_COUNTED is not, any more. */
+void mlkd_attrs_uncount(struct mlkd_attrs *attrs)
+{
+	atomic_long_sub(atomic_long_xchg(&attrs->counted, 0), &mlkd_attrs_counted);
+}
+
 void mlkd_attrs_destroy(struct mlkd_attrs *attrs)
 {
+	mlkd_attrs_uncount(attrs);
 	mtree_destroy(&attrs->tree);
 }
 
@@ -178,10 +187,81 @@ bool mlkd_attr_next(struct mlkd_attrs *attrs, unsigned long *start,
 	return entry;
 }
 
+/* Pages with some attributes. */
+struct tally {
+	long by_range;
+	long counted;
+};
+
+static void tally_add(struct tally *tally, u32 attr, unsigned long first, unsigned long last)
+{
+	unsigned long pages = ((last - first) >> PAGE_SHIFT) + 1;
+
+	tally->by_range += attr & MLKD_BY_RANGE ? pages : 0;
+	tally->counted += attr & MLKD_COUNTED ? pages : 0;
+}
+
+/* What is noted of [@first, @last]. */
+static struct tally tally_noted(struct mlkd_attrs *attrs, unsigned long first, unsigned long last)
+{
+	MA_STATE(mas, &attrs->tree, first, first);
+	struct tally tally = {};
+	void *entry;
+
+	if (mtree_empty(&attrs->tree))
+		return tally;
+	mtree_lock(&attrs->tree);
+	mas_for_each(&mas, entry, last)
+		tally_add(&tally, xa_to_value(entry), max(first, mas.index), min(last, mas.last));
+	mtree_unlock(&attrs->tree);
+	return tally;
+}
+
+/* Joins [@first, @last], which has @entry, with what is beside it and alike, if memory is there. */
+static void join(struct mlkd_attrs *attrs, unsigned long first, unsigned long last, void *entry)
+{
+	MA_STATE(mas, &attrs->tree, first, first);
+	unsigned long all_first = first, all_last = last;
+
+	mtree_lock(&attrs->tree);
+	if (first) {
+		mas_set(&mas, first - 1);
+		if (mas_walk(&mas) == entry)
+			all_first = mas.index;
+	}
+	if (last < ULONG_MAX) {
+		mas_set(&mas, last + 1);
+		if (mas_walk(&mas) == entry)
+			all_last = mas.last;
+	}
+	if (all_first < first || all_last > last) {
+		mas_set_range(&mas, all_first, all_last);
+		mas_store_gfp(&mas, entry, GFP_NOWAIT | __GFP_ACCOUNT | __GFP_NOWARN);
+	}
+	mtree_unlock(&attrs->tree);
+}
+
 static int store(struct mlkd_attrs *attrs, unsigned long start, unsigned long end,
 		 void *entry, gfp_t gfp)
 {
-	return mtree_store_range(&attrs->tree, start, end - 1, entry, gfp);
+	unsigned long last = end - 1;
+	struct tally before = tally_noted(attrs, start, last), after = {};
+	int err = mtree_store_range(&attrs->tree, start, last, entry, gfp);
+
+	if (err)
+		return err;
+	if (entry) {
+		tally_add(&after, xa_to_value(entry), start, last);
+		if (xa_to_value(entry) & MLKD_MERGEABLE)
+			attrs->mergeable = true;
+		join(attrs, start, last, entry);
+	}
+	atomic_long_add(after.by_range - before.by_range, &attrs->by_range);
+	if (after.counted != before.counted) {
+		atomic_long_add(after.counted - before.counted, &attrs->counted);
+		atomic_long_add(after.counted - before.counted, &mlkd_attrs_counted);
+	}
+	return 0;
 }
 
 /* What is noted where the attribute is @attr: nothing, if it is that of the rest. */

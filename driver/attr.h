@@ -5,6 +5,7 @@
 #ifndef _MEMLOCKD_ATTR_H
 #define _MEMLOCKD_ATTR_H
 
+#include <linux/atomic.h>
 #include <linux/bits.h>
 #include <linux/gfp_types.h>
 #include <linux/maple_tree.h>
@@ -22,6 +23,7 @@
  * @MLKD_RANGE_SUPER_NEW: likewise
  * @MLKD_GOING: a lock of ours has covered it, and what that has done is being undone
  * @MLKD_MERGEABLE: it had VM_MERGEABLE, which has been taken away
+ * @MLKD_COUNTED: it is in &mlkd_attrs.counted, as long as a lock of ours covers it
  */
 enum mlkd_attr {
 	MLKD_OWN		= BIT(0),
@@ -33,6 +35,7 @@ enum mlkd_attr {
 	MLKD_RANGE_SUPER_NEW	= BIT(6),
 	MLKD_GOING		= BIT(7),
 	MLKD_MERGEABLE		= BIT(8),
+	MLKD_COUNTED		= BIT(9),
 };
 
 #define MLKD_BY_WHOLE	(MLKD_WHOLE | MLKD_WHOLE_NEW)
@@ -47,6 +50,12 @@ enum mlkd_attr {
  * @rest: the bits of what is not noted: of all that the process maps from now on,
  *	and of most of what it has mapped
  * @rest_lazy: the process has asked for MCL_FUTURE with MCL_ONFAULT
+ * @mergeable: something is or has been MLKD_MERGEABLE
+ * @by_range: pages that have one of MLKD_BY_RANGE
+ * @counted: pages that are MLKD_COUNTED: see wired.c
+ *
+ * What is noted end to end and alike is one entry of the tree: who locks a mapping page
+ * by page does not make it longer.
  *
  * Attributes change under mmap_lock.  Who holds it for reading changes only what is
  * mapped, and holds the claim of the space; so do @rest and @rest_lazy, or else
@@ -58,13 +67,20 @@ struct mlkd_attrs {
 	struct maple_tree tree;
 	u32 rest;
 	bool rest_lazy;
+	bool mergeable;
+	atomic_long_t by_range;
+	atomic_long_t counted;
 };
+
+/* Pages that are MLKD_COUNTED in any address space. */
+extern atomic_long_t mlkd_attrs_counted;
 
 /* What becomes of an attribute. */
 typedef u32 (*mlkd_attr_fn)(u32 attr);
 
 void mlkd_attrs_setup(struct mlkd_attrs *attrs);
 void mlkd_attrs_destroy(struct mlkd_attrs *attrs);
+void mlkd_attrs_uncount(struct mlkd_attrs *attrs);
 
 u32 __mlkd_attr_get(struct mlkd_attrs *attrs, unsigned long addr, unsigned long *end);
 bool __mlkd_attr_all(struct mlkd_attrs *attrs, unsigned long start,
@@ -113,6 +129,12 @@ static inline u32 mlkd_attr_add_mergeable(u32 attr)
 static inline u32 mlkd_attr_drop_mergeable(u32 attr)
 {
 	return attr & ~MLKD_MERGEABLE;
+}
+
+/* Is any range locked? */
+static inline bool mlkd_attrs_have_ranges(struct mlkd_attrs *attrs)
+{
+	return atomic_long_read(&attrs->by_range);
 }
 
 /*

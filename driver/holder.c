@@ -265,7 +265,7 @@ void mlkd_holders_note_self(struct mlkd_space *space)
 	spin_unlock(&holders_lock);
 	if (self)
 		set_bit(MLKD_SPACE_SELF, &space->flags);
-	else if (!mlkd_attr_any(&space->attrs, 0, ULONG_MAX, MLKD_BY_RANGE))
+	else if (!mlkd_attrs_have_ranges(&space->attrs))
 		clear_bit(MLKD_SPACE_SELF, &space->flags);
 }
 

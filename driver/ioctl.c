@@ -317,23 +317,6 @@ static int do_sync(struct call *call)
 	return 0;
 }
 
-/* Returns how many bytes of the address space are locked by ranges. */
-static u64 range_bytes(struct mlkd_space *space)
-{
-	unsigned long start = 0, end = ULONG_MAX;
-	u64 bytes = 0;
-	u32 attr;
-
-	while (mlkd_attr_next(&space->attrs, &start, &end, &attr)) {
-		if (attr & MLKD_BY_RANGE)
-			bytes += end - start;
-		start = end;
-		end = ULONG_MAX;
-		cond_resched();
-	}
-	return bytes;
-}
-
 static int do_status(struct call *call)
 {
 	struct memlockd_status *status = &call->args->status;
@@ -361,7 +344,7 @@ static int do_status(struct call *call)
 	status->out_pinned = bytes(atomic_long_read(&space->pins.nr_pages));
 	status->out_bookkeeping = mlkd_pins_bytes(&space->pins);
 	status->out_healed = atomic_long_read(&space->heal.healed);
-	status->out_ranges = range_bytes(space);
+	status->out_ranges = bytes(atomic_long_read(&space->attrs.by_range));
 	mlkd_space_put(space);
 	return 0;
 }

@@ -247,7 +247,7 @@ static void end_claim(struct mlkd_space *space)
 
 	WRITE_ONCE(space->later.nr, space->later.nr + 1);
 	if (space->promised.state == MEMLOCKD_STATE_UNLOCKED &&
-	    !mlkd_attr_any(&space->attrs, 0, ULONG_MAX, MLKD_BY_RANGE)) {
+	    !mlkd_attrs_have_ranges(&space->attrs)) {
 		end_space(space, true);
 	} else {
 		mlkd_space_set_idle(space);

@@ -76,6 +76,8 @@
  * @new: pages that will be locked, and are not
  * @unique: pages that each need a page of their own, or a page-table entry
  * @largest: bytes of the largest mapping of a file
+ * @counted: of a range: pages that become MLKD_COUNTED
+ * @recount: of a range: there is more to be counted, or less, than these
  */
 struct request {
 	struct mlkd_space *space;
@@ -96,6 +98,8 @@ struct request {
 	unsigned long new;
 	unsigned long unique;
 	unsigned long largest;
+	unsigned long counted;
+	bool recount;
 };
 
 /*
@@ -211,16 +215,6 @@ static u32 attr_add_whole(u32 attr)
 	return attr & MLKD_WHOLE ? attr : attr | MLKD_WHOLE_NEW;
 }
 
-static u32 attr_add_range(u32 attr)
-{
-	return attr | MLKD_RANGE_NEW;
-}
-
-static u32 attr_add_range_super(u32 attr)
-{
-	return attr | MLKD_RANGE_SUPER_NEW;
-}
-
 static u32 attr_add_going(u32 attr)
 {
 	return attr | MLKD_GOING;
@@ -231,15 +225,21 @@ static u32 attr_drop_going(u32 attr)
 	return attr & ~MLKD_GOING;
 }
 
+/* What no lock of ours covers is not in the count of all that is locked. */
+static u32 uncounted_if_free(u32 attr)
+{
+	return attr & MLKD_OURS ? attr : attr & ~MLKD_COUNTED;
+}
+
 /* The request has failed before it has done anything. */
 static u32 attr_drop_new(u32 attr)
 {
-	return attr & ~MLKD_NEW;
+	return uncounted_if_free(attr & ~MLKD_NEW);
 }
 
 static u32 going(u32 attr, u32 bits)
 {
-	return attr & bits ? (attr & ~bits) | MLKD_GOING : attr;
+	return attr & bits ? uncounted_if_free((attr & ~bits) | MLKD_GOING) : attr;
 }
 
 /* The request has failed. */
@@ -362,6 +362,39 @@ static int note_own(struct mlkd_space *space, struct vm_area_struct *vma)
 			     GFP_KERNEL_ACCOUNT);
 }
 
+/* Says whether a part of @vma with @attr becomes MLKD_COUNTED by a lock of a range. */
+static bool to_be_counted(const struct request *request, struct vm_area_struct *vma, u32 attr)
+{
+	struct mlkd_want want = mlkd_want(vma, request->mode);
+
+	return !vma->vm_file && want.locked && want.present && !(attr & MLKD_OURS);
+}
+
+/* Says whether a part of @vma, with @attr, is as much in the count without a range as with it. */
+static bool counted_without_range(struct vm_area_struct *vma, u32 attr)
+{
+	return (attr & MLKD_COUNTED) ||
+	       ((attr & MLKD_WHOLE) && locked(vma) && !vma->vm_file);
+}
+
+/* What a lock of a range adds to the count of all that is locked. */
+static void survey_count(struct request *request, struct vm_area_struct *vma,
+			 unsigned long start, unsigned long end)
+{
+	unsigned long next;
+
+	for (; start < end; start = next) {
+		u32 attr;
+
+		next = end;
+		attr = mlkd_attr_get(&request->space->attrs, start, &next);
+		if (to_be_counted(request, vma, attr))
+			request->counted += (next - start) >> PAGE_SHIFT;
+		else if (mlkd_vma_lockable(vma) && !counted_without_range(vma, attr))
+			request->recount = true;
+	}
+}
+
 /* Counts what a request is going to lock of a mapping. */
 static int survey_mapping(struct request *request, struct vm_area_struct *vma,
 			  unsigned long start, unsigned long end)
@@ -375,6 +408,8 @@ static int survey_mapping(struct request *request, struct vm_area_struct *vma,
 		return err;
 	if (start == request->mapped_to)
 		request->mapped_to = end;
+	if (request->range)
+		survey_count(request, vma, start, end);
 	if (!(request->mode.flags & MEMLOCKD_CURRENT))
 		return 0;
 	if (mlkd_stack_by_pins(vma, request->mode) && !locked(vma) && !request->fit)
@@ -440,6 +475,8 @@ static int survey(struct request *request)
 	request->new = 0;
 	request->unique = 0;
 	request->largest = 0;
+	request->counted = 0;
+	request->recount = false;
 	return visit_mappings(request, false, survey_mapping);
 }
 
@@ -497,9 +534,13 @@ static int check_range_limits(struct request *request)
 	if (request->bypass || (!request->new && !none))
 		return 0;
 	total = READ_ONCE(request->space->mm->locked_vm) + request->new;
-	err = uncounted(request, &total);
-	if (err)
-		return err;
+	/* More than all ranges it cannot be, which saves looking at each. */
+	if (mlkd_target_over_limit(request->task, total +
+				   atomic_long_read(&request->space->attrs.by_range), &rlimit)) {
+		err = uncounted(request, &total);
+		if (err)
+			return err;
+	}
 	if (none)
 		total = max(total, 1UL);
 	if (!mlkd_target_over_limit(request->task, total, &rlimit))
@@ -511,9 +552,28 @@ static int note_range(struct request *request, struct vm_area_struct *vma,
 		      unsigned long start, unsigned long end)
 {
 	bool super = request->mode.state == MEMLOCKD_STATE_SUPERLOCKED;
+	struct mlkd_attrs *attrs = &request->space->attrs;
+	unsigned long next;
+	int err = 0;
 
-	return mlkd_attr_map(&request->space->attrs, start, end,
-			     super ? attr_add_range_super : attr_add_range, GFP_KERNEL_ACCOUNT);
+	for (; start < end && !err; start = next) {
+		unsigned long pages;
+		u32 attr, new;
+
+		next = end;
+		attr = mlkd_attr_get(attrs, start, &next);
+		new = attr | (super ? MLKD_RANGE_SUPER_NEW : MLKD_RANGE_NEW);
+		pages = (next - start) >> PAGE_SHIFT;
+		/* What has changed since it was reserved is counted in the other way. */
+		if (to_be_counted(request, vma, attr) && pages <= request->counted) {
+			new |= MLKD_COUNTED;
+			request->counted -= pages;
+		} else if (to_be_counted(request, vma, attr)) {
+			request->recount = true;
+		}
+		err = mlkd_attr_set(attrs, start, next, new, GFP_KERNEL_ACCOUNT);
+	}
+	return err;
 }
 
 static int note_whole(struct request *request, struct vm_area_struct *vma,
@@ -653,7 +713,7 @@ static int flag_mapping(struct request *request, struct vm_area_struct *vma,
 			return err;
 		vm_flags_clear(vma, VM_MERGEABLE);
 		mlkd_space_keep_ksm(space);
-	} else if (!super && mlkd_attr_any(attrs, start, end, MLKD_MERGEABLE)) {
+	} else if (!super && attrs->mergeable && mlkd_attr_any(attrs, start, end, MLKD_MERGEABLE)) {
 		vm_flags_set(vma, VM_MERGEABLE);
 		mlkd_attr_map(attrs, start, end, mlkd_attr_drop_mergeable,
 			      GFP_KERNEL | __GFP_NOFAIL);
@@ -931,12 +991,19 @@ static int lock_request(struct request *request, bool *flagged)
 	struct mlkd_space *space = request->space;
 	struct mlkd_mode in_force = request->range ? space->promised :
 				    mlkd_mode_join(space->promised, request->mode);
+	unsigned long counted = request->counted;
 	int err;
 
 	*flagged = false;
 	set_in_force(space, in_force);
-	err = note_request(request);
-	if (!err)
+	err = mlkd_wired_reserve_range(space, counted, request->limit);
+	if (!err) {
+		err = note_request(request);
+		mlkd_wired_noted(counted);
+		/* Should it be tried once more, these are in the count. */
+		request->counted = 0;
+	}
+	if (!err && (!request->range || request->recount))
 		err = mlkd_wired_reserve(space, request->limit);
 	if (err)
 		return err;
@@ -1245,16 +1312,56 @@ int mlkd_lock_range(struct mlkd_space *space, struct task_struct *task, u32 stat
 	return err;
 }
 
+/* Is it of no matter for the count of all that is locked that [start, end) loses its range? */
+static bool all_counted_without_range(struct mm_struct *mm, unsigned long start,
+				      unsigned long end, u32 attr)
+{
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	if (attr & MLKD_COUNTED)
+		return true;
+	vma_iter_init(&vmi, mm, start);
+	for_each_vma_range(vmi, vma, end)
+		if (!counted_without_range(vma, attr))
+			return false;
+	return true;
+}
+
+/* Takes the attributes of a locked range away.  May be called once more. */
+static int forget_range(struct mlkd_space *space)
+{
+	struct mlkd_attrs *attrs = &space->attrs;
+	struct mlkd_later *later = &space->later;
+	unsigned long next, addr;
+	u32 attr;
+
+	for (addr = later->start; addr < later->end; addr = next) {
+		next = later->end;
+		if (mmap_write_lock_killable(space->mm))
+			return -EINTR;
+		if (mlkd_attr_next(attrs, &addr, &next, &attr)) {
+			later->recount |= (attr & MLKD_BY_RANGE) &&
+					  !all_counted_without_range(space->mm, addr, next, attr);
+			mlkd_attr_set(attrs, addr, next, attr_undo_range(attr),
+				      GFP_KERNEL | __GFP_NOFAIL);
+		}
+		mmap_write_unlock(space->mm);
+		cond_resched();
+	}
+	return 0;
+}
+
 static int unlock_range(struct mlkd_space *space)
 {
-	struct mlkd_later *later = &space->later;
-	int err = map_noted(space, later->start, later->end, attr_undo_range);
+	int err = forget_range(space);
 
 	if (!err)
 		err = give_back(space);
 	if (err)
 		return err;
-	mlkd_wired_recount(space);
+	if (space->later.recount)
+		mlkd_wired_recount(space);
 	mlkd_holders_note_self(space);
 	return 0;
 }
@@ -1271,6 +1378,7 @@ int mlkd_unlock_range(struct mlkd_space *space, unsigned long start, unsigned lo
 {
 	if (!mlkd_attr_any(&space->attrs, start, end, MLKD_BY_RANGE))
 		return -ENOENT;
+	space->later.recount = false;
 	finish(space, unlock_range, start, end);
 	return 0;
 }

@@ -14,6 +14,11 @@
  * an interval tree of all these ranges.  Only what the union of them gains or
  * loses changes the total, so that it is exact at each step.
  *
+ * Locks of ranges are counted in another way, as a process may have a hundred thousand of
+ * them, and all of it would be counted for each.  Private memory without a file that such
+ * a lock is the first of ours to cover gets the attribute MLKD_COUNTED, and attr.c knows at
+ * each moment how many pages have that.  They are not in the number of their address space.
+ *
  * A request is counted when it begins, before anything is made present, under a
  * mutex: there is no moment at which the total is above the limit because of it.
  * A process that maps memory later under a lock with FUTURE, or unmaps some, does not
@@ -75,6 +80,13 @@ static DEFINE_MUTEX(wired_mutex);	/* protects all that follows */
 static DEFINE_HASHTABLE(files, 10);
 static LIST_HEAD(spaces);
 static unsigned long total, peak;
+static unsigned long reserved;		/* pages that are about to be MLKD_COUNTED */
+
+/* All pages in the count; the mutex is held, or the sum may be off for a moment. */
+static unsigned long sum(void)
+{
+	return READ_ONCE(total) + READ_ONCE(reserved) + atomic_long_read(&mlkd_attrs_counted);
+}
 
 static struct file_ranges *find_file(struct address_space *mapping)
 {
@@ -241,7 +253,8 @@ static bool count_mapping(struct count *count, struct vm_area_struct *vma,
 		u32 attr = mlkd_attr_get(&space->attrs, start, &end);
 
 		/* A part that is MLKD_NEW is about to be locked, or pinned. */
-		if ((locked || (attr & (MLKD_BY_RANGE | MLKD_NEW))) &&
+		if (!(attr & MLKD_COUNTED) &&
+		    (locked || (attr & (MLKD_BY_RANGE | MLKD_NEW))) &&
 		    !count_part(count, vma, mlkd_want(vma, mlkd_attr_mode(attr, in_force)),
 				start, end))
 			return false;
@@ -336,7 +349,7 @@ static int wired_replace(struct mlkd_space *space, struct mlkd_wired *new,
 			 struct mlkd_limit *limit)
 {
 	struct mlkd_wired *wired = &space->wired;
-	unsigned long before, max = READ_ONCE(mlkd_max_wired);
+	unsigned long before, now, max = READ_ONCE(mlkd_max_wired);
 	unsigned int inserted;
 
 	lockdep_assert_held(&wired_mutex);
@@ -350,8 +363,9 @@ static int wired_replace(struct mlkd_space *space, struct mlkd_wired *new,
 	wired_remove(wired->ranges, wired->nr_ranges);
 	total += new->pages - wired->pages;
 
-	if (limit && total > before && total > max) {
-		int err = mlkd_limit_met(limit, MEMLOCKD_LIMIT_MAX_WIRED, total,
+	now = sum();
+	if (limit && total > before && now > max) {
+		int err = mlkd_limit_met(limit, MEMLOCKD_LIMIT_MAX_WIRED, now,
 					 (u64)max << PAGE_SHIFT);
 
 		total -= new->pages - wired->pages;
@@ -361,7 +375,7 @@ static int wired_replace(struct mlkd_space *space, struct mlkd_wired *new,
 		wired_prune(new->ranges, new->nr_ranges);
 		return err;
 	}
-	peak = max(peak, total);
+	peak = max(peak, now);
 	wired_prune(wired->ranges, wired->nr_ranges);
 	wired_swap(wired, new);
 	if (list_empty(&wired->node))
@@ -418,6 +432,47 @@ int mlkd_wired_reserve(struct mlkd_space *space, struct mlkd_limit *limit)
 }
 
 /**
+ * mlkd_wired_reserve_range - count what a lock of a range is about to make MLKD_COUNTED
+ * @space: the space; its claim is held
+ * @pages: how many pages that is
+ * @limit: set when the limit would be exceeded
+ *
+ * Return: 0; then mlkd_wired_noted() is to be called; or -ENOMEM.
+ */
+int mlkd_wired_reserve_range(struct mlkd_space *space, unsigned long pages,
+			     struct mlkd_limit *limit)
+{
+	unsigned long now, max = READ_ONCE(mlkd_max_wired);
+	int err = 0;
+
+	if (!pages)
+		return 0;
+	mutex_lock(&wired_mutex);
+	now = sum() + pages;
+	if (now > max) {
+		err = mlkd_limit_met(limit, MEMLOCKD_LIMIT_MAX_WIRED, now,
+				     (u64)max << PAGE_SHIFT);
+	} else {
+		reserved += pages;
+		peak = max(peak, now);
+		if (list_empty(&space->wired.node))
+			list_add(&space->wired.node, &spaces);
+	}
+	mutex_unlock(&wired_mutex);
+	return err;
+}
+
+/* The @pages that have been reserved are MLKD_COUNTED now, as many as are to be. */
+void mlkd_wired_noted(unsigned long pages)
+{
+	if (!pages)
+		return;
+	mutex_lock(&wired_mutex);
+	reserved -= pages;
+	mutex_unlock(&wired_mutex);
+}
+
+/**
  * mlkd_wired_recount - count what is locked
  * @space: the space; its claim is held
  *
@@ -445,6 +500,7 @@ void mlkd_wired_drop(struct mlkd_space *space)
 	total -= wired->pages;
 	list_del_init(&wired->node);
 	wired->gone = true;
+	mlkd_attrs_uncount(&space->attrs);
 	mutex_unlock(&wired_mutex);
 	kvfree(wired->ranges);
 }
@@ -488,7 +544,7 @@ static bool wired_refresh(enum count_for for_whom)
 	unsigned int pass;
 
 	mutex_lock(&wired_mutex);
-	before = total;
+	before = sum();
 	mutex_unlock(&wired_mutex);
 
 	/* Spaces that have ended leave the count. */
@@ -513,7 +569,7 @@ static bool wired_refresh(enum count_for for_whom)
 		if (killed)
 			break;
 	}
-	after = total;
+	after = sum();
 	mutex_unlock(&wired_mutex);
 	return after < before;
 }
@@ -545,7 +601,7 @@ unsigned long mlkd_wired_now(void)
 {
 	/* This one is not kept from giving mmap_lock back by others of a usual priority. */
 	queue_delayed_work(system_highpri_wq, &refresh, REFRESH_AFTER);
-	return READ_ONCE(total);
+	return sum();
 }
 
 /* Nobody can read the total any more. */
