@@ -264,6 +264,18 @@ static int store(struct mlkd_attrs *attrs, unsigned long start, unsigned long en
 	return 0;
 }
 
+/*
+ * Nothing is noted any more, and no lock is in force.  A call of the process that is still
+ * on its way may note what it has just done.
+ */
+void mlkd_attrs_clear(struct mlkd_attrs *attrs)
+{
+	attrs->rest = 0;
+	attrs->rest_lazy = false;
+	if (!mtree_empty(&attrs->tree))
+		store(attrs, 0, ULONG_MAX, NULL, GFP_KERNEL | __GFP_NOFAIL);
+}
+
 /* What is noted where the attribute is @attr: nothing, if it is that of the rest. */
 static void *entry_of(struct mlkd_attrs *attrs, u32 attr)
 {

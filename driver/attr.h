@@ -80,6 +80,7 @@ typedef u32 (*mlkd_attr_fn)(u32 attr);
 
 void mlkd_attrs_setup(struct mlkd_attrs *attrs);
 void mlkd_attrs_destroy(struct mlkd_attrs *attrs);
+void mlkd_attrs_clear(struct mlkd_attrs *attrs);
 void mlkd_attrs_uncount(struct mlkd_attrs *attrs);
 
 u32 __mlkd_attr_get(struct mlkd_attrs *attrs, unsigned long addr, unsigned long *end);

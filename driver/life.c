@@ -112,7 +112,7 @@ static struct mlkd_space *alloc_space(struct mm_struct *mm)
 
 	if (!space)
 		return NULL;
-	__module_get(THIS_MODULE);
+	mlkd_space_begin(space);
 	space->notifier.ops = &notifier_ops;
 	space->mm = mm;
 	mmgrab(mm);
@@ -147,6 +147,79 @@ static void end_space(struct mlkd_space *space, bool registered)
 		mmu_notifier_unregister(&space->notifier, space->mm);
 	mlkd_space_put(space);		/* the table's */
 	mlkd_space_put(space);		/* the claim's */
+}
+
+/* How long a space stays in which the process itself has locked something, and unlocked it. */
+#define LINGER		(10 * HZ)
+
+/* Ends the spaces that have lingered for @age. */
+static void end_lingering(unsigned long age)
+{
+	struct mlkd_space *space;
+
+	while ((space = mlkd_space_claim_lingering(age))) {
+		/* Else the address space has just ended, and is reaped. */
+		bool ends = mlkd_space_leave(space);
+
+		wake_up_all(&space->wait);
+		if (ends) {
+			mlkd_wired_drop(space);
+			mlkd_probes_disarm(space);
+			mmu_notifier_unregister(&space->notifier, space->mm);
+			mlkd_space_put(space);		/* the table's */
+		}
+		mlkd_space_put(space);		/* the claim's */
+	}
+}
+
+static void linger_work(struct work_struct *work);
+static DECLARE_DELAYED_WORK(linger, linger_work);
+
+static void linger_work(struct work_struct *work)
+{
+	end_lingering(LINGER);
+	if (mlkd_spaces_linger())
+		queue_delayed_work(system_dfl_wq, &linger, LINGER);
+}
+
+/*
+ * Nothing is locked of @space any more, and the process itself has unlocked the last: it
+ * may be about to lock again.  To make a space, and to end it, takes a hundred times as
+ * long as mlock(2).
+ */
+static void begin_to_linger(struct mlkd_space *space)
+{
+	/* An unlock that has met the target moving about may have left some. */
+	mlkd_pins_drop(&space->pins, 0, ULONG_MAX, false);
+	mlkd_wired_idle(space);
+	mlkd_probes_rest(space);
+	mlkd_space_set_lingering(space, true);
+	mlkd_space_set_idle(space);
+	mlkd_space_put(space);
+	queue_delayed_work(system_dfl_wq, &linger, LINGER);
+}
+
+/* @space, which is claimed, may have lingered: it is to be as if it were new. */
+static void use_again(struct mlkd_space *space)
+{
+	if (!space->lingers)
+		return;
+	mlkd_space_set_lingering(space, false);
+	/* What the process has locked and unlocked itself since has not been noted. */
+	mlkd_attrs_clear(&space->attrs);
+	clear_bit(MLKD_SPACE_SELF, &space->flags);
+	atomic_long_set(&space->heal.healed, 0);
+	space->stack_reserve = 0;
+}
+
+/* Nothing is locked, and the module is about to go. */
+void mlkd_life_exit(void)
+{
+	cancel_delayed_work_sync(&linger);
+	/* An address space that ends at the same time is reaped. */
+	do
+		end_lingering(0);
+	while (!mlkd_spaces_wait(HZ / 10));
 }
 
 /* Makes a space of @mm, with a claim; -EEXIST if there is one already. */
@@ -197,12 +270,17 @@ struct mlkd_space *mlkd_space_claim(struct mlkd_target *target, bool create)
 		if (!mmget_not_zero(mm))
 			return ERR_PTR(-ESRCH);
 		space = mlkd_space_find_idle(mm, &claimed);
-		if (claimed)
+		if (claimed) {
+			use_again(space);
+			space->by_self = current->mm == mm;
 			return space;
+		}
 		if (!space) {
 			space = create ? new_space(mm) : ERR_PTR(-ENOENT);
-			if (!IS_ERR(space))
+			if (!IS_ERR(space)) {
+				space->by_self = current->mm == mm;
 				return space;
+			}
 			mmput(mm);
 			if (PTR_ERR(space) != -EEXIST)
 				return space;
@@ -230,8 +308,11 @@ bool mlkd_space_claim_again(struct mlkd_space *space)
 	for (;;) {
 		if (!mmget_not_zero(space->mm))
 			return false;
-		if (mlkd_space_set_busy(space))
+		if (mlkd_space_set_busy(space)) {
+			use_again(space);
+			space->by_self = false;
 			return true;
+		}
 		mmput(space->mm);
 		if (READ_ONCE(space->gone))
 			return false;
@@ -248,7 +329,10 @@ static void end_claim(struct mlkd_space *space)
 	WRITE_ONCE(space->later.nr, space->later.nr + 1);
 	if (space->promised.state == MEMLOCKD_STATE_UNLOCKED &&
 	    !mlkd_attrs_have_ranges(&space->attrs)) {
-		end_space(space, true);
+		if (space->by_self)
+			begin_to_linger(space);
+		else
+			end_space(space, true);
 	} else {
 		mlkd_space_set_idle(space);
 		mlkd_space_put(space);

@@ -13,5 +13,6 @@ struct mlkd_target;
 struct mlkd_space *mlkd_space_claim(struct mlkd_target *target, bool create);
 bool mlkd_space_claim_again(struct mlkd_space *space);
 void mlkd_space_unclaim(struct mlkd_space *space);
+void mlkd_life_exit(void);
 
 #endif /* _MEMLOCKD_LIFE_H */

@@ -11,6 +11,7 @@
 #include "probe.h"
 #include "heal.h"
 #include "ioctl.h"
+#include "life.h"
 #include "sysctl.h"
 #include "pin.h"
 #include "space.h"
@@ -84,6 +85,7 @@ static void __exit memlockd_exit(void)
 	misc_deregister(&device);
 	mlkd_sysctl_exit();
 	mlkd_wired_exit();
+	mlkd_life_exit();
 	mlkd_probes_exit();
 	mlkd_heal_exit();
 	mlkd_clients_exit();

@@ -109,7 +109,7 @@ static void missed_work(struct work_struct *work)
 	struct mlkd_space *space = container_of(missed, struct mlkd_space, missed);
 	unsigned long delay = READ_ONCE(missed->delay), next = 0;
 
-	if (!READ_ONCE(space->gone) && mmget_not_zero(space->mm)) {
+	if (READ_ONCE(space->armed) && mmget_not_zero(space->mm)) {
 		struct mem_cgroup *before = mlkd_cgroup_charge(space->mm);
 
 		mlkd_target_lock_again(space, READ_ONCE(missed->locked_vm));
@@ -724,21 +724,30 @@ bool mlkd_probes_fire(void)
 }
 
 /**
- * mlkd_probes_disarm - @space does not need the probes any more
+ * mlkd_probes_rest - @space does not need the probes for now
  * @space: its claim is held, or it has ended
  */
-void mlkd_probes_disarm(struct mlkd_space *space)
+void mlkd_probes_rest(struct mlkd_space *space)
 {
 	bool armed = space->armed;
 
 	WRITE_ONCE(space->armed, false);
-	mlkd_calls_close(space);
 	if (!armed)
 		return;
 	mutex_lock(&arm_mutex);
 	if (!--nr_armed)
 		mod_delayed_work(system_percpu_wq, &linger, LINGER);
 	mutex_unlock(&arm_mutex);
+}
+
+/**
+ * mlkd_probes_disarm - @space does not need the probes any more
+ * @space: its claim is held, or it has ended
+ */
+void mlkd_probes_disarm(struct mlkd_space *space)
+{
+	mlkd_probes_rest(space);
+	mlkd_calls_close(space);
 }
 
 int __init mlkd_probes_init(void)

@@ -14,6 +14,7 @@ void mlkd_probes_exit(void);
 void mlkd_probes_setup(struct mlkd_space *space);
 
 int mlkd_probes_arm(struct mlkd_space *space, bool over);
+void mlkd_probes_rest(struct mlkd_space *space);
 void mlkd_probes_disarm(struct mlkd_space *space);
 bool mlkd_probes_fire(void);
 void mlkd_probe_soft_dirty(struct mlkd_space *space);

@@ -13,7 +13,9 @@
 
 static DEFINE_HASHTABLE(spaces, 8);
 static DEFINE_SPINLOCK(spaces_lock);
-static unsigned int nr_spaces;
+static unsigned int nr_spaces;		/* without those that linger */
+static unsigned int nr_lingering;
+static atomic_t nr_alive;		/* not freed yet */
 /* What &mlkd_space.close_work does. */
 work_func_t mlkd_space_close_fn;
 
@@ -61,6 +63,12 @@ void mlkd_space_reap_later(struct mlkd_space *space)
 void mlkd_spaces_flush(void)
 {
 	flush_workqueue(reaper);
+}
+
+/* Waits until all are freed. */
+bool mlkd_spaces_wait(unsigned long timeout)
+{
+	return wait_var_event_timeout(&nr_alive, !atomic_read(&nr_alive), timeout);
 }
 
 unsigned int mlkd_spaces_count(void)
@@ -289,15 +297,79 @@ static struct mlkd_space *lookup(struct mm_struct *mm)
 	return NULL;
 }
 
+/* @space has been allocated; mlkd_space_put() undoes this. */
+void mlkd_space_begin(struct mlkd_space *space)
+{
+	__module_get(THIS_MODULE);
+	atomic_inc(&nr_alive);
+}
+
 void mlkd_space_put(struct mlkd_space *space)
 {
+	bool lingers;
+
 	if (!refcount_dec_and_test(&space->ref))
 		return;
+	lingers = space->lingers;
 	mlkd_pins_destroy(&space->pins);
 	mlkd_attrs_destroy(&space->attrs);
 	mmdrop(space->mm);
 	kfree_rcu(space, rcu);
-	module_put(THIS_MODULE);
+	if (!lingers)
+		module_put(THIS_MODULE);
+	if (atomic_dec_and_test(&nr_alive))
+		wake_up_var(&nr_alive);
+}
+
+/**
+ * mlkd_space_set_lingering - a space in which nothing is locked stays, or is used again
+ * @space: the space; its claim is held, with a user of its mm
+ * @on: it stays
+ *
+ * While it lingers it does not count as locked, and does not keep the module loaded.
+ */
+void mlkd_space_set_lingering(struct mlkd_space *space, bool on)
+{
+	spin_lock(&spaces_lock);
+	space->lingers = on;
+	space->lingers_since = jiffies;
+	nr_spaces += on ? -1 : 1;
+	nr_lingering += on ? 1 : -1;
+	spin_unlock(&spaces_lock);
+	if (on)
+		module_put(THIS_MODULE);
+	else
+		__module_get(THIS_MODULE);
+}
+
+bool mlkd_spaces_linger(void)
+{
+	return READ_ONCE(nr_lingering);
+}
+
+/**
+ * mlkd_space_claim_lingering - claim a space that lingers, to end it
+ * @age: one that does so for that long, in jiffies
+ *
+ * Return: the space with a reference, but without a user of its mm; or NULL.
+ */
+struct mlkd_space *mlkd_space_claim_lingering(unsigned long age)
+{
+	struct mlkd_space *space, *found = NULL;
+	int bucket;
+
+	spin_lock(&spaces_lock);
+	hash_for_each(spaces, bucket, space, node) {
+		if (!space->lingers || space->busy ||
+		    time_before(jiffies, space->lingers_since + age))
+			continue;
+		found = space;
+		found->busy = true;
+		mlkd_space_get(found);
+		break;
+	}
+	spin_unlock(&spaces_lock);
+	return found;
 }
 
 /**
@@ -330,7 +402,10 @@ bool mlkd_space_leave(struct mlkd_space *space)
 	if (was_there) {
 		space->gone = true;
 		hash_del_rcu(&space->node);
-		nr_spaces--;
+		if (space->lingers)
+			nr_lingering--;
+		else
+			nr_spaces--;
 	}
 	spin_unlock(&spaces_lock);
 	return was_there;

@@ -151,6 +151,9 @@ struct mlkd_later {
  * @ref: one for the table, one for each call that uses it
  * @busy: a call has claimed it, to change it
  * @gone: unlocked, or its address space has ended; not in the table any more
+ * @by_self: the process itself has the claim
+ * @lingers: nothing is locked; it is kept for a while, in case that there is a next lock
+ * @lingers_since: in jiffies
  * @wait: woken when @busy ends or @gone begins
  * @reap: takes a space whose address space has ended apart
  * @lock: protects @promised, which every call may read
@@ -193,7 +196,7 @@ struct mlkd_later {
  *
  * Lifetime.  A space exists from the first lock request on until it is unlocked
  * or the last user of @mm goes (exit, exec); then ->release drops the pins, and
- * @reap the rest.  Each space holds a reference to the module.
+ * @reap the rest.  Each space holds a reference to the module, but while it lingers.
  *
  * Claims.  A task that changes a space claims it; others wait for that, killable.
  * A claim is no lock: GUP and mmput() run under it, as nothing that they may wait for
@@ -212,6 +215,9 @@ struct mlkd_space {
 	refcount_t ref;
 	bool busy;
 	bool gone;
+	bool by_self;
+	bool lingers;
+	unsigned long lingers_since;
 	wait_queue_head_t wait;
 	struct work_struct reap;
 
@@ -258,6 +264,12 @@ int mlkd_spaces_init(void);
 void mlkd_spaces_exit(void);
 unsigned int mlkd_spaces_count(void);
 void mlkd_spaces_flush(void);
+bool mlkd_spaces_wait(unsigned long timeout);
+
+void mlkd_space_begin(struct mlkd_space *space);
+void mlkd_space_set_lingering(struct mlkd_space *space, bool on);
+bool mlkd_spaces_linger(void);
+struct mlkd_space *mlkd_space_claim_lingering(unsigned long age);
 
 bool mlkd_space_enter(struct mlkd_space *space);
 bool mlkd_space_leave(struct mlkd_space *space);

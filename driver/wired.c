@@ -489,20 +489,35 @@ void mlkd_wired_setup(struct mlkd_wired *wired)
 	INIT_LIST_HEAD(&wired->node);
 }
 
-/* Takes @space, which is locked no more, out of the count. */
-void mlkd_wired_drop(struct mlkd_space *space)
+static void wired_take_out(struct mlkd_space *space, bool gone)
 {
 	struct mlkd_wired *wired = &space->wired;
+	struct mlkd_wired none = {};
 
 	mutex_lock(&wired_mutex);
 	wired_remove(wired->ranges, wired->nr_ranges);
 	wired_prune(wired->ranges, wired->nr_ranges);
 	total -= wired->pages;
+	wired_swap(wired, &none);
 	list_del_init(&wired->node);
-	wired->gone = true;
+	/* A count that is in the making is of no use. */
+	wired->counts++;
+	wired->gone |= gone;
 	mlkd_attrs_uncount(&space->attrs);
 	mutex_unlock(&wired_mutex);
-	kvfree(wired->ranges);
+	kvfree(none.ranges);
+}
+
+/* Takes @space, in which nothing is locked now, out of the count. */
+void mlkd_wired_idle(struct mlkd_space *space)
+{
+	wired_take_out(space, false);
+}
+
+/* Takes @space, which is locked no more, out of the count. */
+void mlkd_wired_drop(struct mlkd_space *space)
+{
+	wired_take_out(space, true);
 }
 
 /*

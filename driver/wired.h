@@ -17,6 +17,7 @@ int mlkd_wired_reserve_range(struct mlkd_space *space, unsigned long pages,
 			     struct mlkd_limit *limit);
 void mlkd_wired_noted(unsigned long pages);
 void mlkd_wired_recount(struct mlkd_space *space);
+void mlkd_wired_idle(struct mlkd_space *space);
 void mlkd_wired_drop(struct mlkd_space *space);
 bool mlkd_wired_again(struct mlkd_limit *limit);
 
