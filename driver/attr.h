@@ -23,6 +23,7 @@
  * @MLKD_RANGE_SUPER_NEW: likewise
  * @MLKD_GOING: a lock of ours has covered it, and what that has done is being undone
  * @MLKD_MERGEABLE: it had VM_MERGEABLE, which has been taken away
+ * @MLKD_EXCEPTED: the process has excepted it from its own lock, see MEMLOCKD_RANGE_WHOLE
  * @MLKD_COUNTED: it is in &mlkd_attrs.counted, as long as a lock of ours covers it
  */
 enum mlkd_attr {
@@ -36,6 +37,7 @@ enum mlkd_attr {
 	MLKD_GOING		= BIT(7),
 	MLKD_MERGEABLE		= BIT(8),
 	MLKD_COUNTED		= BIT(9),
+	MLKD_EXCEPTED		= BIT(10),
 };
 
 #define MLKD_BY_WHOLE	(MLKD_WHOLE | MLKD_WHOLE_NEW)

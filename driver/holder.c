@@ -269,6 +269,20 @@ void mlkd_holders_note_self(struct mlkd_space *space)
 		clear_bit(MLKD_SPACE_SELF, &space->flags);
 }
 
+/* Says whether @space has holders, and the process itself has asked for the locks of all. */
+bool mlkd_holders_are_self(struct mlkd_space *space)
+{
+	struct mlkd_holder *holder;
+	bool self;
+
+	spin_lock(&holders_lock);
+	self = !list_empty(&space->holders);
+	list_for_each_entry(holder, &space->holders, in_space)
+		self &= holder->locker == holder->target;
+	spin_unlock(&holders_lock);
+	return self;
+}
+
 /* Says whether a holder of @space has bypassed RLIMIT_MEMLOCK. */
 bool mlkd_holders_bypass(struct mlkd_space *space)
 {

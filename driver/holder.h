@@ -92,6 +92,7 @@ void mlkd_holders_put_back(struct mlkd_space *space, struct list_head *taken);
 void mlkd_holders_free(struct list_head *taken);
 struct mlkd_mode mlkd_holders_mode(struct mlkd_space *space,
 				   struct mlkd_mode mode);
+bool mlkd_holders_are_self(struct mlkd_space *space);
 bool mlkd_holders_bypass(struct mlkd_space *space);
 void mlkd_holders_note_self(struct mlkd_space *space);
 void mlkd_holders_drop(struct mlkd_space *space);

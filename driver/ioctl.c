@@ -229,7 +229,8 @@ static int lock_for(struct call *call, struct mlkd_holder *holder)
 	mode = mlkd_holders_mode(space, holder->mode);
 	err = mlkd_holders_full(space, holder->uid) ? -EDQUOT : check_probes(space, holder);
 	if (!err)
-		err = mlkd_lock(space, task, mode, bypass, false, stack_reserve, &call->limit);
+		err = mlkd_lock(space, task, mode, bypass, false, false, stack_reserve,
+				&call->limit);
 	if (err) {
 		mlkd_holders_put_back(space, &former);
 		return err;
@@ -302,7 +303,7 @@ static int do_sync(struct call *call)
 	bypass = mlkd_holders_bypass(space) && capable(CAP_IPC_LOCK);
 	if (space->promised.flags & MEMLOCKD_CURRENT)
 		err = mlkd_lock(space, call->target.task, space->promised, bypass,
-				space->promised.flags & MEMLOCKD_OVER_UNLOCKED,
+				space->promised.flags & MEMLOCKD_OVER_UNLOCKED, true,
 				space->stack_reserve, &call->limit);
 	else
 		err = mlkd_sync_future(space, call->target.task, &call->limit);
@@ -585,7 +586,16 @@ static int do_lock_range(struct call *call)
 
 static int do_unlock_range(struct call *call)
 {
-	return mlkd_unlock_range(call->space, call->start, call->end);
+	struct mlkd_space *space = call->space;
+	bool whole = false;
+
+	if (call->args->range.flags & MEMLOCKD_RANGE_WHOLE) {
+		if (current->mm != space->mm)
+			return -EINVAL;
+		call->end = mlkd_mapped_end(space->mm, call->start, call->end);
+		whole = mlkd_holders_are_self(space);
+	}
+	return mlkd_unlock_range(space, call->start, call->end, whole);
 }
 
 static void tell_range_limit(union ioctl_args *args, const struct mlkd_limit *limit)
@@ -698,6 +708,7 @@ static const struct ioctl_op ioctl_ops[] = {
 		.size = sizeof(struct memlockd_range),
 		.min_size = offsetofend(struct memlockd_range, out_allowed),
 		.out_start = offsetof(struct memlockd_range, out_limit),
+		.flags = MEMLOCKD_RANGE_WHOLE,
 		.subject = ABOUT_LOCKED,
 		.check = check_unlock_range,
 		.nothing_to_do = range_empty,

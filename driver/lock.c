@@ -66,6 +66,7 @@
  * @range: it is for a range
  * @bypass: RLIMIT_MEMLOCK is not applied
  * @fit: what has no room below RLIMIT_MEMLOCK stays unlocked
+ * @again: it is for a lock that there is already
  * @cut: there has been less room below RLIMIT_MEMLOCK than the default stack reserve
  * @limit: set when a limit is met
  * @scratch: room for MLKD_CHUNK_PAGES page pointers
@@ -88,6 +89,7 @@ struct request {
 	bool range;
 	bool bypass;
 	bool fit;
+	bool again;
 	bool cut;
 	struct mlkd_limit *limit;
 	struct page **scratch;
@@ -215,6 +217,12 @@ static u32 attr_add_whole(u32 attr)
 	return attr & MLKD_WHOLE ? attr : attr | MLKD_WHOLE_NEW;
 }
 
+/* Of a lock that there is already: an exception from it stays one. */
+static u32 attr_add_whole_again(u32 attr)
+{
+	return attr & MLKD_EXCEPTED ? attr : attr_add_whole(attr);
+}
+
 static u32 attr_add_going(u32 attr)
 {
 	return attr | MLKD_GOING;
@@ -250,12 +258,19 @@ static u32 attr_undo_new(u32 attr)
 
 static u32 attr_undo_whole(u32 attr)
 {
-	return going(attr, MLKD_BY_WHOLE);
+	return going(attr, MLKD_BY_WHOLE) & ~MLKD_EXCEPTED;
 }
 
 static u32 attr_undo_range(u32 attr)
 {
 	return going(attr, MLKD_BY_RANGE);
+}
+
+/* The process unlocks what ranges, and its own lock of the whole, cover of it. */
+static u32 attr_except(u32 attr)
+{
+	return attr & MLKD_BY_WHOLE ? going(attr, MLKD_OURS) | MLKD_EXCEPTED :
+				      attr_undo_range(attr);
 }
 
 /* The request has succeeded: a lock of a range has the state that was asked for last. */
@@ -264,7 +279,7 @@ static u32 attr_commit(u32 attr)
 	u32 new = attr & ~MLKD_NEW;
 
 	if (attr & MLKD_WHOLE_NEW)
-		new |= MLKD_WHOLE;
+		new = (new | MLKD_WHOLE) & ~MLKD_EXCEPTED;
 	if (attr & (MLKD_RANGE_NEW | MLKD_RANGE_SUPER_NEW))
 		new &= ~(MLKD_RANGE | MLKD_RANGE_SUPER);
 	if (attr & MLKD_RANGE_NEW)
@@ -576,10 +591,15 @@ static int note_range(struct request *request, struct vm_area_struct *vma,
 	return err;
 }
 
+static mlkd_attr_fn add_whole(const struct request *request)
+{
+	return request->again ? attr_add_whole_again : attr_add_whole;
+}
+
 static int note_whole(struct request *request, struct vm_area_struct *vma,
 		      unsigned long start, unsigned long end)
 {
-	return mlkd_attr_map(&request->space->attrs, start, end, attr_add_whole,
+	return mlkd_attr_map(&request->space->attrs, start, end, add_whole(request),
 			     GFP_KERNEL_ACCOUNT);
 }
 
@@ -595,7 +615,7 @@ static int note_request(struct request *request)
 	if (!(request->mode.flags & MEMLOCKD_FUTURE))
 		return visit_mappings(request, false, note_whole);
 	if (request->mode.flags & MEMLOCKD_CURRENT)
-		return map_all(space, attr_add_whole);
+		return map_all(space, add_whole(request));
 	if (!(attrs->rest & MLKD_WHOLE))
 		err = visit_mappings(request, false, note_rest);
 	if (err)
@@ -1168,13 +1188,14 @@ static int commit_whole(struct mlkd_space *space)
  * @mode: the mode; its state is not MEMLOCKD_STATE_UNLOCKED
  * @bypass: the process's RLIMIT_MEMLOCK is not applied
  * @fit: what has no room below it stays as it is
+ * @again: it is @mode already; what has come since is to be locked
  * @stack_reserve: as in &memlockd_lock.stack_reserve
  * @limit: set when a limit is met
  *
  * Return: 0; or -ENOMEM, -EINTR, -ESRCH, and nothing has changed.
  */
 int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
-	      struct mlkd_mode mode, bool bypass, bool fit, u64 stack_reserve,
+	      struct mlkd_mode mode, bool bypass, bool fit, bool again, u64 stack_reserve,
 	      struct mlkd_limit *limit)
 {
 	struct request request = {
@@ -1184,6 +1205,7 @@ int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 		.end = ULONG_MAX,
 		.bypass = bypass || READ_ONCE(mlkd_old_mlock),
 		.fit = fit,
+		.again = again,
 		.limit = limit,
 	};
 	bool lowered = false;
@@ -1333,6 +1355,7 @@ static int forget_range(struct mlkd_space *space)
 {
 	struct mlkd_attrs *attrs = &space->attrs;
 	struct mlkd_later *later = &space->later;
+	mlkd_attr_fn undo = later->whole ? attr_except : attr_undo_range;
 	unsigned long next, addr;
 	u32 attr;
 
@@ -1343,8 +1366,7 @@ static int forget_range(struct mlkd_space *space)
 		if (mlkd_attr_next(attrs, &addr, &next, &attr)) {
 			later->recount |= (attr & MLKD_BY_RANGE) &&
 					  !all_counted_without_range(space->mm, addr, next, attr);
-			mlkd_attr_set(attrs, addr, next, attr_undo_range(attr),
-				      GFP_KERNEL | __GFP_NOFAIL);
+			mlkd_attr_set(attrs, addr, next, undo(attr), GFP_KERNEL | __GFP_NOFAIL);
 		}
 		mmap_write_unlock(space->mm);
 		cond_resched();
@@ -1362,8 +1384,36 @@ static int unlock_range(struct mlkd_space *space)
 		return err;
 	if (space->later.recount)
 		mlkd_wired_recount(space);
+	else if (space->later.whole)
+		WRITE_ONCE(space->wired.stale, true);
 	mlkd_holders_note_self(space);
 	return 0;
+}
+
+/**
+ * mlkd_mapped_end - find how far an address space is mapped without a hole
+ * @mm: the address space, of which the caller holds a user
+ * @start: first address
+ * @end: address behind the last
+ *
+ * Return: the address behind the last that is mapped so; @start if it is not mapped.
+ */
+unsigned long mlkd_mapped_end(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	/* Who is killed need not know. */
+	if (mmap_read_lock_killable(mm))
+		return start;
+	vma_iter_init(&vmi, mm, start);
+	for_each_vma_range(vmi, vma, end) {
+		if (vma->vm_start > start)
+			break;
+		start = min(vma->vm_end, end);
+	}
+	mmap_read_unlock(mm);
+	return start;
 }
 
 /**
@@ -1371,13 +1421,28 @@ static int unlock_range(struct mlkd_space *space)
  * @space: the space; its claim is held
  * @start: first address, of a page
  * @end: address behind the last, of a page; beyond @start
+ * @whole: it is excepted from the lock of the whole address space, too
  *
- * Return: 0; -ENOENT when no part of it is locked by a range.
+ * Return: 0; -ENOENT when no part of it is locked so; -EINTR, -ENOMEM, and nothing has
+ * changed.
  */
-int mlkd_unlock_range(struct mlkd_space *space, unsigned long start, unsigned long end)
+int mlkd_unlock_range(struct mlkd_space *space, unsigned long start, unsigned long end,
+		      bool whole)
 {
-	if (!mlkd_attr_any(&space->attrs, start, end, MLKD_BY_RANGE))
+	struct request request = { .space = space, .start = start, .end = end };
+	struct mlkd_attrs *attrs = &space->attrs;
+	int err = 0;
+
+	if (!whole && !mlkd_attrs_have_ranges(attrs))
 		return -ENOENT;
+	if (!mlkd_attr_any(attrs, start, end, whole ? MLKD_OURS : MLKD_BY_RANGE))
+		return -ENOENT;
+	/* What is mapped there later is as all that is new. */
+	if (whole)
+		err = visit_mappings(&request, false, note_rest);
+	if (err)
+		return err;
+	space->later.whole = whole;
 	space->later.recount = false;
 	finish(space, unlock_range, start, end);
 	return 0;

@@ -126,6 +126,7 @@ struct mlkd_space;
  * @end: the address behind its last
  * @from, @to: likewise, of what it gives back, which may be more
  * @trims: a lock of a range asks for less than the one before
+ * @whole: an unlock of a range excepts it from the lock of the whole address space, too
  * @recount: what is locked is to be counted anew
  * @work: calls @run where the caller has been killed, and ends the claim
  * @nr: how many claims have ended
@@ -138,6 +139,7 @@ struct mlkd_later {
 	unsigned long from;
 	unsigned long to;
 	bool trims;
+	bool whole;
 	bool recount;
 	struct work_struct work;
 	unsigned int nr;

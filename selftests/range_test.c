@@ -156,6 +156,93 @@ TEST_F(range, what_the_process_has_split_itself_counts)
 	check(_metadata, self, 0, 0, 0);
 }
 
+static long do_lock_self(long fd, long state, long flags)
+{
+	return lock_pid(fd, 0, state, flags, NULL);
+}
+
+static long do_sync_self(long fd, long b, long c)
+{
+	struct memlockd_sync sync = { .size = sizeof(sync) };
+
+	return device_call(fd, MEMLOCKD_IOC_SYNC, &sync);
+}
+
+static long except(long fd, long pid, long addr, long len)
+{
+	struct memlockd_range range = {
+		.size = sizeof(range),
+		.flags = MEMLOCKD_RANGE_WHOLE,
+		.target = pid,
+		.addr = addr,
+		.len = len,
+	};
+
+	return device_call(fd, MEMLOCKD_IOC_UNLOCK_RANGE, &range);
+}
+
+/* As the preload shim's munlock(2). */
+static long do_except(long fd, long addr, long len)
+{
+	long err = except(fd, 0, addr, len);
+
+	return err ?: munlock((void *)addr, len) ? -errno : 0;
+}
+
+/* Its own lock gives way to its own call, and not its lock from outside. */
+TEST_F(range, process_excepts_a_range_from_its_own_lock)
+{
+	unsigned long part, whole, pinned;
+	struct target target;
+	pid_t pid;
+	long addr;
+
+	target_start_with(&target, self->fd);
+	pid = target.pid;
+	addr = target_call(&target, do_map_small, LEN, RW, MAP_PRIVATE);
+	ASSERT_LT(0, addr);
+	part = addr + LEN / 4;
+	ASSERT_EQ(0, target_call(&target, do_lock_self, self->fd, variant->state, CURRENT_FUTURE));
+	whole = status_bytes(pid, "VmLck");
+	pinned = status_bytes(pid, "VmPin");
+
+	EXPECT_EQ(-EINVAL, except(self->fd, pid, part, LEN / 4));
+	EXPECT_EQ(0, target_call(&target, do_except, self->fd, part, LEN / 4));
+	TH_LOG("locked %lu kB, %lu kB after a quarter of %lu kB is excepted", whole / KIB,
+	       status_bytes(pid, "VmLck") / KIB, LEN / KIB);
+	EXPECT_EQ(whole - LEN / 4, status_bytes(pid, "VmLck"));
+	EXPECT_EQ(pinned - LEN / 4, status_bytes(pid, "VmPin"));
+	EXPECT_EQ(vmas_locked(pid), status_bytes(pid, "VmLck"));
+	EXPECT_EQ(0, stuck_pages(pid, part, part + LEN / 4));
+	EXPECT_EQ(0, target_call(&target, do_advise, part, LEN / 4, MADV_DONTNEED));
+	EXPECT_EQ(0, present_bytes(pid, part, part + LEN / 4));
+	EXPECT_EQ(-ENOENT, target_call(&target, do_except, self->fd, part, LEN / 4));
+	/* It is no news for a SYNC. */
+	EXPECT_EQ(0, target_call(&target, do_sync_self, self->fd, 0, 0));
+	EXPECT_EQ(whole - LEN / 4, status_bytes(pid, "VmLck"));
+	/* What is mapped there later is as all that is mapped later. */
+	ASSERT_EQ(part, target_call(&target, do_map_at, part, LEN / 4, RW));
+	EXPECT_EQ(whole, status_bytes(pid, "VmLck"));
+	EXPECT_EQ(pinned, status_bytes(pid, "VmPin"));
+	/* A lock of what there is covers what was excepted. */
+	EXPECT_EQ(0, target_call(&target, do_except, self->fd, part, LEN / 4));
+	ASSERT_EQ(0, target_call(&target, do_lock_self, self->fd, variant->state, CURRENT_FUTURE));
+	EXPECT_EQ(whole, status_bytes(pid, "VmLck"));
+	EXPECT_EQ(pinned, status_bytes(pid, "VmPin"));
+	EXPECT_EQ(0, target_call(&target, do_except, self->fd, part, LEN / 4));
+	ASSERT_EQ(0, target_call(&target, do_unlock, self->fd, 0, 0));
+	EXPECT_EQ(0, status_bytes(pid, "VmLck"));
+	EXPECT_EQ(0, status_bytes(pid, "VmPin"));
+
+	/* From outside. */
+	ASSERT_EQ(0, lock_pid(self->fd, pid, variant->state, CURRENT_FUTURE, NULL));
+	EXPECT_EQ(-ENOENT, target_call(&target, do_except, self->fd, part, LEN / 4));
+	EXPECT_EQ(0, target_call(&target, do_munlock, part, LEN / 4, 0));
+	EXPECT_EQ(whole, status_bytes(pid, "VmLck"));
+	EXPECT_EQ(pinned, status_bytes(pid, "VmPin"));
+	target_stop(&target);
+}
+
 TEST_F(range, bad_ranges_change_nothing)
 {
 	pid_t pid = self->target.pid;

@@ -27,6 +27,7 @@
 #define LOW_FD	200
 
 static atomic_int device = -1;
+static _Atomic dev_t number;	/* of the device, once it has been opened */
 
 enum wish { MOVABLE, LOCKED, SUPERLOCKED };
 
@@ -44,21 +45,24 @@ static enum wish wish(void)
 
 static bool is_device(int fd)
 {
-	struct stat node, file;
+	struct stat file;
 
-	return fd >= 0 && !fstat(fd, &file) && S_ISCHR(file.st_mode) && !stat(DEVICE, &node) &&
-	       node.st_rdev == file.st_rdev;
+	return fd >= 0 && !fstat(fd, &file) && S_ISCHR(file.st_mode) &&
+	       file.st_rdev == atomic_load(&number);
 }
 
 static int get_device(void)
 {
 	int fd = atomic_load(&device), high, expected = fd;
+	struct stat file;
 
 	if (is_device(fd))
 		return fd;
 	fd = open(DEVICE, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
+	if (!fstat(fd, &file))
+		atomic_store(&number, file.st_rdev);
 	high = fcntl(fd, F_DUPFD_CLOEXEC, LOW_FD);
 	if (high >= 0) {
 		close(fd);
@@ -195,10 +199,12 @@ int device_unlock(void)
 	return call(MEMLOCKD_IOC_UNLOCK, &unlock);
 }
 
-static int range(unsigned long cmd, unsigned int state, unsigned long addr, size_t len)
+static int range(unsigned long cmd, unsigned int flags, unsigned int state,
+		 unsigned long addr, size_t len)
 {
 	struct memlockd_range range = {
 		.size = sizeof(range),
+		.flags = flags,
 		.state = state,
 		.addr = addr,
 		.len = len,
@@ -212,11 +218,20 @@ int device_lock_range(unsigned long addr, size_t len)
 	/* Without a pin it is what mlock(2) has done already. */
 	if (wish() == MOVABLE)
 		return 0;
-	return range(MEMLOCKD_IOC_LOCK_RANGE, wish() == SUPERLOCKED ? MEMLOCKD_STATE_SUPERLOCKED :
+	return range(MEMLOCKD_IOC_LOCK_RANGE, 0, wish() == SUPERLOCKED ? MEMLOCKD_STATE_SUPERLOCKED :
 		     MEMLOCKD_STATE_LOCKED, addr, len);
 }
 
 int device_unlock_range(unsigned long addr, size_t len)
 {
-	return range(MEMLOCKD_IOC_UNLOCK_RANGE, MEMLOCKD_STATE_UNLOCKED, addr, len);
+	return range(MEMLOCKD_IOC_UNLOCK_RANGE, MEMLOCKD_RANGE_WHOLE, MEMLOCKD_STATE_UNLOCKED,
+		     addr, len);
+}
+
+/* All addresses that a process can have, of any kernel. */
+#define ALL	(SIZE_MAX / 2)
+
+int device_unlock_ranges(void)
+{
+	return range(MEMLOCKD_IOC_UNLOCK_RANGE, 0, MEMLOCKD_STATE_UNLOCKED, 0, ALL);
 }

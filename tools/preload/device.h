@@ -12,7 +12,9 @@
 int device_lock(bool current, bool future);
 int device_unlock(void);
 int device_lock_range(unsigned long addr, size_t len);
+/* Also of the lock of the whole, as munlock(2) after mlockall(2). */
 int device_unlock_range(unsigned long addr, size_t len);
+int device_unlock_ranges(void);
 
 /* It is not there, or not for this caller: the kernel's own call is the one to make. */
 bool device_declines(int err);

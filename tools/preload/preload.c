@@ -12,6 +12,8 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -45,6 +47,18 @@ static int result(int err)
 	return -1;
 }
 
+/* The process has called the kernel's mlockall(2). */
+static atomic_bool kernels_own;
+
+static int kernels_lock_all(int flags)
+{
+	int ret = kernel(SYS_mlockall, flags, 0, 0);
+
+	if (!ret)
+		atomic_store(&kernels_own, true);
+	return ret;
+}
+
 static int lock_all(int flags)
 {
 	const int known = MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT;
@@ -52,18 +66,23 @@ static int lock_all(int flags)
 
 	/* MCL_ONFAULT is for what is not to be present at once; what is wrong the kernel tells. */
 	if ((flags & ~known) || !(flags & (MCL_CURRENT | MCL_FUTURE)) || (flags & MCL_ONFAULT))
-		return kernel(SYS_mlockall, flags, 0, 0);
+		return kernels_lock_all(flags);
 	err = device_lock(flags & MCL_CURRENT, flags & MCL_FUTURE);
 	if (device_declines(err)) {
 		device_tell("mlockall", "the kernel's own lock is what there is", err);
-		return kernel(SYS_mlockall, flags, 0, 0);
+		return kernels_lock_all(flags);
 	}
+	/* What the kernel's own has left is what it would be after this one. */
+	if (!err && atomic_load(&kernels_own))
+		kernel(SYS_mlockall, flags, 0, 0);
 	return result(err);
 }
 
 static int unlock_all(void)
 {
+	atomic_store(&kernels_own, false);
 	device_unlock();
+	device_unlock_ranges();
 	return kernel(SYS_munlockall, 0, 0, 0);
 }
 

@@ -53,7 +53,8 @@
  *   MEMLOCKD_MOVABLE with MEMLOCKD_STATE_SUPERLOCKED;
  *   MEMLOCKD_STATE_SUPERLOCKED without both of
  *   MEMLOCKD_CURRENT and MEMLOCKD_FUTURE; a file descriptor that is not what
- *   @target_type says; a range that wraps around.
+ *   @target_type says; a range that wraps around; MEMLOCKD_RANGE_WHOLE for another
+ *   address space than the caller's.
  * - ENOENT: MEMLOCKD_IOC_UNLOCK or MEMLOCKD_IOC_SYNC of a process that is not
  *   locked; MEMLOCKD_IOC_UNLOCK_RANGE where no range is locked.
  * - ENOMEM: a limit would be exceeded (&memlockd_lock.out_limit names it and
@@ -710,9 +711,23 @@ struct memlockd_list {
 #define MEMLOCKD_IOC_LIST _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_LIST)
 
 /**
+ * enum memlockd_range_flags - what MEMLOCKD_IOC_UNLOCK_RANGE unlocks
+ * @MEMLOCKD_RANGE_WHOLE: the range is excepted from the lock of the whole address space as
+ *	well, if it is the process itself that holds that, and nobody else does: what
+ *	munlock(2) does after mlockall(2).  An exception lasts until MEMLOCKD_IOC_LOCK
+ *	with MEMLOCKD_CURRENT; what is mapped there later is none.  A mapping of which a
+ *	part is excepted stays marked as locked until the process calls munlock(2), which
+ *	splits it.  As there, what lies behind the first address that is not mapped is
+ *	left alone.  Only for the caller's own address space (EINVAL).
+ */
+enum memlockd_range_flags {
+	MEMLOCKD_RANGE_WHOLE = 1 << 0,
+};
+
+/**
  * struct memlockd_range - ioctl(MEMLOCKD_IOC_LOCK_RANGE, MEMLOCKD_IOC_UNLOCK_RANGE)
  * @size: sizeof(struct memlockd_range).
- * @flags: must be 0.
+ * @flags: &enum memlockd_range_flags, to unlock; to lock, must be 0.
  * @target_type: &enum memlockd_target_type.
  * @target: the process, as @target_type says.
  * @state: MEMLOCKD_STATE_LOCKED or MEMLOCKD_STATE_SUPERLOCKED; to unlock,
