@@ -120,6 +120,7 @@ bool run_map(const struct bench_case *c, enum lock_kind variant, struct sample *
 bool run_fault(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_dontneed(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_fork(const struct bench_case *c, enum lock_kind variant, struct sample *s);
+bool run_range(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_status(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_rows(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_first(const struct bench_case *c, enum lock_kind variant, struct sample *s);

@@ -158,6 +158,68 @@ bool run_fork(const struct bench_case *c, enum lock_kind variant, struct sample 
 	return measure_in(&t, variant, fork_loop, c->a, units_of(c), s);
 }
 
+/* What the preload shim makes of mlock(2) and munlock(2), or the calls alone. */
+static bool lock_page(char *p, bool ours)
+{
+	return !mlock(p, PAGE) && (!ours || !lock_range(device, 0, MEMLOCKD_STATE_SUPERLOCKED,
+							 (unsigned long)p, PAGE, NULL));
+}
+
+static bool unlock_page(char *p, bool ours)
+{
+	return (!ours || !unlock_range(device, 0, (unsigned long)p, PAGE)) && !munlock(p, PAGE);
+}
+
+/* Every second page of a mapping, so that none is merged with another. */
+static long hold_pages(long nr, long ours, long c)
+{
+	char *p = map_private(2 * nr * PAGE);
+	long i;
+
+	if (p == MAP_FAILED)
+		return -1;
+	for (i = 0; i < nr; i++)
+		if (!lock_page(p + 2 * i * PAGE, ours))
+			return -1;
+	return 0;
+}
+
+static long lock_loop(long ours, long times, long c)
+{
+	char *p = map_private(3 * PAGE) + PAGE;
+	uint64_t start;
+	long i;
+
+	*p = 1;
+	start = now();
+	for (i = 0; i < times; i++)
+		if (!lock_page(p, ours) || !unlock_page(p, ours))
+			return -1;
+	return now() - start;
+}
+
+#define MAX_MAP_COUNT	"/proc/sys/vm/max_map_count"
+
+bool run_range(const struct bench_case *c, enum lock_kind variant, struct sample *s)
+{
+	long max = read_number(MAX_MAP_COUNT);
+	bool ours = variant != PEER;
+	struct target t;
+
+	surroundings(variant);
+	if (max < 3 * c->a)
+		write_number(MAX_MAP_COUNT, 3 * c->a);
+	target_start_with(&t, device);
+	if (target_call(&t, hold_pages, c->a, ours, 0))
+		die("ranges that are held");
+	target_call(&t, lock_loop, ours, units_of(c) / 8 + 1, 0);
+	s->value[OP] = target_call(&t, lock_loop, ours, units_of(c), 0);
+	target_stop(&t);
+	write_number(MAX_MAP_COUNT, max);
+	only(OP, s);
+	return true;
+}
+
 /* All of a file, as those read it who have nothing better. */
 static void read_whole(pid_t pid, const char *name)
 {

@@ -50,6 +50,10 @@ const struct bench_case cases[] = {
 	{ "fork", "fork", CALLS, run_fork, FORK, 16, "call", 8 },
 	{ "vfork", "vfork", CALLS, run_fork, VFORK, 16, "call", 50 },
 	{ "posix_spawn", "posix_spawn", CALLS, run_fork, SPAWN, 16, "call", 20, true },
+	/* Of one page, with so many held. */
+	{ "mlock-0", "mlock+munlock", TWO, run_range, 0, 0, "call", 500 },
+	{ "mlock-1000", "mlock+munlock", TWO, run_range, 1000, 0, "call", 500 },
+	{ "mlock-100000", "mlock+munlock", TWO, run_range, 100000, 0, "call", 500, true },
 	{ "status", "STATUS", V(PLAIN) | V(SUPER), run_status, 0, 0, "call", 500 },
 	{ "mappings", "MAPPINGS", V(PLAIN) | V(SUPER), run_rows, 0, 0, "mapping", 10000 },
 
@@ -84,6 +88,9 @@ const struct target_value targets[] = {
 	{ "map-4k", SUPER, OP, 1.10 },
 	{ "map-64k", SUPER, OP, 1.10 },
 	{ "map-1m", SUPER, OP, 1.10 },
+	{ "mlock-0", SUPER, OP, 2.00 },
+	{ "mlock-1000", SUPER, OP, 2.00 },
+	{ "mlock-100000", SUPER, OP, 2.00 },
 	{ "dontneed-4k", SUPER, OP, 1.00 },
 	{ "dontneed-thp", SUPER, OP, 1.00 },
 	{ "processors", SUPER, OP, 0.67 },
