@@ -247,6 +247,9 @@ static void crew_work(struct mlkd_errand *errand)
 		.silent = &worker->silent,
 		.crew = crew,
 		.fresh = first ? crew_count_fresh : NULL,
+		/* Only for how much room it needs. */
+		.start = first ? crew->next : 0,
+		.end = first ? crew->last + 1 : 0,
 	};
 	int err = 0, more = 1;
 

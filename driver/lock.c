@@ -1120,13 +1120,16 @@ static int prepare(struct request *request, u64 stack_reserve)
 	err = mlkd_probes_arm(request->space, request->mode.flags & MEMLOCKD_OVER_UNLOCKED);
 	if (err)
 		return err;
-	request->scratch = kcalloc(MLKD_CHUNK_PAGES, sizeof(*request->scratch),
-				   GFP_KERNEL_ACCOUNT);
-	if (!request->scratch)
-		return -ENOMEM;
 	err = survey(request);
 	if (err)
 		return err;
+	/* For shared memory; what has come since the survey can do without. */
+	if (request->largest || !request->range) {
+		request->scratch = kmalloc_array(MLKD_CHUNK_PAGES, sizeof(*request->scratch),
+						 GFP_KERNEL_ACCOUNT);
+		if (!request->scratch)
+			return -ENOMEM;
+	}
 	if (request->range)
 		return check_range_limits(request);
 	err = stack_floor(request, stack_reserve, &floor, &pages);

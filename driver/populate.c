@@ -572,6 +572,9 @@ int mlkd_populate_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	return populate_part(walk, vma, want, start, end, limit, next);
 }
 
+/* So many pages are pinned again without looking whether they are. */
+#define FEW_PAGES	32
+
 /*
  * mlkd_populate_step() for memory that has just been mapped.  In a mapping that has been
  * merged most is pinned already, and is passed over.  A few pages are pinned again, as
@@ -591,7 +594,7 @@ static int future_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		return 0;
 	}
 	/* mprotect() makes hugetlb writable again, but not its page-table entries. */
-	if (is_vm_hugetlb_page(vma) || walk->room < MLKD_CHUNK_PAGES)
+	if (is_vm_hugetlb_page(vma) || walk->room <= FEW_PAGES)
 		return populate_part(walk, vma, want, start, end, limit, next);
 
 	gap = mlkd_pins_next_gap(&space->pins, start, end, &gap_end);
@@ -614,7 +617,7 @@ static int future_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 void mlkd_populate_future(struct mlkd_space *space, unsigned long start,
 			  unsigned long end)
 {
-	struct page *few[32];
+	struct page *few[FEW_PAGES];
 	struct mlkd_walk walk = {
 		.space = space,
 		.start = start,
@@ -624,7 +627,7 @@ void mlkd_populate_future(struct mlkd_space *space, unsigned long start,
 		.room = ARRAY_SIZE(few),
 	};
 
-	if (end - 1 - start >= ARRAY_SIZE(few) * PAGE_SIZE && !mlkd_walk_alloc(&walk))
+	if (end - 1 - start >= FEW_PAGES * PAGE_SIZE && !mlkd_walk_alloc(&walk))
 		return;
 	mlkd_walk(&walk, future_step);
 	/* More is VM_LOCKED now. */

@@ -101,10 +101,12 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 	return err;
 }
 
-/* Gives @walk room for the pages of a chunk.  The caller frees walk->pages. */
+/* Gives @walk room for the pages of a chunk, or of all of it.  The caller frees walk->pages. */
 bool mlkd_walk_alloc(struct mlkd_walk *walk)
 {
-	walk->room = MLKD_CHUNK_PAGES;
-	walk->pages = kcalloc(walk->room, sizeof(*walk->pages), GFP_KERNEL_ACCOUNT);
+	unsigned long pages = ((walk->end - 1 - walk->start) >> PAGE_SHIFT) + 1;
+
+	walk->room = min_t(unsigned long, pages, MLKD_CHUNK_PAGES);
+	walk->pages = kmalloc_array(walk->room, sizeof(*walk->pages), GFP_KERNEL_ACCOUNT);
 	return walk->pages;
 }

@@ -30,7 +30,7 @@ struct mlkd_space;
  * @state: &enum memlockd_state that the part at hand is to have
  * @locked: mmap_lock is held for reading
  * @pages: room for @room page pointers
- * @room: MLKD_CHUNK_PAGES; may be less where only what is to be pinned is walked
+ * @room: MLKD_CHUNK_PAGES, or less if less is walked, or only what is to be pinned
  * @spared: pages of a step that it did not have to look at one by one
  * @fresh: called before @nr pages are faulted in that have to be cleared; or NULL
  * @crew: the crew that @fresh is for
