@@ -593,6 +593,8 @@ static int do_unlock_range(struct call *call)
 		if (current->mm != space->mm)
 			return -EINVAL;
 		call->end = mlkd_mapped_end(space->mm, call->start, call->end);
+		if (call->end == call->start)
+			return -ENOENT;
 		whole = mlkd_holders_are_self(space);
 	}
 	return mlkd_unlock_range(space, call->start, call->end, whole);

@@ -728,6 +728,71 @@ TEST_F(module, can_be_unloaded_and_loaded_again)
 	ASSERT_EQ(0, module_load(ko));
 }
 
+/* Through a device that is closed then. */
+static long do_lock_and_unlock_a_page(long addr, long b, long c)
+{
+	int fd = device_open(), err;
+
+	if (fd < 0)
+		return fd;
+	err = mlock((void *)addr, PAGE) ? -errno : 0;
+	if (!err)
+		err = lock_range(fd, 0, S, addr, PAGE, NULL);
+	if (!err)
+		err = unlock_range(fd, 0, addr, PAGE);
+	if (!err && munlock((void *)addr, PAGE))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/* Something of it is kept, in case that it locks again, but that is no lock. */
+TEST_F(module, process_that_has_unlocked_itself_is_no_longer_locked)
+{
+	const char *ko = getenv("MEMLOCKD_KO");
+	struct memlockd_info info = { .size = sizeof(info) };
+	long addr;
+	int i;
+
+	for (i = 0; i < 6; i++) {
+		addr = target_call(&self->target, do_map, 4 * PAGE, RW, MAP_PRIVATE);
+		ASSERT_LT(0, addr);
+		ASSERT_EQ(0, target_call(&self->target, do_lock_and_unlock_a_page, addr, 0, 0));
+		/* It locks and unlocks itself, and nobody of ours hears of that. */
+		ASSERT_EQ(0, target_call(&self->target, do_mlock, addr, 2 * PAGE, 0));
+		ASSERT_EQ(0, target_call(&self->target, do_munlock, addr, 2 * PAGE, 0));
+		ASSERT_EQ(0, target_call(&self->target, do_lock_and_unlock_a_page, addr, 0, 0));
+		check_unlocked(_metadata, self->fd, self->target.pid);
+		ASSERT_EQ(0, device_call(self->fd, MEMLOCKD_IOC_INFO, &info));
+		EXPECT_EQ(0, info.out_locked_processes);
+		/* What others lock of it then is theirs alone. */
+		ASSERT_EQ(0, lock_pid(self->fd, self->target.pid, S, CURRENT_FUTURE, NULL));
+		ASSERT_EQ(0, target_call(&self->target, do_lock_and_unlock_a_page, addr, 0, 0));
+		EXPECT_EQ(vmas_locked(self->target.pid), status_bytes(self->target.pid, "VmLck"));
+		ASSERT_EQ(0, unlock_pid(self->fd, self->target.pid));
+		check_unlocked(_metadata, self->fd, self->target.pid);
+		ASSERT_EQ(0, target_call(&self->target, do_lock_and_unlock_a_page, addr, 0, 0));
+		if (!ko)
+			continue;
+		close(self->fd);
+		if (i % 2) {
+			/* It ends while the module goes. */
+			target_post(&self->target, do_exit, 0, 0, 0);
+			EXPECT_EQ(0, module_unload_soon());
+			target_reap(&self->target);
+			target_start(&self->target);
+		} else {
+			EXPECT_EQ(0, module_unload());
+		}
+		EXPECT_EQ(-ENOENT, device_open());
+		EXPECT_TRUE(counters_back(&self->start));
+		ASSERT_EQ(0, module_load(ko));
+		self->fd = device_open();
+		ASSERT_LE(0, self->fd);
+	}
+	close(self->fd);
+}
+
 int main(int argc, char **argv)
 {
 	need_device();

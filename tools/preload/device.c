@@ -116,7 +116,7 @@ static const char *reason(int err)
 	case EACCES:
 		return "this user may not open " DEVICE;
 	case EPERM:
-		return "neither CAP_IPC_LOCK nor vm.memlockd.unprivileged_mlock allows it, or RLIMIT_MEMLOCK is 0";
+		return "it takes CAP_IPC_LOCK, or unprivileged_mlock and a RLIMIT_MEMLOCK";
 	case ENOTTY:
 	case EINVAL:
 	case E2BIG:
@@ -218,8 +218,8 @@ int device_lock_range(unsigned long addr, size_t len)
 	/* Without a pin it is what mlock(2) has done already. */
 	if (wish() == MOVABLE)
 		return 0;
-	return range(MEMLOCKD_IOC_LOCK_RANGE, 0, wish() == SUPERLOCKED ? MEMLOCKD_STATE_SUPERLOCKED :
-		     MEMLOCKD_STATE_LOCKED, addr, len);
+	return range(MEMLOCKD_IOC_LOCK_RANGE, 0, wish() == SUPERLOCKED ?
+		     MEMLOCKD_STATE_SUPERLOCKED : MEMLOCKD_STATE_LOCKED, addr, len);
 }
 
 int device_unlock_range(unsigned long addr, size_t len)
