@@ -50,12 +50,16 @@ static int result(int err)
 /* The process has called the kernel's mlockall(2). */
 static atomic_bool kernels_own;
 
+/* It takes the place of a lock of ours, where it locks all that there is. */
 static int kernels_lock_all(int flags)
 {
 	int ret = kernel(SYS_mlockall, flags, 0, 0);
 
-	if (!ret)
-		atomic_store(&kernels_own, true);
+	if (ret)
+		return ret;
+	atomic_store(&kernels_own, true);
+	if ((flags & MCL_CURRENT) && !device_unlock())
+		ret = kernel(SYS_mlockall, flags, 0, 0);
 	return ret;
 }
 
