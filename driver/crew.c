@@ -379,9 +379,12 @@ static int populate_rest(struct mlkd_crew *crew, unsigned long start)
 int mlkd_populate(struct mlkd_space *space, struct task_struct *task,
 		  unsigned long start, unsigned long end)
 {
-	struct mlkd_crew *crew = kzalloc(sizeof(*crew), GFP_KERNEL_ACCOUNT);
+	struct mlkd_crew *crew;
 	int err;
 
+	if (mlkd_populate_present(space, task, start, end))
+		return 0;
+	crew = kzalloc(sizeof(*crew), GFP_KERNEL_ACCOUNT);
 	if (!crew)
 		return -ENOMEM;
 	refcount_set(&crew->ref, 1);

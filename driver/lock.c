@@ -747,14 +747,17 @@ static int flag_all(struct request *request)
 	struct mm_struct *mm = space->mm;
 	int err;
 
-	err = lock_mm(request, true);
-	if (err)
-		return err;
-	/* Who unmaps what loses VM_LOCKED below munlocks it, too. */
-	if (!request->task)
-		set_bit(MLKD_SPACE_MUNLOCKING, &space->flags);
-	mlkd_target_def_flags(space);
-	mmap_write_unlock(mm);
+	/* A range is of no matter for what is mapped later. */
+	if (!request->range) {
+		err = lock_mm(request, true);
+		if (err)
+			return err;
+		/* Who unmaps what loses VM_LOCKED below munlocks it, too. */
+		if (!request->task)
+			set_bit(MLKD_SPACE_MUNLOCKING, &space->flags);
+		mlkd_target_def_flags(space);
+		mmap_write_unlock(mm);
+	}
 
 	request->unmapped_to = 0;
 	if (request->task && !(request->mode.flags & MEMLOCKD_CURRENT))

@@ -636,6 +636,56 @@ void mlkd_populate_future(struct mlkd_space *space, unsigned long start,
 		kfree(walk.pages);
 }
 
+/* Pins private memory that is present, and fails at anything else. */
+static int present_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
+			unsigned long start, unsigned long end, unsigned long *next)
+{
+	unsigned long limit;
+	struct mlkd_want want = part_want(walk, vma, start, &end, &limit);
+	long nr;
+
+	if (!want.present) {
+		*next = limit;
+		return 0;
+	}
+	if (!want.pinned || !mlkd_populate_never_waits(vma))
+		return -EAGAIN;
+	nr = pin_present(walk, start, end, limit, want.gup_flags);
+	if (nr <= 0)
+		return -EAGAIN;
+	*next = start + (nr << PAGE_SHIFT);
+	return 0;
+}
+
+/**
+ * mlkd_populate_present - have it done at once where there is nothing to wait for
+ * @space: the space; its claim is held
+ * @task: the process
+ * @start: first address
+ * @end: address behind the last; 0 for all there is
+ *
+ * That is for a lock of a few pages of private memory, which the process has just locked
+ * itself, as a rule: to ask a worker costs more than to pin them.
+ *
+ * Return: whether all of it is present and pinned as its attributes ask for.
+ */
+bool mlkd_populate_present(struct mlkd_space *space, struct task_struct *task,
+			   unsigned long start, unsigned long end)
+{
+	struct page *few[FEW_PAGES];
+	struct mlkd_walk walk = {
+		.space = space,
+		.start = start,
+		.end = end,
+		.task = task,
+		.brief = true,
+		.pages = few,
+		.room = ARRAY_SIZE(few),
+	};
+
+	return end - 1 - start < FEW_PAGES * PAGE_SIZE && !mlkd_walk(&walk, present_step);
+}
+
 /**
  * mlkd_populate_again - make what may have been replaced present and pinned
  * @space: the space; no claim is held, but a user of its mm

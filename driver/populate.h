@@ -18,6 +18,8 @@ int mlkd_populate_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 void mlkd_populate_again(struct mlkd_space *space, unsigned long start,
 			 unsigned long end);
 void mlkd_populate_writable(struct mlkd_space *space);
+bool mlkd_populate_present(struct mlkd_space *space, struct task_struct *task,
+			   unsigned long start, unsigned long end);
 void mlkd_populate_future(struct mlkd_space *space, unsigned long start,
 			  unsigned long end);
 
