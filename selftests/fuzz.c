@@ -203,6 +203,9 @@ static uint64_t right_flags(struct fuzzer *f, struct draft *draft)
 
 	if (draft->spec->cmd == MEMLOCKD_IOC_UNLOCK)
 		return draw(&f->seed, 3) ? 0 : MEMLOCKD_UNLOCK_FORCE;
+	/* That is EINVAL for any but the caller itself. */
+	if (draft->spec->cmd == MEMLOCKD_IOC_UNLOCK_RANGE)
+		return draw(&f->seed, 4) ? 0 : MEMLOCKD_RANGE_WHOLE;
 	if (draft->spec->cmd != MEMLOCKD_IOC_LOCK)
 		return 0;
 	flags = draw(&f->seed, 64) & more;
@@ -377,8 +380,9 @@ static bool lock_wrong(const struct memlockd_lock *lock)
 static bool range_wrong(const struct memlockd_range *range, bool unlock)
 {
 	bool state_wrong = unlock ? range->state : range->state - 1 > 1;
+	bool flags_wrong = range->flags & ~(unlock ? MEMLOCKD_RANGE_WHOLE : 0);
 
-	return range->flags || range->reserved || state_wrong ||
+	return flags_wrong || range->reserved || state_wrong ||
 	       (range->len && range->addr + range->len - 1 < range->addr);
 }
 
@@ -409,7 +413,7 @@ static bool wrong(const struct fuzzer *f, const struct draft *draft, const struc
 			return true;
 	}
 	if (spec->cmd != MEMLOCKD_IOC_LOCK && spec->cmd != MEMLOCKD_IOC_UNLOCK &&
-	    args->whom.flags)
+	    spec->cmd != MEMLOCKD_IOC_UNLOCK_RANGE && args->whom.flags)
 		return true;
 	if (spec->cmd == MEMLOCKD_IOC_INFO)
 		return false;
