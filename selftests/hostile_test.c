@@ -11,6 +11,7 @@
 #include <linux/fs.h>
 #include <linux/fuse.h>
 #include <poll.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -194,9 +195,9 @@ static void *touch(void *page)
 	return (void *)(long)*(volatile char *)page;
 }
 
-static void *map_one(void *page)
+static long do_map_one(long a, long b, long c)
 {
-	return mmap(NULL, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return (long)mmap(NULL, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
 static long do_touch_in_thread(long addr, long b, long c)
@@ -206,13 +207,6 @@ static long do_touch_in_thread(long addr, long b, long c)
 	if (pthread_create(&thread, NULL, touch, (void *)addr))
 		return -EAGAIN;
 	return 0;
-}
-
-static long do_map_in_thread(long a, long b, long c)
-{
-	pthread_t thread;
-
-	return pthread_create(&thread, NULL, map_one, NULL) ? -EAGAIN : 0;
 }
 
 /**
@@ -448,19 +442,47 @@ FIXTURE_TEARDOWN(blocked)
 	EXPECT_TRUE(hostile_stop(&self->h));
 }
 
-/* Has one thread of the target keep mmap_lock, and another wait for it. */
-static void block(struct __test_metadata *_metadata, struct hostile *self)
+/* Whether a task comes to wait for what no signal ends, as for mmap_lock. */
+static bool wait_blocked(pid_t pid)
+{
+	char path[64], line[4096];
+	bool blocked = false;
+	int tries;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	for (tries = 0; tries < NEVER_MS && !blocked; tries++) {
+		FILE *file = fopen(path, "re");
+
+		if (file && fgets(line, sizeof(line), file))
+			blocked = !strncmp(strrchr(line, ')'), ") D", 3);
+		if (file)
+			fclose(file);
+		usleep(1000);
+	}
+	return blocked;
+}
+
+/* A mapping that a lock can do nothing for: each page of it is an error. */
+static long map_broken(struct hostile *self)
+{
+	self->server->errors = INT_MAX;
+	return target_call(&self->target, do_map_served, 0, PROT_READ, MAP_PRIVATE);
+}
+
+/*
+ * Has one thread of the target keep mmap_lock, and another wait for it.  A fault reads
+ * without mmap_lock before it is tried again and holds it: @reads times.
+ */
+static void block(struct __test_metadata *_metadata, struct hostile *self, long addr, int reads)
 {
 	struct target *t = &self->target;
-	long addr;
 
-	/* The fault reads twice before it is tried again, and holds mmap_lock from then on. */
-	self->server->errors = 2;
-	addr = target_call(t, do_map_served, 0, PROT_READ, MAP_PRIVATE);
 	ASSERT_LT(0, addr);
+	self->server->errors = self->server->reads + reads;
 	ASSERT_EQ(0, target_call(t, do_touch_in_thread, addr, 0, 0));
-	ASSERT_TRUE(wait_reads(self->server, 3));
-	ASSERT_EQ(0, target_call(t, do_map_in_thread, 0, 0, 0));
+	ASSERT_TRUE(wait_reads(self->server, self->server->errors + 1));
+	target_post(t, do_map_one, 0, 0, 0);
+	ASSERT_TRUE(wait_blocked(t->pid));
 }
 
 /* Whatever it does, it does not hold up who does it. */
@@ -479,16 +501,19 @@ static void killed_client_ends(struct __test_metadata *_metadata, struct hostile
 
 TEST_F(blocked, killed_locker_ends)
 {
-	block(_metadata, &self->h);
+	/* Once to read ahead. */
+	block(_metadata, &self->h, map_broken(&self->h), 2);
 	killed_client_ends(_metadata, &self->h, client_start(&self->h, S, CURRENT_FUTURE));
 }
 
 TEST_F(blocked, killed_unlocker_ends)
 {
+	long addr = map_broken(&self->h);
 	pid_t pid;
 
 	ASSERT_EQ(0, lock_pid(self->h.fd, self->h.target.pid, S, CURRENT_FUTURE, NULL));
-	block(_metadata, &self->h);
+	/* What the lock has tried is in the page cache. */
+	block(_metadata, &self->h, addr, 1);
 	pid = fork_child();
 	if (!pid)
 		_exit(-unlock_pid(self->h.fd, self->h.target.pid));
@@ -498,6 +523,7 @@ TEST_F(blocked, killed_unlocker_ends)
 /* One file has locks of both; the other one's ends when it is closed. */
 TEST_F(blocked, closed_file_lets_others_go)
 {
+	long addr = map_broken(&self->h);
 	struct target client, other;
 	int fd = device_open(), tries;
 
@@ -506,7 +532,8 @@ TEST_F(blocked, closed_file_lets_others_go)
 	ASSERT_EQ(0, lock_pid(fd, self->h.target.pid, S, CURRENT_FUTURE | MEMLOCKD_OWNED, NULL));
 	ASSERT_EQ(0, lock_pid(fd, other.pid, S, CURRENT_FUTURE | MEMLOCKD_OWNED, NULL));
 	close(fd);
-	block(_metadata, &self->h);
+	/* What the lock has tried is in the page cache. */
+	block(_metadata, &self->h, addr, 1);
 	/* The last who has it open dies. */
 	target_stop(&client);
 	for (tries = 0; tries < NEVER_MS && state_of(self->h.fd, other.pid); tries++)
