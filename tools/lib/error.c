@@ -159,6 +159,9 @@ int fail_call(struct memlockd *m, int err, struct memlockd_process process, unsi
 		return fail(m, err, "%s: the memlockd module refuses this combination of options, or does not know one of them",
 			    name);
 	case EOPNOTSUPP:
+		if (cmd == MEMLOCKD_IOC_LOCK)
+			return fail(m, err, "%s has not been locked: the kernel's probes are off (kernel.ftrace_enabled, /sys/kernel/debug/kprobes/enabled), and what it maps later would not be pinned",
+				    name);
 		return fail(m, err, "a part of a shared mapping of %s cannot be locked from outside: lock all of it, or let the process do it",
 			    name);
 	case EINTR:

@@ -72,6 +72,8 @@ static unsigned int lock_flags(const struct options *options)
 		flags |= MEMLOCKD_OWNED;
 	if (options->bypass)
 		flags |= MEMLOCKD_BYPASS;
+	if (options->need_probes)
+		flags |= MEMLOCKD_NEED_PROBES;
 	return flags | options->over_limit;
 }
 

@@ -53,6 +53,7 @@ enum {
 	OPT_FUTURE,
 	OPT_HEAL,
 	OPT_MOVABLE,
+	OPT_NEED_PROBES,
 	OPT_NO_HEADINGS,
 	OPT_OVER_LIMIT,
 	OPT_OWNED,
@@ -88,7 +89,7 @@ enum {
  * @json: print one JSON document instead of text
  * @quiet: print errors only
  * @force: unlock what others hold, too
- * @movable, @heal, @owned, @bypass: flags of the lock
+ * @movable, @heal, @owned, @bypass, @need_probes: flags of the lock
  * @current, @future: only this half of MEMLOCKD_CURRENT and MEMLOCKD_FUTURE
  * @set_sysctl: set vm.compact_unevictable_allowed to 0
  * @summary: add mappings of one kind up
@@ -109,7 +110,7 @@ enum {
  * @words, @nr_words: what is no option
  */
 struct options {
-	bool json, quiet, force, movable, heal, owned, bypass, current, future;
+	bool json, quiet, force, movable, heal, owned, bypass, need_probes, current, future;
 	bool set_sysctl, summary, superlock, raise_limit, no_headings, by_faults;
 	unsigned int over_limit;
 	uint64_t limit;

@@ -52,6 +52,8 @@ static const struct option_help table[] = {
 	  "do not apply the RLIMIT_MEMLOCK of the process to this lock" },
 	{ OPT_OVER_LIMIT, OF_LOCK, "over-limit", "WAY",
 	  "what it maps later, beyond the limit: 'fail', stay 'unlocked', or 'raise' the limit" },
+	{ OPT_NEED_PROBES, OF_LOCK, "need-probes", NULL,
+	  "fail if what the process maps later would not be pinned" },
 	{ OPT_STACK, OF_SUPERLOCK, "stack", "SIZE",
 	  "of a superlock: grow the main stack to this size, or 'none' (1M)" },
 	{ OPT_FORCE, OF_UNLOCK, "force", NULL, "unlock what others hold, too" },
@@ -322,6 +324,8 @@ static bool *flag_of(struct options *options, int id)
 		return &options->heal;
 	case OPT_BYPASS_LIMIT:
 		return &options->bypass;
+	case OPT_NEED_PROBES:
+		return &options->need_probes;
 	case OPT_FORCE:
 		return &options->force;
 	case OPT_SUMMARY:

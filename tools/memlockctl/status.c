@@ -24,6 +24,8 @@ static void print_lock(const struct memlockd_status *status)
 	if (status->out_healed)
 		printf("  healed       %s made writable again after writeback\n",
 		       count_text(status->out_healed, "page"));
+	if (status->out_warnings & MEMLOCKD_WARNING_NO_PROBES)
+		puts("  probes       are off: what it maps now is not pinned until memlockctl sync");
 	if (status->out_holders > 1)
 		printf("  holders      %u; memlockctl list says who\n", status->out_holders);
 }
@@ -70,6 +72,7 @@ static void add_status(struct json_object *object, const struct memlockd_status 
 	json_number(object, "minor_faults", status->out_lock_minor_faults);
 	json_number(object, "major_faults", status->out_lock_major_faults);
 	json_number(object, "healed", status->out_healed);
+	json_warnings(object, status->out_warnings);
 }
 
 void status_one(struct ctl *ctl, const struct target *target)

@@ -306,6 +306,19 @@ test_limit_is_raised_while_the_lock_lasts() {
 	equal "the limit" "$(limits)" "65536 65536"
 }
 
+test_probes_that_are_off_are_told() {
+	local knob=/proc/sys/kernel/ftrace_enabled
+	spawn sleep 1000
+	[[ -w $knob ]] || return 0
+	echo 0 >"$knob"
+	expect 1 "has not been locked: the kernel's probes are off" memlockctl lock --need-probes "$pid"
+	expect 0 "but the kernel's probes are off" memlockctl lock "$pid"
+	expect 0 'probes *are off' memlockctl status "$pid"
+	echo 1 >"$knob"
+	expect 0 LOCKED memlockctl lock --need-probes "$pid"
+	[[ $(memlockctl status "$pid") != *probes* ]] || fail "status has them off still"
+}
+
 test_what_a_lock_may_cost_is_told() {
 	spawn prlimit --memlock=65536:65536 sleep 1000
 	expect 0 "sleep \(PID $pid\) has .* locked, and its RLIMIT_MEMLOCK is 64 KiB: should it drop its CAP_IPC_LOCK" \
