@@ -221,6 +221,7 @@ TEST_F(range, process_excepts_a_range_from_its_own_lock)
 	EXPECT_EQ(0, target_call(&target, do_sync_self, self->fd, 0, 0));
 	EXPECT_EQ(whole - LEN / 4, status_bytes(pid, "VmLck"));
 	/* What is mapped there later is as all that is mapped later. */
+	ASSERT_EQ(0, target_call(&target, do_unmap, part, LEN / 4, 0));
 	ASSERT_EQ(part, target_call(&target, do_map_at, part, LEN / 4, RW));
 	EXPECT_EQ(whole, status_bytes(pid, "VmLck"));
 	EXPECT_EQ(pinned, status_bytes(pid, "VmPin"));
