@@ -209,6 +209,7 @@ static void use_again(struct mlkd_space *space)
 	mlkd_attrs_clear(&space->attrs);
 	clear_bit(MLKD_SPACE_SELF, &space->flags);
 	atomic_long_set(&space->heal.healed, 0);
+	WRITE_ONCE(space->silent.nr, 0);
 	space->stack_reserve = 0;
 }
 
@@ -321,6 +322,17 @@ bool mlkd_space_claim_again(struct mlkd_space *space)
 	}
 }
 
+/*
+ * A space that lingers does not keep the module loaded.  So none does that a call of the
+ * process still uses, or a work: who unloads the module would wait for it, for as long as
+ * the process likes to stay in a system call.
+ */
+static bool may_linger(struct mlkd_space *space)
+{
+	/* One reference is the table's, and one the claim's. */
+	return space->by_self && refcount_read(&space->ref) == 2;
+}
+
 /* Ends a claim, and the space if it is not locked now. */
 static void end_claim(struct mlkd_space *space)
 {
@@ -329,7 +341,7 @@ static void end_claim(struct mlkd_space *space)
 	WRITE_ONCE(space->later.nr, space->later.nr + 1);
 	if (space->promised.state == MEMLOCKD_STATE_UNLOCKED &&
 	    !mlkd_attrs_have_ranges(&space->attrs)) {
-		if (space->by_self)
+		if (may_linger(space))
 			begin_to_linger(space);
 		else
 			end_space(space, true);
@@ -346,6 +358,11 @@ static void finish_claim(struct work_struct *work)
 	struct mlkd_space *space = container_of(work, struct mlkd_space, later.work);
 
 	mlkd_space_finish(space);
+	/*
+	 * Who has been killed does not lock again.  And while a space begins to linger, nothing
+	 * but the open file of a caller keeps the module loaded.
+	 */
+	space->by_self = false;
 	end_claim(space);
 }
 
