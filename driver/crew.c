@@ -373,8 +373,8 @@ static int populate_rest(struct mlkd_crew *crew, unsigned long start)
  * A page that cannot be had (behind the end of a file, poisoned, in the hands of
  * a userfaultfd monitor or of a server that does not answer) does not fail the call.
  *
- * Return: 0, -ENOMEM, -EDQUOT (a limit of its memory cgroup), -EINTR or -ESRCH; then part
- * of it is present and pinned.
+ * Return: 0, -ENOMEM, -EDQUOT (a limit of its memory cgroup), -ENOSPC (its RLIMIT_MEMLOCK,
+ * by what pins keep), -EINTR or -ESRCH; then part of it is present and pinned.
  */
 int mlkd_populate(struct mlkd_space *space, struct task_struct *task,
 		  unsigned long start, unsigned long end)

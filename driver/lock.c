@@ -347,6 +347,19 @@ static int check_cgroup(const struct request *request, unsigned long pages, bool
 			      (u64)room.limit << PAGE_SHIFT);
 }
 
+/* To populate has failed with @err: says which limit was met, if it was one. */
+static int populate_limit(const struct request *request, int err)
+{
+	/* The cgroup has come to its limit meanwhile. */
+	if (err == -EDQUOT)
+		return check_cgroup(request, request->unique, true);
+	/* How much the pins would have kept is not known. */
+	if (err == -ENOSPC)
+		return mlkd_limit_met(request->limit, MEMLOCKD_LIMIT_RLIMIT_MEMLOCK, 0,
+				      mlkd_target_memlock_limit(request->task));
+	return err;
+}
+
 /* @extra: pages that the caller is going to add to what is mapped. */
 static int check_limits(const struct request *request, unsigned long extra)
 {
@@ -1165,10 +1178,7 @@ static int run(struct request *request, u64 stack_reserve)
 	}
 	kfree(request->scratch);
 	request->scratch = NULL;
-	/* The cgroup has come to its limit meanwhile. */
-	if (err == -EDQUOT)
-		err = check_cgroup(request, request->unique, true);
-	return err;
+	return populate_limit(request, err);
 }
 
 /* A request has succeeded: the space is brought down to the mode that it asks for. */
@@ -1249,10 +1259,9 @@ int mlkd_lock(struct mlkd_space *space, struct task_struct *task,
 int mlkd_sync_future(struct mlkd_space *space, struct task_struct *task,
 		     struct mlkd_limit *limit)
 {
-	struct request request = { .space = space, .limit = limit };
-	int err = mlkd_populate(space, task, 0, 0);
+	struct request request = { .space = space, .task = task, .limit = limit };
 
-	return err == -EDQUOT ? check_cgroup(&request, 0, true) : err;
+	return populate_limit(&request, mlkd_populate(space, task, 0, 0));
 }
 
 /**

@@ -136,14 +136,16 @@ static long pin_huge(struct mlkd_walk *walk, unsigned long start,
 /*
  * Pins the pages that are present in [start, end), which lies in one chunk, or, if these
  * are huge pages, in [start, limit).  Stops at the first that is not present.  Returns how
- * many pages these were, or an error: -EFAULT if the first page is not present.
+ * many pages these were, or an error: -EFAULT if the first page is not present; -ENOSPC if
+ * what they keep is beyond RLIMIT_MEMLOCK, and nothing but a pin can hold them.
  */
-static long pin_present(struct mlkd_walk *walk, unsigned long start,
-			unsigned long end, unsigned long limit,
+static long pin_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
+			unsigned long start, unsigned long end, unsigned long limit,
 			unsigned int gup_flags)
 {
 	unsigned long nr_pages = (end - start) >> PAGE_SHIFT;
-	long nr, err;
+	struct mlkd_pins *pins = &walk->space->pins;
+	long nr, err, kept = atomic_long_read(&pins->nr_kept);
 
 	if (!(start % MLKD_CHUNK_SIZE) && nr_pages == MLKD_CHUNK_PAGES) {
 		nr = pin_huge(walk, start, limit, gup_flags);
@@ -157,11 +159,18 @@ static long pin_present(struct mlkd_walk *walk, unsigned long start,
 		       walk->pages);
 	if (nr <= 0)
 		return nr ?: -EFAULT;
-	err = mlkd_pins_add(&walk->space->pins, start, walk->pages, nr);
+	err = mlkd_pins_add(pins, start, walk->pages, nr);
 	if (err)
 		return err;
-	if (atomic_long_read(&walk->space->pins.nr_kept)) {
+	if (atomic_long_read(&pins->nr_kept)) {
 		WRITE_ONCE(walk->space->wired.stale, true);
+		/* A request that let these go would say that they are locked. */
+		if (walk->task && !(vma->vm_flags & VM_LOCKED) &&
+		    atomic_long_read(&pins->nr_kept) > kept &&
+		    mlkd_space_keeps_too_much(walk->space)) {
+			mlkd_pins_drop(pins, start, start + (nr << PAGE_SHIFT), false);
+			return -ENOSPC;
+		}
 		mlkd_space_let_go(walk->space, start, start + (nr << PAGE_SHIFT));
 	}
 	return nr;
@@ -179,7 +188,7 @@ static bool no_progress(struct mlkd_walk *walk, unsigned long addr)
 
 static bool fails_request(long err)
 {
-	return err == -ENOMEM || err == -EINTR;
+	return err == -ENOMEM || err == -EINTR || err == -ENOSPC;
 }
 
 /* What is charged besides the pages themselves: page tables, and what is charged ahead. */
@@ -521,7 +530,7 @@ static int populate_part(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	if (want.pinned && (!is_vm_hugetlb_page(vma) ||
 			    mlkd_pgtable_level(walk->space->mm, start, next) !=
 				    MLKD_PGTABLE_NONE)) {
-		nr = pin_present(walk, start, end, limit, want.gup_flags);
+		nr = pin_present(walk, vma, start, end, limit, want.gup_flags);
 		if (nr > 0) {
 			*next = start + (nr << PAGE_SHIFT);
 			return 0;
@@ -650,7 +659,7 @@ static int present_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	}
 	if (!want.pinned || !mlkd_populate_never_waits(vma))
 		return -EAGAIN;
-	nr = pin_present(walk, start, end, limit, want.gup_flags);
+	nr = pin_present(walk, vma, start, end, limit, want.gup_flags);
 	if (nr <= 0)
 		return -EAGAIN;
 	*next = start + (nr << PAGE_SHIFT);

@@ -173,11 +173,13 @@ bool mlkd_silent_has(const struct mlkd_silent *silent, struct vm_area_struct *vm
 	return nr == MLKD_SILENT;
 }
 
-static bool keeps_too_much(struct mlkd_space *space)
+/* Are what pins keep and what is VM_LOCKED together beyond RLIMIT_MEMLOCK? */
+bool mlkd_space_keeps_too_much(struct mlkd_space *space)
 {
 	long kept = atomic_long_read(&space->pins.nr_kept);
 
-	return kept > 0 && mlkd_mm_over_limit(space->mm, READ_ONCE(space->mm->locked_vm) + kept);
+	return kept > 0 && !READ_ONCE(mlkd_old_mlock) &&
+	       mlkd_mm_over_limit(space->mm, READ_ONCE(space->mm->locked_vm) + kept);
 }
 
 /**
@@ -196,17 +198,21 @@ static bool keeps_too_much(struct mlkd_space *space)
  * is VM_LOCKED now or the limit is lower, all else is: that cannot happen again before
  * there has been room again.
  *
+ * A part of a mapping that a range covers is not VM_LOCKED, and what is let go of that is
+ * held by nothing.  So a request that would let it go fails (populate.c), and this happens
+ * only where the process unmaps the rest of a folio, or has its limit lowered.
+ *
  * Mmu notifiers call this, where they may sleep.
  */
 void mlkd_space_let_go(struct mlkd_space *space, unsigned long start, unsigned long end)
 {
 	struct mlkd_pins *pins = &space->pins;
 
-	if (start < end && keeps_too_much(space)) {
+	if (start < end && mlkd_space_keeps_too_much(space)) {
 		mlkd_pins_let_go(pins, start, start + 1);
 		mlkd_pins_let_go(pins, end - 1, end);
 	}
-	if (keeps_too_much(space))
+	if (mlkd_space_keeps_too_much(space))
 		mlkd_pins_let_go(pins, 0, ULONG_MAX);
 }
 

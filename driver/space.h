@@ -308,6 +308,7 @@ struct mlkd_want mlkd_space_want(struct mlkd_space *space, struct vm_area_struct
 
 void mlkd_silent_add(struct mlkd_silent *silent, dev_t dev);
 bool mlkd_silent_has(const struct mlkd_silent *silent, struct vm_area_struct *vma);
+bool mlkd_space_keeps_too_much(struct mlkd_space *space);
 void mlkd_space_let_go(struct mlkd_space *space, unsigned long start, unsigned long end);
 
 static inline struct mlkd_mode mlkd_space_in_force(struct mlkd_space *space)

@@ -885,6 +885,39 @@ static void check_all_corners(struct __test_metadata *_metadata, int fd, long nr
 	}
 }
 
+/*
+ * Nothing but a pin holds a part of a mapping.  A range of which the pin would be let go at
+ * once is not locked, and the caller is told so.
+ */
+TEST_F(limits, range_that_would_keep_too_much_is_refused)
+{
+	struct memlockd_range range;
+	struct memlockd_mapping *rows;
+	pid_t pid = self->target.pid;
+	long addr, nr;
+
+	if (access(THP("enabled"), F_OK))
+		SKIP(return, "no transparent huge pages");
+	addr = target_call(&self->target, do_map_huge, HUGE, RW, MAP_PRIVATE);
+	ASSERT_LT(0, addr);
+	ASSERT_EQ(0, target_call(&self->target, do_write, addr, HUGE, HUGE));
+	set_limit(pid, status_bytes(pid, "VmLck") + HUGE / 2);
+	EXPECT_EQ(-ENOMEM, lock_range(self->fd, pid, MEMLOCKD_STATE_LOCKED, addr, PAGE, &range));
+	EXPECT_EQ(MEMLOCKD_LIMIT_RLIMIT_MEMLOCK, range.out_limit);
+	EXPECT_EQ(HUGE / 2, range.out_allowed);
+	check_unlocked(_metadata, self->fd, pid);
+
+	set_limit(pid, status_bytes(pid, "VmLck") + HUGE);
+	ASSERT_EQ(0, lock_range(self->fd, pid, MEMLOCKD_STATE_LOCKED, addr, PAGE, &range));
+	EXPECT_EQ(HUGE, status_bytes(pid, "VmPin"));
+	nr = mappings_pid(self->fd, pid, 64, &rows);
+	ASSERT_LT(0, nr);
+	EXPECT_EQ(PAGE, rows_pinned(rows, nr));
+	free(rows);
+	EXPECT_EQ(0, unlock_range(self->fd, pid, addr, PAGE));
+	check_unlocked(_metadata, self->fd, pid);
+}
+
 TEST_F(limits, what_pins_of_huge_pages_keep_is_within_the_limit)
 {
 	if (access(THP("enabled"), F_OK))

@@ -234,7 +234,9 @@ enum memlockd_unlock_flags {
  * @MEMLOCKD_LIMIT_RLIMIT_MEMLOCK: the target's RLIMIT_MEMLOCK, which counts the
  *	virtual size of what is locked.  It does not apply to a target that has
  *	CAP_IPC_LOCK, as with mlock(2).  A limit of 0 is always met, also by a lock
- *	that would lock nothing yet, as the core kernel allows no lock then.
+ *	that would lock nothing yet, as the core kernel allows no lock then.  It is met
+ *	as well where only pins could hold a range, as it is a part of a mapping, and
+ *	these would keep more of a huge page in memory than there is room for.
  * @MEMLOCKD_LIMIT_RAM: the machine has less memory than the target has mapped.
  * @MEMLOCKD_LIMIT_MEMORY: memory ran out.
  * @MEMLOCKD_LIMIT_MAX_WIRED: vm.memlockd.max_wired, which counts the unique
