@@ -5,16 +5,11 @@
 #ifndef MEMLOCKD_FUZZ_H
 #define MEMLOCKD_FUZZ_H
 
-#include "memlockd_test.h"
+#include "churn.h"
 
 #define FUZZ_CMDS		9
-#define FUZZ_TARGETS		3
 #define FUZZ_CLIENTS		3	/* the last has no privilege */
 #define FUZZ_THREADS		3
-
-/* What the targets play with, all at the same place. */
-#define FUZZ_AREA		0x200000000000UL
-#define FUZZ_AREA_PAGES		96
 
 /* The longest structure that is kept of a call. */
 #define FUZZ_ARG		128

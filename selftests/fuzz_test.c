@@ -13,15 +13,9 @@
  * MEMLOCKD_FUZZ_SECONDS: so long, instead of a number of calls.
  * MEMLOCKD_FUZZ_SEED: the seed that an earlier run printed.
  */
-#include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
-#include <spawn.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
 
 #include "kselftest_harness.h"
@@ -44,8 +38,7 @@ static struct tally {
 	uint64_t seed;
 	long deadline;			/* of usecs(); 0: until each has made CALLS */
 	long calls[FUZZ_CLIENTS];
-	int stop;
-	pid_t pids[FUZZ_TARGETS];	/* the last is short-lived */
+	struct churn churn;
 	long counts[FUZZ_CMDS + 1][ERRNOS];
 	long compat;
 	long lives;
@@ -65,130 +58,6 @@ static long usecs(void)
 static void nap(unsigned int usec)
 {
 	nanosleep(&(struct timespec){ .tv_nsec = usec * 1000L }, NULL);
-}
-
-static bool stopped(void)
-{
-	return __atomic_load_n(&tally->stop, __ATOMIC_SEQ_CST);
-}
-
-/* ---- the targets ---- */
-
-static void churn_map(uint64_t *seed, char *at, size_t len, int file)
-{
-	static const int prots[] = { PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE,
-				     PROT_READ | PROT_WRITE };
-	int flags = draw(seed, 2) ? MAP_PRIVATE : MAP_SHARED;
-
-	if (draw(seed, 2)) {
-		flags |= MAP_ANONYMOUS;
-		file = -1;
-	}
-	mmap(at, len, prots[draw(seed, ARRAY_SIZE(prots))], flags | MAP_FIXED, file,
-	     file < 0 ? 0 : draw(seed, FUZZ_AREA_PAGES) * PAGE);
-}
-
-static void churn_fork(uint64_t *seed, char *at, int zero)
-{
-	char *const argv[] = { "true", NULL };
-	pid_t pid;
-
-	if (!draw(seed, 8)) {
-		if (posix_spawn(&pid, "/bin/true", NULL, NULL, argv, NULL))
-			return;
-	} else {
-		/* The C library's fork looks at other threads, which go on meanwhile. */
-		pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
-		if (!pid)
-			_exit(read(zero, at, PAGE) == 0);
-	}
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
-}
-
-/*
- * Two threads do this with the same memory, so each call may fail.  System calls
- * touch it: they are not killed by what is missing.
- */
-static void churn(uint64_t *seed, int zero, int file)
-{
-	static const int advice[] = { MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, MADV_PAGEOUT,
-				      MADV_DONTFORK, MADV_DOFORK, 24 /* DONTNEED_LOCKED */ };
-	size_t first = draw(seed, FUZZ_AREA_PAGES);
-	size_t len = (1 + draw(seed, FUZZ_AREA_PAGES - first)) * PAGE;
-	char *at = (char *)FUZZ_AREA + first * PAGE;
-
-	switch (draw(seed, 24)) {
-	case 0 ... 6:
-		return churn_map(seed, at, len, file);
-	case 7:
-		munmap(at, len);
-		break;
-	case 8 ... 9:
-		mprotect(at, len, draw(seed, 4));
-		break;
-	case 10 ... 12:
-		madvise(at, len, advice[draw(seed, ARRAY_SIZE(advice))]);
-		break;
-	case 13:
-		if (draw(seed, 2))
-			mlock2(at, len, draw(seed, 2) ? MLOCK_ONFAULT : 0);
-		else
-			munlock(at, len);
-		break;
-	case 14:
-		mremap(at, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
-		       (char *)FUZZ_AREA + draw(seed, FUZZ_AREA_PAGES) * PAGE);
-		break;
-	case 15:
-		if (ftruncate(file, draw(seed, 2 * FUZZ_AREA_PAGES) * PAGE))
-			return;
-		break;
-	case 16:
-		return churn_fork(seed, at, zero);
-	default:
-		if (read(zero, at, len) < 0)
-			sched_yield();
-	}
-}
-
-static void *churn_main(void *arg)
-{
-	int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
-	int file = memfd_create("fuzz", MFD_CLOEXEC);
-	uint64_t seed = (uintptr_t)arg | 1;
-
-	/* It never waits, and would leave little to the clients. */
-	setpriority(PRIO_PROCESS, 0, 19);
-	while (!stopped())
-		churn(&seed, zero, file);
-	return NULL;
-}
-
-static long do_churn(long seed, long b, long c)
-{
-	pthread_t thread;
-
-	if (pthread_create(&thread, NULL, churn_main, (void *)(seed + 2)))
-		return -EAGAIN;
-	churn_main((void *)seed);
-	pthread_join(thread, NULL);
-	return 0;
-}
-
-/* Ends by itself, one way or the other, if it is not killed before. */
-static long do_short_life(long seed_arg, long b, long c)
-{
-	uint64_t seed = seed_arg | 1;
-	long rounds = draw(&seed, 200);
-	int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
-	int file = memfd_create("fuzz", MFD_CLOEXEC);
-
-	while (rounds--)
-		churn(&seed, zero, file);
-	if (draw(&seed, 3))
-		do_exec(0, 0, 0);
-	_exit(0);
 }
 
 /* ---- the clients ---- */
@@ -218,7 +87,7 @@ static void *client_main(void *arg)
 		/* Nothing it asks for takes any time, and the others would not get to it. */
 		if (!fuzzer->privileged)
 			nap(1000);
-		wrong = fuzz(fuzzer, tally->pids, &call);
+		wrong = fuzz(fuzzer, tally->churn.pids, &call);
 		if (wrong)
 			fault(wrong, &call);
 		if (call.err > -ERRNOS)
@@ -287,9 +156,10 @@ FIXTURE_SETUP(fuzz)
 		     -1, 0);
 	ASSERT_NE(MAP_FAILED, tally);
 	tally->seed = env ? strtoul(env, NULL, 0) : (unsigned long)time(NULL) % 1000000;
+	churn_shared = &tally->churn;
 	for (i = 0; i < FUZZ_TARGETS; i++) {
 		target_start(&self->targets[i]);
-		tally->pids[i] = self->targets[i].pid;
+		tally->churn.pids[i] = self->targets[i].pid;
 	}
 }
 
@@ -348,7 +218,7 @@ static void live(struct target *target, uint64_t *seed)
 {
 	target_stop(target);
 	target_start(target);
-	__atomic_store_n(&tally->pids[FUZZ_TARGETS - 1], target->pid, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&tally->churn.pids[FUZZ_TARGETS - 1], target->pid, __ATOMIC_SEQ_CST);
 	target_post(target, do_short_life, draw(seed, 1u << 31), 0, 0);
 	tally->lives++;
 	nap(draw(seed, 100000));
@@ -409,7 +279,7 @@ TEST_F_TIMEOUT(fuzz, any_call_does_what_is_documented, TIMEOUT)
 		ASSERT_TRUE(target_result(&self->clients[i], &ret));
 		EXPECT_EQ(0, ret);
 	}
-	__atomic_store_n(&tally->stop, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&tally->churn.stop, 1, __ATOMIC_SEQ_CST);
 	TH_LOG("%ld ms", (usecs() - begin) / 1000);
 	print_counts();
 	EXPECT_EQ(0, tally->nr_faults);
