@@ -5,15 +5,20 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/fuse.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kselftest.h"
@@ -21,21 +26,98 @@
 
 #define MOUNT_POINT	"/tmp/memlockd-served"
 
+/* A request that has no answer yet. */
+struct held {
+	struct fuse_in_header in;
+	unsigned int size;
+	long due;			/* of msecs(); NEVER: when it is told to let go */
+};
+
+#define HELD		64
+#define NEVER		LONG_MAX
+#define LATEST_MS	3000
+
+static struct held held[HELD];
+static int nr_held;
+
+static char buf[1 << 17] __attribute__((aligned(8)));
+static const char zeros[1 << 17];
+
+static long msecs(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000L + now.tv_nsec / 1000000;
+}
+
 static void answer(int fd, const struct fuse_in_header *in, int err, const void *data, size_t len)
 {
-	char buf[4096];
-	struct fuse_out_header *out = (void *)buf;
-
-	*out = (struct fuse_out_header) {
-		.len = sizeof(*out) + len,
+	struct fuse_out_header out = {
+		.len = sizeof(out) + len,
 		.error = err,
 		.unique = in->unique,
 	};
-	if (len)
-		memcpy(buf + sizeof(*out), data, len);
+	struct iovec iov[] = { { &out, sizeof(out) }, { (void *)data, len } };
+
 	/* Who has asked may be gone. */
-	if (write(fd, buf, out->len) < 0 && errno != ENOENT)
+	if (writev(fd, iov, 2) < 0 && errno != ENOENT)
 		_exit(KSFT_FAIL);
+}
+
+/* What was asked for: zeros, or that all is written. */
+static void give(int fd, const struct fuse_in_header *in, unsigned int size)
+{
+	struct fuse_write_out written = { .size = size };
+
+	if (in->opcode == FUSE_WRITE)
+		answer(fd, in, 0, &written, sizeof(written));
+	else
+		answer(fd, in, 0, zeros, size < sizeof(zeros) ? size : sizeof(zeros));
+}
+
+static void hold(int fd, const struct fuse_in_header *in, unsigned int size, long due)
+{
+	if (nr_held == HELD)
+		return give(fd, in, size);
+	held[nr_held++] = (struct held){ *in, size, due };
+}
+
+/* Answers what is due by @now. */
+static void give_held(int fd, long now)
+{
+	int i, left = 0;
+
+	for (i = 0; i < nr_held; i++) {
+		if (held[i].due <= now)
+			give(fd, &held[i].in, held[i].size);
+		else
+			held[left++] = held[i];
+	}
+	nr_held = left;
+}
+
+/* A page or a run of them that is asked for, or written. */
+static void serve_drawn(int fd, struct server *server, const struct fuse_in_header *in)
+{
+	/* Both structures have it at the same place. */
+	unsigned int size = ((const struct fuse_read_in *)(in + 1))->size;
+
+	if (server->prompt)
+		return give(fd, in, size);
+	switch (draw(&server->seed, 128)) {
+	case 0 ... 7:
+		server->failed++;
+		return answer(fd, in, -EIO, NULL, 0);
+	case 8 ... 10:
+		server->late++;
+		return hold(fd, in, size, msecs() + draw(&server->seed, LATEST_MS));
+	case 11:
+		server->never++;
+		return hold(fd, in, size, NEVER);
+	default:
+		give(fd, in, size);
+	}
 }
 
 static struct fuse_attr attributes(uint64_t node)
@@ -62,6 +144,11 @@ static void serve_request(int fd, struct server *server, const struct fuse_in_he
 	struct fuse_attr_out attr = { .attr_valid = 9999, .attr = attributes(in->nodeid) };
 	struct fuse_open_out opened = { .fh = 1, .open_flags = FOPEN_KEEP_CACHE };
 
+	if (server->seed) {
+		/* Some who read can be killed while they wait, others not. */
+		init.flags = draw(&server->seed, 2) ? FUSE_ASYNC_READ : 0;
+		opened.open_flags = draw(&server->seed, 2) ? FOPEN_KEEP_CACHE : 0;
+	}
 	switch (in->opcode) {
 	case FUSE_INIT:
 		answer(fd, in, 0, &init, sizeof(init));
@@ -78,8 +165,17 @@ static void serve_request(int fd, struct server *server, const struct fuse_in_he
 		answer(fd, in, 0, &opened, sizeof(opened));
 		break;
 	case FUSE_READ:
-		if (server->reads++ < server->errors)
+		server->reads++;
+		if (server->seed)
+			serve_drawn(fd, server, in);
+		else if (server->reads <= server->errors)
 			answer(fd, in, -EIO, NULL, 0);
+		break;
+	case FUSE_WRITE:
+		if (server->seed)
+			serve_drawn(fd, server, in);
+		else
+			answer(fd, in, -ENOSYS, NULL, 0);
 		break;
 	case FUSE_FORGET:
 	case FUSE_BATCH_FORGET:
@@ -91,15 +187,56 @@ static void serve_request(int fd, struct server *server, const struct fuse_in_he
 	}
 }
 
+/* When the next answer is due, for poll(2). */
+static int due_in(void)
+{
+	long next = NEVER, now = msecs();
+	int i;
+
+	for (i = 0; i < nr_held; i++) {
+		if (held[i].due < next)
+			next = held[i].due;
+	}
+	if (next == NEVER)
+		return -1;
+	return next > now ? next - now : 0;
+}
+
+static void serve(int fd, struct server *server)
+{
+	struct pollfd polled[] = {
+		{ .fd = fd, .events = POLLIN },
+		{ .fd = server->wake, .events = POLLIN },
+	};
+	uint64_t times;
+
+	for (;;) {
+		if (poll(polled, 2, due_in()) < 0) {
+			if (errno != EINTR)
+				return;
+			continue;
+		}
+		if (polled[1].revents && read(server->wake, &times, sizeof(times)) > 0)
+			give_held(fd, NEVER);
+		give_held(fd, msecs());
+		if (!polled[0].revents)
+			continue;
+		if (read(fd, buf, sizeof(buf)) >= 0)
+			serve_request(fd, server, (void *)buf);
+		else if (errno != EINTR && errno != ENOENT && errno != EAGAIN)
+			return;
+	}
+}
+
 pid_t server_start(struct server *server)
 {
-	static char buf[1 << 17] __attribute__((aligned(8)));
-	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	/* Who has asked may take it back: the server must not wait for what it was told of. */
+	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	char options[128];
 	pid_t pid;
 
 	if (fd < 0 && !system("modprobe fuse 2>/dev/null"))
-		fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+		fd = open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return -1;
 	mkdir(MOUNT_POINT, 0755);
@@ -107,10 +244,12 @@ pid_t server_start(struct server *server)
 		 "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", fd);
 	if (mount("memlockd", MOUNT_POINT, "fuse", 0, options))
 		return -1;
+	if (!server->wake)
+		server->wake = eventfd(0, EFD_CLOEXEC);
+	server->ready = false;
 	pid = fork_child();
 	if (!pid) {
-		while (read(fd, buf, sizeof(buf)) >= 0 || errno == EINTR || errno == ENOENT)
-			serve_request(fd, server, (void *)buf);
+		serve(fd, server);
 		_exit(0);
 	}
 	close(fd);
@@ -124,6 +263,16 @@ void server_stop(pid_t pid)
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	umount2(MOUNT_POINT, MNT_DETACH);
+}
+
+void server_let_go(struct server *server, bool prompt)
+{
+	const uint64_t once = 1;
+
+	server->prompt = prompt;
+	/* Where there is no FUSE, there is nobody to be told. */
+	if (server->wake && write(server->wake, &once, sizeof(once)) < 0)
+		ksft_perror("eventfd");
 }
 
 long do_map_served(long addr, long prot, long flags)
