@@ -4,8 +4,8 @@
  * valid, at a limit or neither; pointers that are bad, end before their structure
  * does or are not aligned; sizes that do not fit; ranges that wrap around; targets
  * that are none; callers of 32 bits, without privilege, and several at once on the
- * same file or with the same structure.  Meanwhile the targets map, unmap, fork,
- * call execve(2) and exit, and one of the clients is killed now and then.
+ * same file or with the same structure.  Meanwhile the targets do what churn.c says,
+ * and one of the clients is killed now and then.
  *
  * What the header calls wrong may not succeed, nothing may fail with an error that
  * it does not name, and no byte may be written that is not the driver's to write.
@@ -13,19 +13,23 @@
  * MEMLOCKD_FUZZ_SECONDS: so long, instead of a number of calls.
  * MEMLOCKD_FUZZ_SEED: the seed that an earlier run printed.
  */
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "kselftest_harness.h"
 #include "fuzz.h"
+#include "served.h"
 
 #define CALLS		400		/* of each client */
 #define TIMEOUT		(6 * 3600)	/* what hangs in a long run; the runner has its own */
 #define MAX_SECONDS	(5 * 3600)
 #define ERRNOS		134
 #define FAULTS		8
+#define NEVER_MS	(60 * 1000)	/* what has not come by then never comes */
 
 /* What went wrong: the first few of it. */
 struct fault {
@@ -139,6 +143,10 @@ FIXTURE(fuzz)
 	struct memlockd_info info;
 	struct target targets[FUZZ_TARGETS];
 	struct target clients[FUZZ_CLIENTS];
+	struct target tracer;
+	struct server *server;
+	pid_t server_pid;		/* -1: there is no FUSE */
+	long timeout;			/* what vm.memlockd.server_timeout was */
 	int fd;
 };
 
@@ -157,10 +165,19 @@ FIXTURE_SETUP(fuzz)
 	ASSERT_NE(MAP_FAILED, tally);
 	tally->seed = env ? strtoul(env, NULL, 0) : (unsigned long)time(NULL) % 1000000;
 	churn_shared = &tally->churn;
+	self->server = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->server);
+	self->server->seed = tally->seed * 2 + 1;
+	self->server_pid = server_start(self->server);
+	tally->churn.served = self->server_pid > 0;
+	/* Much of it never comes, so there is no use in waiting long. */
+	self->timeout = read_number(KNOB("server_timeout"));
+	write_number(KNOB("server_timeout"), 1);
 	for (i = 0; i < FUZZ_TARGETS; i++) {
 		target_start(&self->targets[i]);
 		tally->churn.pids[i] = self->targets[i].pid;
 	}
+	target_start(&self->tracer);
 }
 
 FIXTURE_TEARDOWN(fuzz)
@@ -169,10 +186,16 @@ FIXTURE_TEARDOWN(fuzz)
 	struct memlockd_holder *rows;
 	int i;
 
+	if (self->server_pid > 0)
+		server_stop(self->server_pid);
+	write_number(KNOB("server_timeout"), self->timeout);
+	/* While it traces one of them, nobody else can reap that. */
+	target_stop(&self->tracer);
 	for (i = 0; i < FUZZ_CLIENTS; i++)
 		target_stop(&self->clients[i]);
 	for (i = 0; i < FUZZ_TARGETS; i++)
 		target_stop(&self->targets[i]);
+	munmap(self->server, PAGE);
 	munmap(tally, sizeof(*tally));
 	EXPECT_TRUE(counters_back(&self->start));
 	ASSERT_EQ(0, device_call(self->fd, MEMLOCKD_IOC_INFO, &info));
@@ -183,8 +206,9 @@ FIXTURE_TEARDOWN(fuzz)
 	close(self->fd);
 }
 
-static void print_counts(void)
+static void print_counts(const struct server *server)
 {
+	const struct churn *churn = &tally->churn;
 	int i, err;
 
 	for (i = 0; i <= FUZZ_CMDS; i++) {
@@ -198,6 +222,12 @@ static void print_counts(void)
 	}
 	printf("# %ld of a 32-bit caller, %ld short-lived targets, %ld clients killed\n",
 	       tally->compat, tally->lives, tally->killed);
+	printf("# FUSE: mapped %ld times; %d reads, %d failed, %d late, %d left\n", churn->maps,
+	       server->reads, server->failed, server->late, server->never);
+	printf("# userfaultfd: %ld ranges, told of %ld events, answered %ld\n", churn->registered,
+	       churn->missed, churn->answered);
+	printf("# traced %ld times, %ld words written; moved %ld times; %ld children\n",
+	       churn->traced, churn->poked, churn->moves, churn->children);
 	for (i = 0; i < tally->nr_faults && i < FAULTS; i++) {
 		printf("# wrong: %s\n", tally->faults[i].what);
 		fuzz_print(&tally->faults[i].call);
@@ -213,10 +243,74 @@ static void client_start(struct target *clients, int which, int fd)
 	target_post(&clients[which], do_client, fd, seed, which);
 }
 
-/* One life of the last target. */
-static void live(struct target *target, uint64_t *seed)
+/* Whether a process that is killed comes to its end by itself. */
+static bool ends(const struct target *t, int ms)
 {
+	return poll(&(struct pollfd){ .fd = t->pidfd, .events = POLLIN }, 1, ms) == 1;
+}
+
+/* Where the threads of a process wait, if it does not answer. */
+static void print_stuck(pid_t pid)
+{
+	char command[128];
+
+	printf("# process %d does not answer; its threads are in\n", pid);
+	fflush(stdout);
+	snprintf(command, sizeof(command),
+		 "head -n 12 /proc/%d/task/*/stat /proc/%d/task/*/stack | sed 's/^/# /'", pid, pid);
+	if (system(command))
+		printf("# (gone)\n");
+}
+
+/* The result of a process that has to come to its end, if that is all that it waits for. */
+static bool result_of(struct target *t, long *ret)
+{
+	struct pollfd polled = { .fd = t->sock, .events = POLLIN };
+	int i;
+
+	if (poll(&polled, 1, NEVER_MS) == 1)
+		return target_result(t, ret);
+	print_stuck(t->pid);
+	for (i = 0; i < FUZZ_TARGETS; i++)
+		print_stuck(tally->churn.pids[i]);
+	return false;
+}
+
+/* Whether a child that is killed can be reaped by then: not while it waits, or is traced. */
+static bool reapable(pid_t pid, int ms)
+{
+	siginfo_t info = {};
+
+	for (; ms >= 0 && !info.si_pid; ms--) {
+		waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT);
+		if (!info.si_pid)
+			nap(1000);
+	}
+	return info.si_pid;
+}
+
+/*
+ * Ends the last target.  No signal makes it give up an answer of the server, nor who traces
+ * it then, so the server is made to answer.  Not at once, and mostly not at all where nobody
+ * needs it: lockers are to lose patience.
+ */
+static void end_life(struct target *target, struct server *server, uint64_t *seed)
+{
+	bool let_go;
+
+	kill(target->pid, SIGKILL);
+	let_go = !reapable(target->pid, draw(seed, 2000)) || !draw(seed, 4);
+	if (let_go)
+		server_let_go(server, true);
 	target_stop(target);
+	if (let_go)
+		server_let_go(server, false);
+}
+
+/* One life of the last target. */
+static void live(struct target *target, struct server *server, uint64_t *seed)
+{
+	end_life(target, server, seed);
 	target_start(target);
 	__atomic_store_n(&tally->churn.pids[FUZZ_TARGETS - 1], target->pid, __ATOMIC_SEQ_CST);
 	target_post(target, do_short_life, draw(seed, 1u << 31), 0, 0);
@@ -257,6 +351,7 @@ TEST_F_TIMEOUT(fuzz, any_call_does_what_is_documented, TIMEOUT)
 	long begin = usecs(), seconds = env ? atol(env) : 0, ret;
 	uint64_t seed = tally->seed * 0x9e3779b97f4a7c15ULL | 1;
 	struct target *last = &self->targets[FUZZ_TARGETS - 1];
+	bool ended;
 	int i;
 
 	if (seconds > 0)
@@ -266,25 +361,42 @@ TEST_F_TIMEOUT(fuzz, any_call_does_what_is_documented, TIMEOUT)
 		target_post(&self->targets[i], do_churn, draw(&seed, 1u << 31), 0, 0);
 	for (i = 0; i < FUZZ_CLIENTS; i++)
 		client_start(self->clients, i, self->fd);
+	target_post(&self->tracer, do_trace, draw(&seed, 1u << 31), 0, 0);
 
 	while (!clients_done()) {
-		live(last, &seed);
+		live(last, self->server, &seed);
 		if (draw(&seed, 8))
 			continue;
+		/* Whatever it waits for, it does not when it is killed. */
+		kill(self->clients[0].pid, SIGKILL);
+		ended = ends(&self->clients[0], NEVER_MS);
+		EXPECT_TRUE(ended);
+		if (!ended) {
+			print_stuck(self->clients[0].pid);
+			server_let_go(self->server, true);
+		}
 		ASSERT_EQ(SIGKILL, target_stop(&self->clients[0]));
 		tally->killed++;
 		client_start(self->clients, 0, self->fd);
 	}
+	/*
+	 * From here on nobody is left waiting.  The server lives longer than its targets: when
+	 * each read fails, the core kernel populates a locked mapping again and again, in
+	 * mmap(2), until the process is killed.
+	 */
+	server_let_go(self->server, true);
 	for (i = 0; i < FUZZ_CLIENTS; i++) {
-		ASSERT_TRUE(target_result(&self->clients[i], &ret));
+		ASSERT_TRUE(result_of(&self->clients[i], &ret));
 		EXPECT_EQ(0, ret);
 	}
 	__atomic_store_n(&tally->churn.stop, 1, __ATOMIC_SEQ_CST);
 	TH_LOG("%ld ms", (usecs() - begin) / 1000);
-	print_counts();
+	target_stop(last);
+	ASSERT_TRUE(result_of(&self->tracer, &ret));
+	print_counts(self->server);
 	EXPECT_EQ(0, tally->nr_faults);
 	for (i = 0; i < FUZZ_TARGETS - 1; i++) {
-		ASSERT_TRUE(target_result(&self->targets[i], &ret));
+		ASSERT_TRUE(result_of(&self->targets[i], &ret));
 		EXPECT_EQ(0, ret);
 		EXPECT_TRUE(unlocks(self->fd, self->targets[i].pid));
 	}
