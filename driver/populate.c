@@ -433,6 +433,17 @@ static long fault_range(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	return walk->locked ? addr : start;
 }
 
+/*
+ * What has just been faulted in from @start on is pinned under the same hold of mmap_lock, if
+ * that is still held.  Would it be given up first, a process that forks all the time could
+ * write-protect each page again before it is pinned, for ever.
+ */
+static void pin_next(struct mlkd_walk *walk, unsigned long start, unsigned long *next)
+{
+	*next = start;
+	walk->unfinished = walk->locked;
+}
+
 /* Faults in what is not present, and waits for that; @vma may be gone afterwards. */
 static int make_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 			struct mlkd_want want, unsigned long start,
@@ -453,7 +464,7 @@ static int make_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		if (want.gup_flags == FOLL_WRITE) {
 			ret = fault_unmapped(walk, vma, start, end);
 			if (ret <= 0) {
-				*next = start;		/* once more from here */
+				pin_next(walk, start, next);
 				return ret;
 			}
 		}
@@ -487,9 +498,8 @@ static int make_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		*next = ALIGN(start + 1, page_size_of(vma));
 	else if (walk->state == MEMLOCKD_STATE_SUPERLOCKED && mlkd_vma_writeback(vma))
 		mlkd_shared_make_writable(vma, start, *next, walk->pages);
-	/* A page that is to be pinned is looked at once more. */
 	if (ret > start && want.pinned)
-		*next = start;
+		pin_next(walk, start, next);
 	return 0;
 }
 

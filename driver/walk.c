@@ -60,7 +60,7 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 		vma_iter_init(&vmi, mm, addr);
 		vma = vma_next(&vmi);
 
-		while (!err && walk->locked && budget > 0) {
+		while (!err && walk->locked && (budget > 0 || walk->unfinished)) {
 			unsigned long start, stop;
 
 			while (vma && vma->vm_end <= addr && addr <= last)
@@ -73,6 +73,7 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 			stop = min3(vma->vm_end - 1, start | (MLKD_CHUNK_SIZE - 1),
 				    last) + 1;
 			walk->spared = 0;
+			walk->unfinished = false;
 			err = step(walk, vma, start, stop, &addr);
 			budget -= MLKD_STEP_VMA_COST + ((stop - start) >> PAGE_SHIFT) -
 				  walk->spared;

@@ -32,6 +32,7 @@ struct mlkd_space;
  * @pages: room for @room page pointers
  * @room: MLKD_CHUNK_PAGES, or less if less is walked, or only what is to be pinned
  * @spared: pages of a step that it did not have to look at one by one
+ * @unfinished: another step is to follow under the same hold of mmap_lock
  * @fresh: called before @nr pages are faulted in that have to be cleared; or NULL
  * @crew: the crew that @fresh is for
  * @stuck: the address that could not be pinned last time
@@ -51,6 +52,7 @@ struct mlkd_walk {
 	struct page **pages;
 	unsigned long room;
 	long spared;
+	bool unfinished;
 	void (*fresh)(struct mlkd_walk *walk, unsigned long nr);
 	struct mlkd_crew *crew;
 	unsigned long stuck;

@@ -3,8 +3,11 @@
  * What SUPERLOCKED does beyond locking and pinning: the stack is grown beforehand,
  * no memory is offered for merging, and none is scanned for NUMA balancing.
  */
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
@@ -13,6 +16,7 @@
 #define LARGE	(160 * MIB)
 #define SCANS	5
 #define ROUNDS	20000
+#define FORK_ROUNDS	5
 
 /* The first switches balancing on; with the others it begins soon, and does it often. */
 static const struct {
@@ -114,6 +118,51 @@ TEST_F(superlock, stack_left_as_it_is)
 	check_descent(_metadata, self, MEMLOCKD_STACK_RESERVE_NONE, before, PAGE);
 	/* Less than there is changes nothing, either. */
 	check_descent(_metadata, self, PAGE, before, PAGE);
+}
+
+static void *fork_for_ever(void *arg)
+{
+	for (;;) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(0);
+		waitpid(pid, NULL, 0);
+	}
+	return NULL;
+}
+
+static long do_fork_for_ever(long a, long b, long c)
+{
+	pthread_t thread;
+
+	return -pthread_create(&thread, NULL, fork_for_ever, NULL);
+}
+
+/* Each fork write-protects what is not pinned yet. */
+TEST_F(superlock, process_that_forks_all_the_time_is_pinned_whole)
+{
+	long addr = target_call(&self->target, do_map_small, 4 * MIB, RW, MAP_PRIVATE);
+	pid_t pid = self->target.pid;
+
+	ASSERT_LT(0, addr);
+	ASSERT_EQ(0, target_call(&self->target, do_write, addr, 4 * MIB, PAGE));
+	ASSERT_EQ(0, target_call(&self->target, do_fork_for_ever, 0, 0, 0));
+	for (int i = 0; i < FORK_ROUNDS; i++) {
+		struct memlockd_mapping *rows, *row;
+		long nr;
+
+		ASSERT_EQ(0, lock_pid(self->fd, pid, S, CURRENT_FUTURE, NULL));
+		nr = mappings_pid(self->fd, pid, 64, &rows);
+		ASSERT_LT(0, nr);
+		row = row_at(rows, nr, addr);
+		ASSERT_NE(NULL, row);
+		TH_LOG("%llu of %llu kB pinned", row->pinned / KIB, (row->end - row->start) / KIB);
+		EXPECT_EQ(row->end - row->start, row->pinned);
+		EXPECT_EQ(S, row->state);
+		free(rows);
+		ASSERT_EQ(0, unlock_pid(self->fd, pid));
+	}
 }
 
 TEST_F(superlock, stack_no_larger_than_RLIMIT_STACK)
