@@ -118,12 +118,20 @@ static struct worker *start_worker(struct mlkd_crew *crew, const struct worker *
 	return ERR_PTR(err);
 }
 
+/* Somebody else does @vma, which costs no more than a look. */
+static void pass_over(struct mlkd_walk *walk, struct vm_area_struct *vma,
+		      unsigned long start, unsigned long end, unsigned long *next)
+{
+	*next = vma->vm_end;
+	walk->spared = (end - start) >> PAGE_SHIFT;
+}
+
 static int crew_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		     unsigned long start, unsigned long end, unsigned long *next)
 {
 	if (mlkd_populate_never_waits(vma))
 		return mlkd_populate_step(walk, vma, start, end, next);
-	*next = vma->vm_end;
+	pass_over(walk, vma, start, end, next);
 	return 0;
 }
 
@@ -132,7 +140,7 @@ static int rest_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 {
 	if (!mlkd_populate_never_waits(vma))
 		return mlkd_populate_step(walk, vma, start, end, next);
-	*next = vma->vm_end;
+	pass_over(walk, vma, start, end, next);
 	return 0;
 }
 
