@@ -104,7 +104,7 @@ void unlock_program(pid_t pid, int fd, enum lock_kind variant, struct sample *s)
 /* Has the probes as @variant needs them, and nobody locked but a bystander. */
 void surroundings(enum lock_kind variant);
 
-/* ---- memory.c, calls.c, programs.c: a @run each ---- */
+/* ---- memory.c, busy.c, calls.c, programs.c: a @run each ---- */
 
 bool run_memory(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_processors(const struct bench_case *c, enum lock_kind variant, struct sample *s);
@@ -116,7 +116,10 @@ bool run_stall(const struct bench_case *c, enum lock_kind variant, struct sample
 bool run_stall_mappings(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_stall_shared(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 
+bool run_busy(const struct bench_case *c, enum lock_kind variant, struct sample *s);
+
 bool run_map(const struct bench_case *c, enum lock_kind variant, struct sample *s);
+bool run_change(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_fault(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_dontneed(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_fork(const struct bench_case *c, enum lock_kind variant, struct sample *s);
@@ -131,6 +134,7 @@ bool run_python(const struct bench_case *c, enum lock_kind variant, struct sampl
 enum memory { SMALL, THP, HUGETLB };
 enum residency { RESIDENT, UNTOUCHED, SWAPPED };
 enum fork { FORK, VFORK, SPAWN };
+enum change { REMAP, FIXED, PROTECT };
 
 /* @a of run_memory() */
 #define MEMORY(kind, residency)	((kind) << 4 | (residency))

@@ -74,6 +74,55 @@ bool run_fault(const struct bench_case *c, enum lock_kind variant, struct sample
 	return measure_in(&t, variant, fault_loop, 0, units_of(c), s);
 }
 
+/*
+ * One page after the other of a mapping is changed: another page of the same file in its
+ * place, from the last to the first; a new page; or every other one is made read-only.
+ */
+static long change_loop(long how, long calls, long c)
+{
+	long pages = how == PROTECT ? 2 * calls : calls, bad = 0, i;
+	int flags = MAP_ANONYMOUS | (how == REMAP ? MAP_SHARED : MAP_PRIVATE);
+	char *p = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, flags, -1, 0);
+	uint64_t start;
+
+	if (p == MAP_FAILED)
+		return -1;
+	madvise(p, pages * PAGE, MADV_NOHUGEPAGE);
+	do_write((long)p, pages * PAGE, PAGE);
+	start = now();
+	for (i = 0; i < calls; i++) {
+		char *at = p + i * PAGE;
+
+		switch (how) {
+		case REMAP:
+			bad |= remap_file_pages(at, PAGE, 0, pages - 1 - i, 0);
+			break;
+		case FIXED:
+			bad |= mmap(at, PAGE, PROT_READ | PROT_WRITE, flags | MAP_FIXED, -1,
+				    0) == MAP_FAILED;
+			break;
+		case PROTECT:
+			bad |= mprotect(p + 2 * i * PAGE, PAGE, PROT_READ);
+			break;
+		}
+	}
+	start = now() - start;
+	munmap(p, pages * PAGE);
+	return bad ? -1 : (long)start;
+}
+
+bool run_change(const struct bench_case *c, enum lock_kind variant, struct sample *s)
+{
+	struct target t;
+
+	target_start(&t);
+	measure_in(&t, variant, change_loop, c->a, units_of(c), s);
+	if (s->value[OP] >= 0)
+		return true;
+	printf("# the target cannot change its mappings\n");
+	return false;
+}
+
 #define GIVEN_UP	(4 * MIB)	/* at once */
 
 /* What is given up and written to again; @addr is all there. */

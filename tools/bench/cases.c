@@ -44,6 +44,9 @@ const struct bench_case cases[] = {
 	{ "map-4k", "mmap+munmap", CALLS, run_map, 4096, 0, "call", 2000 },
 	{ "map-64k", "mmap+munmap", CALLS, run_map, 65536, 0, "call", 1000 },
 	{ "map-1m", "mmap+munmap", CALLS, run_map, 1048576, 0, "call", 100 },
+	{ "remap-page", "remap_file_pages", ALL, run_change, REMAP, 0, "call", 512, true },
+	{ "fixed-page", "mmap MAP_FIXED", ALL, run_change, FIXED, 0, "call", 512, true },
+	{ "protect-page", "mprotect", ALL, run_change, PROTECT, 0, "call", 512, true },
 	{ "fault", "page fault", OTHERS, run_fault, 0, 0, "page", 4000 },
 	{ "dontneed-4k", "madvise+touch", GIVEN, run_dontneed, SMALL, 0, "page", 8192 },
 	{ "dontneed-thp", "madvise+touch", GIVEN, run_dontneed, THP, 0, "page", 8192 },
@@ -66,6 +69,7 @@ const struct bench_case cases[] = {
 	{ "stall-mappings", 0, TWO, run_stall_mappings, 0, 0, "mapping", 200000, true },
 	{ "stall-mappings-1m", 0, TWO, run_stall_mappings, 1, 0, "mapping", 1000000, true },
 	{ "stall-shared", 0, TWO, run_stall_shared, 0, 0, "page", 0, true },
+	{ "busy", "longest lock", V(PLAIN) | V(SUPER), run_busy, 0, 0, "page", -64, true },
 };
 
 const size_t nr_cases = sizeof(cases) / sizeof(*cases);
@@ -88,6 +92,9 @@ const struct target_value targets[] = {
 	{ "map-4k", SUPER, OP, 1.10 },
 	{ "map-64k", SUPER, OP, 1.10 },
 	{ "map-1m", SUPER, OP, 1.10 },
+	{ "remap-page", SUPER, OP, 2.00 },
+	{ "fixed-page", SUPER, OP, 2.00 },
+	{ "protect-page", SUPER, OP, 2.00 },
 	{ "mlock-0", SUPER, OP, 2.00 },
 	{ "mlock-1000", SUPER, OP, 2.00 },
 	{ "mlock-100000", SUPER, OP, 2.00 },
@@ -96,6 +103,8 @@ const struct target_value targets[] = {
 	{ "processors", SUPER, OP, 0.67 },
 	{ "kill", SUPER, OP, 1.20 },
 	{ "kill-thp", SUPER, OP, 1.20 },
+	/* A lock of a process that runs away from it takes three times as long, and 0.1 s. */
+	{ "busy", SUPER, OP, 3.00, 1e8 },
 	/* Bytes for each GiB that is locked. */
 	{ "4k-resident", SUPER, BOOKS, 4 * MIB },
 	{ "thp-resident", SUPER, BOOKS, 64 * KIB },

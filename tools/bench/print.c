@@ -122,6 +122,9 @@ static double reached(const struct target_value *target, const struct result *re
 
 	if (!r->rounds)
 		return NAN;
+	if (target->grace)
+		return (summary_of(r, target->variant, target->metric).max - target->grace) /
+		       summary_of(r, base_of(c, target->variant), target->metric).max;
 	if (target->metric == BOOKS)
 		return summary_of(r, target->variant, BOOKS).median / gib_of(c);
 	return ratio_of(r, target->variant, base_of(c, target->variant), target->metric).median;

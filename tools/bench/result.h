@@ -20,12 +20,14 @@ struct result {
  * @variant: the variant
  * @metric: of it
  * @limit: the ratio to its peer, at most; of BOOKS: bytes for each GiB
+ * @grace: so much is not counted, ns; then it is the largest of all rounds that are compared
  */
 struct target_value {
 	const char *name;
 	enum lock_kind variant;
 	enum measure metric;
 	double limit;
+	double grace;
 };
 
 extern const struct target_value targets[];
@@ -33,7 +35,7 @@ extern const size_t nr_targets;
 
 /* Over the rounds in which it was measured. */
 struct summary {
-	double min, q1, median, q3;
+	double min, q1, median, q3, max;
 	int nr;
 };
 

@@ -43,10 +43,12 @@ static struct summary summarize(double *values, int nr)
 	if (!s.nr) {
 		s.min = NAN;
 		s.median = NAN;
+		s.max = NAN;
 		return s;
 	}
 	qsort(values, s.nr, sizeof(*values), compare);
 	s.min = values[0];
+	s.max = values[s.nr - 1];
 	s.q1 = quantile(values, s.nr, 0.25);
 	s.median = quantile(values, s.nr, 0.5);
 	s.q3 = quantile(values, s.nr, 0.75);
@@ -97,5 +99,7 @@ const char *variant_name(const struct bench_case *c, enum lock_kind variant)
 		return "/proc/PID/smaps";
 	if (c->run == run_processors)
 		return variant == PLAIN ? "one processor" : "two processors";
+	if (c->run == run_busy)
+		return variant == PLAIN ? "quiet process" : "busy process";
 	return variant_names[variant];
 }
