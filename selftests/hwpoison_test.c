@@ -265,6 +265,29 @@ TEST_F(hwpoison, exit_with_failed_page_leaves_nothing)
 	}
 }
 
+/*
+ * The kernel splits a huge page first, which a pin does not let it.  The process keeps the
+ * page then, until it comes to the failed part, and the processor reports that again.
+ */
+TEST_F(hwpoison, failed_huge_page_leaves_nothing)
+{
+	bool pins = variant->state && !(variant->flags & MEMLOCKD_MOVABLE);
+	long addr = target_call(&self->target, do_map_huge, HUGE, RW, MAP_PRIVATE);
+	struct outcome outcome;
+
+	if (addr < 0)
+		SKIP(return, "no transparent huge pages here");
+	ASSERT_EQ(0, target_call(&self->target, do_write, addr, HUGE, PAGE));
+	ASSERT_EQ(0, lock(self, variant));
+	outcome = advise(self, addr, PRIVATE, MADV_HWPOISON);
+	if (!pins)
+		EXPECT_EQ(BUS_MCEERR_AR, outcome.at_touch);
+	EXPECT_EQ(0, target_call(&self->target, do_write, addr + HUGE / 2, HUGE / 2, PAGE));
+	ASSERT_EQ(0, unlock(self, variant));
+	EXPECT_EQ(0, status_bytes(self->target.pid, "VmLck"));
+	EXPECT_EQ(0, status_bytes(self->target.pid, "VmPin"));
+}
+
 /* What is pinned stays where it is: docs/transparency.md. */
 TEST_F(hwpoison, soft_offline_moves_what_is_not_pinned)
 {
