@@ -44,7 +44,7 @@ const struct bench_case cases[] = {
 	{ "map-4k", "mmap+munmap", CALLS, run_map, 4096, 0, "call", 2000 },
 	{ "map-64k", "mmap+munmap", CALLS, run_map, 65536, 0, "call", 1000 },
 	{ "map-1m", "mmap+munmap", CALLS, run_map, 1048576, 0, "call", 100 },
-	{ "remap-page", "remap_file_pages", ALL, run_change, REMAP, 0, "call", 512, true },
+	{ "remap-page", "remap_file_pages", ALL, run_change, REMAP, 0, "call", 64, true },
 	{ "fixed-page", "mmap MAP_FIXED", ALL, run_change, FIXED, 0, "call", 512, true },
 	{ "protect-page", "mprotect", ALL, run_change, PROTECT, 0, "call", 512, true },
 	{ "fault", "page fault", OTHERS, run_fault, 0, 0, "page", 4000 },
