@@ -6,7 +6,6 @@
  */
 #include <fcntl.h>
 #include <poll.h>
-#include <limits.h>
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -327,25 +326,21 @@ static bool wait_blocked(pid_t pid)
 	return blocked;
 }
 
-/* A mapping that a lock can do nothing for: each page of it is an error. */
-static long map_broken(struct hostile *self)
-{
-	self->server->errors = INT_MAX;
-	return target_call(&self->target, do_map_served, 0, PROT_READ, MAP_PRIVATE);
-}
-
 /*
- * Has one thread of the target keep mmap_lock, and another wait for it.  A fault reads
- * without mmap_lock before it is tried again and holds it: @reads times.
+ * Has one thread of the target keep mmap_lock, and another wait for it.  Of what no lock
+ * has read before, the fault reads twice before it is tried again, and holds mmap_lock
+ * from then on.
  */
-static void block(struct __test_metadata *_metadata, struct hostile *self, long addr, int reads)
+static void block(struct __test_metadata *_metadata, struct hostile *self)
 {
 	struct target *t = &self->target;
+	long addr;
 
+	self->server->errors = 2;
+	addr = target_call(t, do_map_served, 0, PROT_READ, MAP_PRIVATE);
 	ASSERT_LT(0, addr);
-	self->server->errors = self->server->reads + reads;
 	ASSERT_EQ(0, target_call(t, do_touch_in_thread, addr, 0, 0));
-	ASSERT_TRUE(wait_reads(self->server, self->server->errors + 1));
+	ASSERT_TRUE(wait_reads(self->server, 3));
 	target_post(t, do_map_one, 0, 0, 0);
 	ASSERT_TRUE(wait_blocked(t->pid));
 }
@@ -366,19 +361,16 @@ static void killed_client_ends(struct __test_metadata *_metadata, struct hostile
 
 TEST_F(blocked, killed_locker_ends)
 {
-	/* Once to read ahead. */
-	block(_metadata, &self->h, map_broken(&self->h), 2);
+	block(_metadata, &self->h);
 	killed_client_ends(_metadata, &self->h, client_start(&self->h, S, CURRENT_FUTURE));
 }
 
 TEST_F(blocked, killed_unlocker_ends)
 {
-	long addr = map_broken(&self->h);
 	pid_t pid;
 
-	ASSERT_EQ(0, lock_pid(self->h.fd, self->h.target.pid, S, CURRENT_FUTURE, NULL));
-	/* What the lock has tried is in the page cache. */
-	block(_metadata, &self->h, addr, 1);
+	ASSERT_EQ(0, lock_pid(self->h.fd, self->h.target.pid, L, MEMLOCKD_CURRENT, NULL));
+	block(_metadata, &self->h);
 	pid = fork_child();
 	if (!pid)
 		_exit(-unlock_pid(self->h.fd, self->h.target.pid));
@@ -388,23 +380,21 @@ TEST_F(blocked, killed_unlocker_ends)
 /* One file has locks of both; the other one's ends when it is closed. */
 TEST_F(blocked, closed_file_lets_others_go)
 {
-	long addr = map_broken(&self->h);
 	struct target client, other;
 	int fd = device_open(), tries;
 
 	target_start(&other);
 	target_start_with(&client, fd);
-	ASSERT_EQ(0, lock_pid(fd, self->h.target.pid, S, CURRENT_FUTURE | MEMLOCKD_OWNED, NULL));
+	ASSERT_EQ(0, lock_pid(fd, self->h.target.pid, L, MEMLOCKD_CURRENT | MEMLOCKD_OWNED, NULL));
 	ASSERT_EQ(0, lock_pid(fd, other.pid, S, CURRENT_FUTURE | MEMLOCKD_OWNED, NULL));
 	close(fd);
-	/* What the lock has tried is in the page cache. */
-	block(_metadata, &self->h, addr, 1);
+	block(_metadata, &self->h);
 	/* The last who has it open dies. */
 	target_stop(&client);
 	for (tries = 0; tries < NEVER_MS && state_of(self->h.fd, other.pid); tries++)
 		usleep(1000);
 	EXPECT_EQ(MEMLOCKD_STATE_UNLOCKED, state_of(self->h.fd, other.pid));
-	EXPECT_EQ(S, state_of(self->h.fd, self->h.target.pid));
+	EXPECT_EQ(L, state_of(self->h.fd, self->h.target.pid));
 	target_stop(&other);
 }
 
