@@ -63,6 +63,20 @@ static int notifier_start(struct mmu_notifier *notifier,
 	return 0;
 }
 
+/* A part of a huge page may have been taken away, of which the rest is pinned. */
+static void drop_zapped(struct mlkd_space *space, const struct mmu_notifier_range *range)
+{
+	bool may_wait = mmu_notifier_range_blockable(range);
+	struct mlkd_pins *pins = &space->pins;
+	long kept = atomic_long_read(&pins->nr_kept);
+
+	mlkd_pins_drop_zapped(pins, range->start, range->end, may_wait);
+	if (!may_wait || atomic_long_read(&pins->nr_kept) <= kept)
+		return;
+	WRITE_ONCE(space->wired.stale, true);
+	mlkd_space_let_go(space, range->start, range->end);
+}
+
 /*
  * MMU_NOTIFY_UNMAP drops the pins of all that is unmapped.  MMU_NOTIFY_CLEAR need not say
  * that: reclaim, migration and KSM send it by the million, for pages that they then leave
@@ -81,8 +95,7 @@ static void notifier_end(struct mmu_notifier *notifier,
 		mlkd_probe_soft_dirty(space);
 
 	if (range->event == MMU_NOTIFY_CLEAR && atomic_long_read(&space->pins.nr_pages))
-		mlkd_pins_drop_zapped(&space->pins, range->start, range->end,
-				      mmu_notifier_range_blockable(range));
+		drop_zapped(space, range);
 
 	if (range->event != MMU_NOTIFY_UNMAP)
 		return;

@@ -925,6 +925,36 @@ TEST_F(limits, what_pins_of_huge_pages_keep_is_within_the_limit)
 	check_all_corners(_metadata, self->fd, 32, HUGE, true);
 }
 
+/* What is taken away stays VM_LOCKED, and comes back when it is touched. */
+TEST_F(limits, what_pins_keep_of_zapped_huge_pages_is_within_the_limit)
+{
+	unsigned long limit, vmlck, kept;
+	struct target t;
+	long addr, i;
+
+	if (access(THP("enabled"), F_OK))
+		SKIP(return, "no transparent huge pages");
+	target_start(&t);
+	EXPECT_EQ(0, target_call(&t, do_setuid, NOBODY, 0, 0));
+	addr = target_call(&t, do_map_huge, 8 * HUGE, RW, MAP_PRIVATE);
+	ASSERT_LT(0, addr);
+	ASSERT_EQ(0, target_call(&t, do_write, addr, 8 * HUGE, HUGE));
+	set_limit(t.pid, RLIM_INFINITY);
+	ASSERT_EQ(0, lock_pid(self->fd, t.pid, MEMLOCKD_STATE_SUPERLOCKED, CURRENT_FUTURE, NULL));
+	limit = status_bytes(t.pid, "VmLck") + HUGE;
+	set_limit(t.pid, limit);
+	for (i = 0; i < 8; i++)
+		ASSERT_EQ(0, target_call(&t, do_advise, addr + i * HUGE + PAGE, HUGE - PAGE,
+					 MADV_DONTNEED_LOCKED));
+	vmlck = status_bytes(t.pid, "VmLck");
+	kept = kept_bytes(self->fd, t.pid);
+	TH_LOG("VmLck %lu kB, kept %lu kB, of %lu kB", vmlck / KIB, kept / KIB, limit / KIB);
+	EXPECT_GE(limit, vmlck + kept);
+	EXPECT_EQ(0, unlock_pid(self->fd, t.pid));
+	check_unlocked(_metadata, self->fd, t.pid);
+	target_stop(&t);
+}
+
 TEST_F(limits, what_pins_of_large_folios_keep_is_within_the_limit)
 {
 	if (system("echo madvise 2>/dev/null >" THP("hugepages-64kB/enabled")))
