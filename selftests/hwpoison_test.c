@@ -205,9 +205,9 @@ static struct outcome advise(FIXTURE_DATA(hwpoison) *self, long addr, enum kind 
 
 	self->frames[kind] = frame_of(self->target.pid, addr + PAGE);
 	outcome = unpack(target_call(&self->target, do_advise_and_touch, addr + PAGE, advice, 0));
-	printf("# %s: madvise %s, SIGBUS %d at once, %d at the touch (%d: MCEERR_AR)\n", kinds[kind],
-	       outcome.err ? strerrorname_np(outcome.err) : "0", outcome.at_once,
-	       outcome.at_touch, BUS_MCEERR_AR);
+	printf("# %s: madvise %s, SIGBUS %d at once, %d at the touch (%d: MCEERR_AR)\n",
+	       kinds[kind], outcome.err ? strerrorname_np(outcome.err) : "0",
+	       outcome.at_once, outcome.at_touch, BUS_MCEERR_AR);
 	return outcome;
 }
 
