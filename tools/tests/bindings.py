@@ -254,7 +254,7 @@ def header(_pid):
              "kind": Kind, "holder_kind": memlockd.HolderKind, "warning": memlockd.Warnings}
     for name, body in re.findall(r"enum memlockd_(\w+) \{(.*?)\}", text, re.DOTALL):
         # What these say, the package takes or leaves without a number.
-        if name in ("unlock_flags", "mappings_flags"):
+        if name in ("unlock_flags", "mappings_flags", "range_flags"):
             continue
         known = enums.pop(name)
         there = {key: eval(value) for key, value in re.findall(r"(MEMLOCKD_\w+) = ([^,]*),", body)}
