@@ -128,6 +128,8 @@ struct target {
 
 /* fork(2) of a child that dies with us. */
 pid_t fork_child(void);
+/* What a thread does: its children exit at once. */
+void *fork_for_ever(void *arg);
 /* A child of that process ID, which is free, that waits to be killed; -1 and errno. */
 pid_t fork_with_pid(pid_t pid);
 

@@ -6,8 +6,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
@@ -118,18 +116,6 @@ TEST_F(superlock, stack_left_as_it_is)
 	check_descent(_metadata, self, MEMLOCKD_STACK_RESERVE_NONE, before, PAGE);
 	/* Less than there is changes nothing, either. */
 	check_descent(_metadata, self, PAGE, before, PAGE);
-}
-
-static void *fork_for_ever(void *arg)
-{
-	for (;;) {
-		pid_t pid = fork();
-
-		if (!pid)
-			_exit(0);
-		waitpid(pid, NULL, 0);
-	}
-	return NULL;
 }
 
 static long do_fork_for_ever(long a, long b, long c)

@@ -74,6 +74,18 @@ pid_t fork_child(void)
 	return 0;
 }
 
+void *fork_for_ever(void *arg)
+{
+	for (;;) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(0);
+		waitpid(pid, NULL, 0);
+	}
+	return NULL;
+}
+
 pid_t fork_with_pid(pid_t pid)
 {
 	struct clone_args args = {

@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -52,18 +51,6 @@ static void *cut(void *arg)
 	return NULL;
 }
 
-static void *fork_often(void *arg)
-{
-	for (;;) {
-		pid_t pid = fork();
-
-		if (!pid)
-			_exit(0);
-		waitpid(pid, NULL, 0);
-	}
-	return NULL;
-}
-
 static void *wait_for_the_end(void *arg)
 {
 	for (;;)
@@ -74,7 +61,7 @@ static void *wait_for_the_end(void *arg)
 /* In the target: a quiet one has the same threads, with their stacks. */
 static long begin_all(long busy, long b, long c)
 {
-	static void *(*const loops[THREADS])(void *) = { move_about, move_about, cut, fork_often };
+	static void *(*const loops[THREADS])(void *) = { move_about, move_about, cut, fork_for_ever };
 	pthread_attr_t attr;
 	pthread_t thread;
 	int err = 0;
