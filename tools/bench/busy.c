@@ -61,7 +61,9 @@ static void *wait_for_the_end(void *arg)
 /* In the target: a quiet one has the same threads, with their stacks. */
 static long begin_all(long busy, long b, long c)
 {
-	static void *(*const loops[THREADS])(void *) = { move_about, move_about, cut, fork_for_ever };
+	static void *(*const loops[THREADS])(void *) = {
+		move_about, move_about, cut, fork_for_ever,
+	};
 	pthread_attr_t attr;
 	pthread_t thread;
 	int err = 0;
