@@ -698,6 +698,17 @@ TEST_F(module, stays_while_something_is_locked)
 	EXPECT_TRUE(refused(err));
 }
 
+/* The module has gone, and has left nothing: it is loaded again. */
+static void load_again(struct __test_metadata *_metadata, FIXTURE_DATA(module) *self,
+		       const char *ko)
+{
+	EXPECT_EQ(-ENOENT, device_open());
+	EXPECT_TRUE(counters_back(&self->start));
+	ASSERT_EQ(0, module_load(ko));
+	self->fd = device_open();
+	ASSERT_LE(0, self->fd);
+}
+
 TEST_F(module, can_be_unloaded_and_loaded_again)
 {
 	const char *ko = getenv("MEMLOCKD_KO");
@@ -711,11 +722,7 @@ TEST_F(module, can_be_unloaded_and_loaded_again)
 		ASSERT_EQ(0, unlock_pid(self->fd, pid));
 		close(self->fd);
 		EXPECT_EQ(0, module_unload());
-		EXPECT_EQ(-ENOENT, device_open());
-		EXPECT_TRUE(counters_back(&self->start));
-		ASSERT_EQ(0, module_load(ko));
-		self->fd = device_open();
-		ASSERT_LE(0, self->fd);
+		load_again(_metadata, self, ko);
 		EXPECT_EQ(MEMLOCKD_STATE_UNLOCKED, state_of(self->fd, pid));
 	}
 	/* The end of a locked process lets go of the module, too. */
@@ -784,11 +791,7 @@ TEST_F(module, process_that_has_unlocked_itself_is_no_longer_locked)
 		} else {
 			EXPECT_EQ(0, module_unload());
 		}
-		EXPECT_EQ(-ENOENT, device_open());
-		EXPECT_TRUE(counters_back(&self->start));
-		ASSERT_EQ(0, module_load(ko));
-		self->fd = device_open();
-		ASSERT_LE(0, self->fd);
+		load_again(_metadata, self, ko);
 	}
 	close(self->fd);
 }
