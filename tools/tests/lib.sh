@@ -45,14 +45,14 @@ say_output() {
 # equal WHAT A B
 equal() { [[ $2 == "$3" ]] || fail "$1: $2, not $3"; }
 
-# spawn COMMAND...: runs until the end of the test; its process ID is in $pid once it has executed the command. A sleep
-# sleeps by then, and maps nothing any more.
+# spawn COMMAND...: runs until the end of the test; its process ID is in $pid once it has executed the command. A sleep,
+# be it executed by others (prlimit, setpriv), sleeps by then: it has its name, and maps nothing any more.
 spawn() {
 	"$@" </dev/null >/dev/null 2>&1 &
 	pid=$!
 	children+=("$pid")
 	await "$1" executed "$pid"
-	[[ $1 != sleep ]] || await "sleep to sleep" asleep "$pid"
+	[[ " $*" != *" sleep "* ]] || await "sleep to sleep" asleep "$pid"
 }
 
 executed() { ! cmp -s "/proc/$1/cmdline" "/proc/$$/cmdline"; }
