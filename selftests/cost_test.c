@@ -142,6 +142,30 @@ TEST_F(cost, fork_without_room_above_is_told)
 	EXPECT_EQ(0, rmdir(CGROUP "/below"));
 }
 
+/* More than half of what the machine has left: as much again is not there. */
+TEST_F(cost, fork_without_room_on_the_machine_is_told)
+{
+	unsigned long available = read_field("/proc/meminfo", "MemAvailable") * KIB;
+	unsigned long size = available / 16 / PAGE * PAGE * 10;
+	struct memlockd_lock lock;
+	long addr;
+
+	set_limit(self->pid, RLIM_INFINITY);
+	addr = target_call(&self->target, do_map, size, RW, MAP_PRIVATE);
+	ASSERT_LT(0, addr);
+	ASSERT_EQ(0, target_call(&self->target, do_write, addr, size, PAGE));
+	EXPECT_EQ(MEMLOCKD_WARNING_FORK,
+		  warnings_of(self->fd, self->pid, S, CURRENT_FUTURE, &lock));
+	EXPECT_LE(size, lock.out_fork_copy);
+	EXPECT_LT(lock.out_fork_room, lock.out_fork_copy);
+
+	/* The same process has room for the rest. */
+	ASSERT_EQ(0, target_call(&self->target, do_unmap, addr, size / 2, 0));
+	EXPECT_EQ(0, warnings_of(self->fd, self->pid, S, CURRENT_FUTURE, &lock));
+	EXPECT_LE(size / 2, lock.out_fork_copy);
+	EXPECT_LT(lock.out_fork_copy, lock.out_fork_room);
+}
+
 int main(int argc, char **argv)
 {
 	need_device();
