@@ -5,8 +5,13 @@
  */
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
 
 #include "kselftest_harness.h"
 #include "probe.h"
@@ -184,6 +189,198 @@ TEST_F(debug, uprobe_in_superlocked_text)
 	ASSERT_EQ(0, unlock_pid(self->fd, self->target.pid));
 	EXPECT_EQ(0, status_bytes(self->target.pid, "VmPin"));
 	EXPECT_TRUE(counters_back(&self->start));
+}
+
+/*
+ * struct seen - what a tracer sees of one system call of the target
+ * @calls: how often it is begun
+ * @filtered: and how often the target's own seccomp filter is asked
+ * @first: what it returns the first time
+ * @last: and the last time
+ * @third: the third argument at that moment
+ * @byte: and the byte at the address that is the first
+ */
+struct seen {
+	int calls, filtered;
+	long first, last;
+	long third;
+	int byte;
+};
+
+#define SYSCALL_STOP	(SIGTRAP | 0x80)
+
+/* Of a process that is stopped after its system call. */
+static long third_argument(pid_t pid)
+{
+#ifdef __x86_64__
+	return ptrace(PTRACE_PEEKUSER, pid, offsetof(struct user, regs.rdx), NULL);
+#else
+#error where does this processor have it?
+#endif
+}
+
+/* The target runs @fn, which calls @nr once, and is traced; false if that cannot be done. */
+static bool trace(struct target *t, target_fn fn, const long *args, long nr, struct seen *seen)
+{
+	struct __ptrace_syscall_info info;
+	int status, sig = 0;
+	bool inside = false;
+	long ret;
+
+	memset(seen, 0, sizeof(*seen));
+	if (ptrace(PTRACE_SEIZE, t->pid, NULL, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACESECCOMP) ||
+	    ptrace(PTRACE_INTERRUPT, t->pid, NULL, NULL) || waitpid(t->pid, &status, 0) != t->pid)
+		return false;
+	target_post(t, fn, args[0], args[1], args[2]);
+	for (;;) {
+		if (ptrace(PTRACE_SYSCALL, t->pid, NULL, sig) ||
+		    waitpid(t->pid, &status, 0) != t->pid || !WIFSTOPPED(status))
+			return false;
+		sig = 0;
+		if (status >> 16 == PTRACE_EVENT_SECCOMP) {
+			seen->filtered++;
+			continue;
+		}
+		if (status >> 16 || WSTOPSIG(status) != SYSCALL_STOP) {
+			sig = status >> 16 ? 0 : WSTOPSIG(status);
+			continue;
+		}
+		if (ptrace(PTRACE_GET_SYSCALL_INFO, t->pid, sizeof(info), &info) <= 0)
+			return false;
+		if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
+			inside = info.entry.nr == nr;
+			/* Another call: it is done with the one that was asked for. */
+			if (!inside && seen->calls)
+				break;
+			seen->calls += inside;
+		} else if (inside) {
+			inside = false;
+			seen->last = info.exit.rval;
+			if (seen->calls == 1)
+				seen->first = seen->last;
+			seen->third = third_argument(t->pid);
+			seen->byte = ptrace(PTRACE_PEEKDATA, t->pid, args[0], NULL) & 0xff;
+		}
+	}
+	return !ptrace(PTRACE_DETACH, t->pid, NULL, NULL) && target_result(t, &ret) && !ret;
+}
+
+static void print_seen(const char *when, const struct seen *seen)
+{
+	printf("# %s: %d calls, %d past the filter, the first returns %ld, the last %ld; "
+	       "third argument %ld, byte %d\n", when, seen->calls, seen->filtered, seen->first,
+	       seen->last, seen->third, seen->byte);
+}
+
+/* Its tracer is told of each mlock(2) that is about to be done. */
+static long do_filter(long a, long b, long c)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mlock, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { .len = 4, .filter = code };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) ? -errno : 0;
+}
+
+static long call_mlock(long addr, long len, long c)
+{
+	return syscall(SYS_mlock, addr, len) ? -errno : 0;
+}
+
+/*
+ * Only the core kernel can split a mapping, and only in a call of the process: see
+ * docs/transparency.md. The second call is the one that counts.
+ */
+TEST_F(debug, tracer_and_seccomp_see_mlock_of_a_part_twice)
+{
+	struct target *t = &self->target;
+	const long len = 16 * PAGE;
+	struct seen seen;
+	long args[3] = {};
+
+	if (target_call(t, do_filter, 0, 0, 0))
+		SKIP(return, "this kernel has no seccomp filters");
+	/* Alone between guards. */
+	args[0] = target_call(t, do_map_small, 3 * len, PROT_NONE, MAP_PRIVATE) + len;
+	ASSERT_LT(len, args[0]);
+	ASSERT_EQ(0, target_call(t, do_protect, args[0], len, RW));
+
+	args[1] = len / 2;
+	ASSERT_TRUE(trace(t, call_mlock, args, SYS_mlock, &seen));
+	print_seen("a part, without a lock", &seen);
+	EXPECT_EQ(1, seen.calls);
+	EXPECT_EQ(1, seen.filtered);
+	EXPECT_EQ(0, seen.last);
+	ASSERT_EQ(0, target_call(t, do_munlock, args[0], len, 0));
+
+	ASSERT_EQ(0, lock_pid(self->fd, t->pid, S, CURRENT_FUTURE, NULL));
+	args[1] = len;
+	ASSERT_TRUE(trace(t, call_mlock, args, SYS_mlock, &seen));
+	print_seen("all of it, superlocked", &seen);
+	EXPECT_EQ(1, seen.calls);
+	EXPECT_EQ(1, seen.filtered);
+	EXPECT_EQ(0, seen.last);
+	ASSERT_EQ(0, target_call(t, do_munlock, args[0], len, 0));
+
+	args[1] = len / 2;
+	ASSERT_TRUE(trace(t, call_mlock, args, SYS_mlock, &seen));
+	print_seen("a part, superlocked", &seen);
+	EXPECT_EQ(2, seen.calls);
+	EXPECT_EQ(2, seen.filtered);
+	EXPECT_EQ(SYS_mlock, seen.first);
+	EXPECT_EQ(0, seen.last);
+	EXPECT_EQ(0, unlock_pid(self->fd, t->pid));
+	EXPECT_EQ(len / 2, status_bytes(t->pid, "VmLck"));
+}
+
+static long call_msync(long addr, long len, long flags)
+{
+	return msync((void *)addr, len, flags) ? -errno : 0;
+}
+
+/* What we do when a call is done is done before its tracer looks. */
+TEST_F(debug, tracer_sees_madvise_and_msync_as_without_a_lock)
+{
+	const int states[] = { MEMLOCKD_STATE_UNLOCKED, L, S };
+	struct target *t = &self->target;
+	struct seen seen;
+	long args[3];
+	unsigned int i;
+
+	args[0] = target_call(t, do_map_small, 16 * PAGE, RW, MAP_PRIVATE);
+	ASSERT_LT(0, args[0]);
+	args[1] = 16 * PAGE;
+	for (i = 0; i < ARRAY_SIZE(states); i++) {
+		ASSERT_EQ(0, target_call(t, do_write, args[0], args[1], 1));
+		if (states[i])
+			ASSERT_EQ(0, lock_pid(self->fd, t->pid, states[i], CURRENT_FUTURE, NULL));
+		args[2] = MADV_DONTNEED;
+		ASSERT_TRUE(trace(t, do_advise, args, SYS_madvise, &seen));
+		print_seen(state_name(states[i]), &seen);
+		EXPECT_EQ(1, seen.calls);
+		EXPECT_EQ(0, seen.last);
+		EXPECT_EQ(MADV_DONTNEED, seen.third);
+		EXPECT_EQ(0, seen.byte);
+
+		args[2] = MADV_COLD;
+		ASSERT_TRUE(trace(t, do_advise, args, SYS_madvise, &seen));
+		print_seen("MADV_COLD", &seen);
+		EXPECT_EQ(1, seen.calls);
+		EXPECT_EQ(0, seen.last);
+		EXPECT_EQ(MADV_COLD, seen.third);
+
+		args[2] = MS_SYNC | MS_INVALIDATE;
+		ASSERT_TRUE(trace(t, call_msync, args, SYS_msync, &seen));
+		print_seen("MS_INVALIDATE", &seen);
+		EXPECT_EQ(1, seen.calls);
+		EXPECT_EQ(0, seen.last);
+		EXPECT_EQ(MS_SYNC | MS_INVALIDATE, seen.third);
+	}
 }
 
 int main(int argc, char **argv)
