@@ -13,6 +13,7 @@ SECONDS ?= 600
 SEED    ?=
 PROGRAMS ?=
 TURNS   ?= 3
+STATES  ?= none movable locked superlocked
 ROOT    ?= programs
 HOURS   ?= 4
 PREFIX  ?= /usr/local
@@ -58,11 +59,12 @@ check-races: ## the same for a kernel with KCSAN, likewise
 	@guest/setup host
 	@TIMEOUT=$${TIMEOUT:-9000} guest/check 6.1-kcsan
 
-check-programs: ## real programs under load, locked and unlocked in TURNS=3 turns; PROGRAMS="node redis" for some of them, ROOT=debian without the 2.6 GB of the others
+check-programs: ## real programs under load, locked and unlocked in TURNS=3 turns, and CRIU; PROGRAMS="node redis" for some of them, ROOT=debian without the 2.6 GB of the others
 	@guest/setup host
 	@guest/selftests
-	@guest/run --kernel $(KERNEL:running=6.1) --root $(ROOT) --mem 2048 --swap 512 --cpus 2 --timeout $${TIMEOUT:-5400} -- \
-		env TURNS=$(TURNS) build/selftests/tools/check_programs.sh $(PROGRAMS)
+	@guest/run --kernel $(KERNEL:running=6.1) --root $(ROOT) --mem 2048 --swap 512 --cpus 2 --timeout $${TIMEOUT:-5400} -- sh -c '\
+		status=0; build/selftests/tools/criu_test.sh || status=1; \
+		TURNS=$(TURNS) STATES="$(STATES)" build/selftests/tools/check_programs.sh $(PROGRAMS) || status=1; exit $$status'
 
 fuzz: ## random calls of the device in the guest of check-debug, for SECONDS=600; SEED=N as an earlier run; KERNEL=7.3-debug
 	@guest/setup host

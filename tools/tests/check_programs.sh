@@ -4,14 +4,15 @@
 #
 #   check_programs.sh [PROGRAM...]     all of them, or these
 #
-# A program runs until it is told to stop: without a lock for SECONDS_UNLOCKED (4) seconds, then with each kind of lock until it
-# has been locked and unlocked TURNS (3) times, for HOLD (2) seconds each. Its faults are exceptions as the kernel traces
+# A program runs until it is told to stop: without a lock for SECONDS_UNLOCKED (4) seconds, then with each kind of lock of STATES
+# until it has been locked and unlocked TURNS (3) times, for HOLD (2) seconds each. Its faults are exceptions as the kernel traces
 # them, not what a system call makes present of its own accord.
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 set -u
 
 loads=${here:?}/programs trace=${tracing:?}
 seconds=${SECONDS_UNLOCKED:-4} turns=${TURNS:-3} hold=${HOLD:-2}
+read -ra states <<<"${STATES:-none movable locked superlocked}"
 group=/sys/fs/cgroup/memlockd-programs leader='' passed=0 failed=0
 # what no program takes when it does not hang
 patience=300
@@ -149,8 +150,8 @@ program_qemu() {
 program_stress_ng() {
 	echo ready
 	until [[ -e $stop ]]; do
-		stress-ng --vm 1 --vm-bytes 32M --vm-ops 2000 --mmap 1 --mmap-bytes 16M --mmap-ops 20 --malloc 1 --malloc-bytes 16M \
-			--malloc-ops 2000 --verify --quiet || return
+		stress-ng --temp-path "$scratch" --vm 1 --vm-bytes 32M --vm-ops 2000 --mmap 1 --mmap-bytes 16M --mmap-ops 20 \
+			--malloc 1 --malloc-bytes 16M --malloc-ops 2000 --verify --quiet || return
 	done
 }
 
@@ -316,7 +317,7 @@ run() {
 			failed=$((failed + 1))
 			continue
 		fi
-		for state in none movable locked superlocked; do
+		for state in "${states[@]}"; do
 			try "$name" "$state"
 			[[ $state != none || $result == ok ]] || break
 		done
@@ -327,8 +328,8 @@ run() {
 
 explain() {
 	cat <<-END
-		Each program runs under load four times: without a lock, and with each kind of lock, put on it and taken off $turns times
-		while it runs; all of its processes have it.
+		Each program runs under load without a lock, and then with each kind of lock, put on it and taken off $turns times while it
+		runs; all of its processes have it.
 		LOCK      movable is LOCKED|MOVABLE, as mlockall(2) locks
 		FAULTS/S  page faults a second of these processes, while the lock was on
 		RESULT    ok: it has ended by itself with status 0, and has found all its own results right
