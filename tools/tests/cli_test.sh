@@ -306,6 +306,35 @@ test_limit_is_raised_while_the_lock_lasts() {
 	equal "the limit" "$(limits)" "65536 65536"
 }
 
+# catches PID SIGNAL: it has a handler for that.
+catches() { ((0x$(awk '/^SigCgt/ { print $2 }' "/proc/$1/status") >> ($2 - 1) & 1)); }
+
+# larger PID KIB
+larger() { (($(kib "$1" VmSize) >= $2)); }
+
+test_what_is_over_the_limit_is_left_unlocked() {
+	local limit=$((64 << 10)) locked size
+	ordinary $((limit << 10)):$((limit << 10)) python3 -c '
+import mmap, signal, time
+def more(number, frame):
+    global memory
+    memory = mmap.mmap(-1, 64 << 20)
+signal.signal(signal.SIGUSR1, more)
+while True:
+    time.sleep(1000)'
+	await "its handler" catches "$pid" 10
+	expect 0 LOCKED memlockctl lock --over-limit=unlocked "$pid"
+	locked=$(kib "$pid" VmLck) size=$(kib "$pid" VmSize)
+	kill -USR1 "$pid"
+	await "64 MiB more" larger "$pid" $((size + limit))
+	say "VmLck $locked kB -> $(kib "$pid" VmLck) kB, VmSize $(kib "$pid" VmSize) kB, RLIMIT_MEMLOCK $limit kB"
+	(($(kib "$pid" VmLck) <= limit)) || fail "that is more than its limit"
+	equal "the limit" "$(limits)" "$((limit << 10)) $((limit << 10))"
+	document memlockctl maps --json "$pid"
+	equal "the reason" "$(json '{row["reason"] for row in doc["processes"][0]["mappings"] if row["size"] == 64 << 20}')" "{'limit'}"
+	expect 0 'unlocked now' memlockctl unlock "$pid"
+}
+
 test_probes_that_are_off_are_told() {
 	local knob=/proc/sys/kernel/ftrace_enabled
 	spawn sleep 1000
