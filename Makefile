@@ -62,7 +62,8 @@ check-races: ## the same for a kernel with KCSAN, likewise
 check-programs: ## real programs under load, locked and unlocked in TURNS=3 turns, and CRIU; PROGRAMS="node redis" for some of them, ROOT=debian without the 2.6 GB of the others
 	@guest/setup host
 	@guest/selftests
-	@guest/run --kernel $(KERNEL:running=6.1) --root $(ROOT) --mem 2048 --swap 512 --cpus 2 --timeout $${TIMEOUT:-5400} -- sh -c '\
+	@guest/run --kernel $(KERNEL:running=6.1) --root $(ROOT) --mem $(if $(ROOT:debian=),6144,2048) --swap 512 --cpus 2 \
+		--timeout $${TIMEOUT:-10800} -- sh -c '\
 		status=0; build/selftests/tools/criu_test.sh || status=1; \
 		TURNS=$(TURNS) STATES="$(STATES)" build/selftests/tools/check_programs.sh $(PROGRAMS) || status=1; exit $$status'
 
