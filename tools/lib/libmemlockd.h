@@ -209,6 +209,15 @@ ssize_t memlockd_read_holders(struct memlockd *m, struct memlockd_holder **rows,
 			      size_t row_size);
 
 /**
+ * memlockd_read_warnings() - what no lock on the machine promises as things are now
+ * @m: the handle
+ * @warnings: set to &enum memlockd_warning; 0 where nothing is locked that the caller may see
+ *
+ * Return: 0 or a negative errno; -ENOTTY when the driver is too old.
+ */
+int memlockd_read_warnings(struct memlockd *m, unsigned int *warnings);
+
+/**
  * memlockd_lock_range() - lock a part of an address space
  * @m: the handle
  * @process: the process; memlockd_self() gets more, see below

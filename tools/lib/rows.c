@@ -101,3 +101,14 @@ ssize_t memlockd_read_holders(struct memlockd *m, struct memlockd_holder **rows,
 	*rows = (void *)table.rows;
 	return table.nr;
 }
+
+int memlockd_read_warnings(struct memlockd *m, unsigned int *warnings)
+{
+	struct memlockd_list call = { .row_size = sizeof(struct memlockd_holder) };
+	int err;
+
+	/* They come with the first of the rows, whether there is place for that or not. */
+	err = memlockd_ioctl(m, MEMLOCKD_IOC_LIST, &call, sizeof(call));
+	*warnings = err ? 0 : call.out_warnings;
+	return fail_call(m, err, memlockd_self(), MEMLOCKD_IOC_LIST, NULL);
+}

@@ -82,6 +82,18 @@ static void print_holders(struct ctl *ctl, const struct memlockd_holder *rows, s
 	table_print(table, 0, TABLE_END);
 }
 
+/* What is true of all of them. */
+static void report_warnings(struct ctl *ctl)
+{
+	unsigned int warnings;
+	int err = memlockd_read_warnings(ctl->dev, &warnings);
+
+	if (err)
+		report_failure(ctl, NULL, err);
+	if (warnings & MEMLOCKD_WARNING_NO_PROBES)
+		report_warning(ctl, "the kernel's probes are off (kernel.ftrace_enabled, /sys/kernel/debug/kprobes/enabled): what these processes map now is not pinned until memlockctl sync");
+}
+
 void list_run(struct ctl *ctl)
 {
 	struct memlockd_holder *rows;
@@ -102,4 +114,5 @@ void list_run(struct ctl *ctl)
 		print_holders(ctl, rows, nr);
 	}
 	free(rows);
+	report_warnings(ctl);
 }

@@ -93,6 +93,7 @@ def block(pid):
         equal("state", status.state, State.SUPERLOCKED)
         equal("mappings", result.mappings, len(device.mappings(pid)))
         equal("holders", [(holder.target, Flags.OWNED in holder.flags) for holder in device.list()], [(pid, True)])
+        equal("warnings", device.warnings(), Warnings(0))
     equal("state", device.status(pid).state, State.UNLOCKED)
     try:
         with device.locked(pid, State.LOCKED):

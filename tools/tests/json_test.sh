@@ -60,6 +60,7 @@ test_successes_are_as_the_schema_says() {
 }
 
 test_list_is_as_the_schema_says() {
+	local ftrace=/proc/sys/kernel/ftrace_enabled
 	need_list
 	settle
 	spawn sleep 1000
@@ -67,6 +68,13 @@ test_list_is_as_the_schema_says() {
 	memlockctl lock -q "$pid"
 	check_json 0 list --json
 	equal pids "$(json '[lock["pid"] for lock in doc["locks"]]')" "[$pid]"
+	equal warnings "$(json 'doc["warnings"]')" '[]'
+	validate
+	[[ -w $ftrace ]] || return 0
+	echo 0 >$ftrace
+	check_json 0 list --json
+	echo 1 >$ftrace
+	equal 'number of warnings' "$(json 'len(doc["warnings"])')" 1
 	validate
 }
 

@@ -288,6 +288,28 @@ TEST_F(lib, holders_are_listed)
 	free(rows);
 }
 
+TEST_F(lib, warnings_are_those_of_all_locks)
+{
+	unsigned int warnings;
+	int fd, err;
+
+	ASSERT_EQ(0, memlockd_superlock(self->m, memlockd_pid(self->child)));
+	err = memlockd_read_warnings(self->m, &warnings);
+	if (err == -ENOTTY)
+		SKIP(return, "the driver has no LIST");
+	ASSERT_EQ(0, err);
+	EXPECT_EQ(0, warnings);
+	fd = open("/proc/sys/kernel/ftrace_enabled", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		SKIP(return, "probes cannot be switched off here");
+	ASSERT_EQ(1, write(fd, "0", 1));
+	err = memlockd_read_warnings(self->m, &warnings);
+	ASSERT_EQ(1, write(fd, "1", 1));
+	close(fd);
+	EXPECT_EQ(0, err);
+	EXPECT_EQ(MEMLOCKD_WARNING_NO_PROBES, warnings);
+}
+
 /* A caller of tomorrow, with structures that are larger than today's. */
 TEST_F(lib, larger_structures_are_accepted)
 {

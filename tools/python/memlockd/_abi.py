@@ -128,6 +128,7 @@ _FUNCTIONS = {
     "memlockd_read_info": (c_int, [c_void_p, POINTER(Info), c_size_t]),
     "memlockd_read_mappings": (c_ssize_t, [c_void_p, Process, POINTER(POINTER(Mapping)), c_size_t]),
     "memlockd_read_holders": (c_ssize_t, [c_void_p, POINTER(POINTER(Holder)), c_size_t]),
+    "memlockd_read_warnings": (c_int, [c_void_p, POINTER(c_uint)]),
     "memlockd_lock_range": (c_int, [c_void_p, Process, c_uint64, c_uint64, c_uint]),
     "memlockd_unlock_range": (c_int, [c_void_p, Process, c_uint64, c_uint64]),
     "memlockd_reason_text": (c_char_p, [c_uint]),

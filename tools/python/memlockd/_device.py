@@ -176,6 +176,12 @@ class Memlockd:
             for row in self._rows(_abi.Holder, "memlockd_read_holders")
         ]
 
+    def warnings(self) -> Warnings:
+        """What no lock on the machine promises as things are now."""
+        warnings = ctypes.c_uint()
+        self._call("memlockd_read_warnings", ctypes.byref(warnings))
+        return Warnings(warnings.value)
+
     def info(self) -> Info:
         """What the driver can do, and how much of it is in use."""
         info = _abi.Info()
