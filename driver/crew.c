@@ -27,6 +27,7 @@
 #include "pin.h"
 #include "populate.h"
 #include "space.h"
+#include "target.h"
 
 #define MAX_CREW	4
 
@@ -98,6 +99,14 @@ static void free_worker(struct mlkd_errand *errand)
 	kfree(worker);
 }
 
+/* The process has been killed, and has its memory to give back as soon as we let it go. */
+static bool worker_useless(struct mlkd_errand *errand)
+{
+	struct worker *worker = container_of(errand, struct worker, errand);
+
+	return mlkd_target_gone(worker->crew->task, errand->mm);
+}
+
 /* Starts a worker that is as *@ready says. */
 static struct worker *start_worker(struct mlkd_crew *crew, const struct worker *ready)
 {
@@ -109,6 +118,7 @@ static struct worker *start_worker(struct mlkd_crew *crew, const struct worker *
 	refcount_inc(&crew->ref);
 	worker->crew = crew;
 	worker->errand.free = free_worker;
+	worker->errand.useless = worker_useless;
 	worker->errand.mm = crew->space->mm;
 	worker->errand.memcg = crew->memcg;
 	err = mlkd_errand_start(&worker->errand);
@@ -363,7 +373,8 @@ static int populate_rest(struct mlkd_crew *crew, unsigned long start)
 			left_behind++;
 			mlkd_silent_add(&ready.silent, errand->dev);
 			mlkd_silent_add(&crew->space->silent, errand->dev);
-		} else if (!errand->left && (err != -ETIME || worker->err != -EINTR)) {
+		} else if (!errand->left && (!err || worker->err != -EINTR)) {
+			/* Not how it was stopped, but why. */
 			err = worker->err;
 		}
 		mlkd_errand_put(errand);

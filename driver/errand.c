@@ -4,9 +4,9 @@
  *
  * A page of a file may come from a server that never answers: FUSE, a network.  Whoever
  * asks for it cannot be killed meanwhile.  So a thread that is there for nothing else
- * asks.  Its caller waits until it ends, until the caller is killed, or until an answer
- * has not come for a while; then he leaves the thread behind, which ends whenever the
- * server answers, and changes nothing any more.
+ * asks.  Its caller waits until it ends, until the caller is killed, until the process
+ * that it is for is, or until an answer has not come for a while; then he leaves the
+ * thread behind, which ends whenever the server answers, and changes nothing any more.
  *
  * The caller leaves it during such a wait only.  Whatever else the thread does ends
  * soon: it can be killed as a process can, by mlkd_errand_wait(), while it waits for
@@ -91,7 +91,7 @@ static void errand_work(struct work_struct *work)
 
 /**
  * mlkd_errand_start - start an errand
- * @errand: the errand, of which @run, @free, @mm, @memcg, @borrows and @brief are set
+ * @errand: the errand, of which @run to @brief are set
  *
  * Return: 0, and mlkd_errand_wait() and mlkd_errand_put() are to be called; -ENOMEM or
  * -EINTR, and it is the caller's to free.
@@ -155,7 +155,8 @@ static bool leave(struct mlkd_errand *errand)
  * @errand: the errand
  *
  * Return: 0 when it is done; -EINTR when the caller is being killed, -ETIME when an
- * answer has not come: then it is done, or left to itself, which @errand->left says.
+ * answer has not come, -ESRCH when it has become useless: then it is done, or left to
+ * itself, which @errand->left says.
  */
 int mlkd_errand_wait(struct mlkd_errand *errand)
 {
@@ -168,6 +169,8 @@ int mlkd_errand_wait(struct mlkd_errand *errand)
 			break;
 		if (ret < 0)
 			err = -EINTR;
+		else if (errand->useless(errand))
+			err = -ESRCH;
 		else if (waits_too_long(errand))
 			err = -ETIME;
 	}

@@ -18,6 +18,7 @@ struct mm_struct;
  * struct mlkd_errand - something that a thread does for a caller
  * @run: does it; in a thread that borrows @mm if @borrows is set
  * @free: gives up what the errand has kept, and frees it
+ * @useless: says whether nobody wants it any more; the caller asks while he waits
  * @mm: an address space, of which the caller holds a user
  * @memcg: the memory cgroup that pays for what the thread allocates
  * @borrows: current->mm is @mm in the thread
@@ -42,6 +43,7 @@ struct mm_struct;
 struct mlkd_errand {
 	void (*run)(struct mlkd_errand *errand);
 	void (*free)(struct mlkd_errand *errand);
+	bool (*useless)(struct mlkd_errand *errand);
 	struct mm_struct *mm;
 	struct mem_cgroup *memcg;
 	bool borrows;

@@ -11,6 +11,7 @@
 #include "compat.h"
 #include "errand.h"
 #include "stack.h"
+#include "target.h"
 
 /*
  * Returns how far the main stack of @mm, which @task has, is to be grown; 0 if not at all.
@@ -53,6 +54,11 @@ static void stack_run(struct mlkd_errand *errand)
 	mlkd_errand_wait_end(errand);
 }
 
+static bool stack_useless(struct mlkd_errand *errand)
+{
+	return mlkd_mm_killed(errand->mm);
+}
+
 static void stack_free(struct mlkd_errand *errand)
 {
 	kfree(container_of(errand, struct stack_errand, errand));
@@ -63,7 +69,7 @@ static void stack_free(struct mlkd_errand *errand)
  * @mm: its address space, of which the caller holds a user
  * @floor: down to this address
  *
- * Return: 0, -ENOMEM, -EINTR
+ * Return: 0, -ENOMEM, -EINTR, or -ESRCH when the process has been killed
  */
 int mlkd_stack_grow(struct mm_struct *mm, unsigned long floor)
 {
@@ -75,6 +81,7 @@ int mlkd_stack_grow(struct mm_struct *mm, unsigned long floor)
 	job->errand = (struct mlkd_errand) {
 		.run = stack_run,
 		.free = stack_free,
+		.useless = stack_useless,
 		.mm = mm,
 		.borrows = true,
 	};
