@@ -29,6 +29,8 @@ struct churn *churn_shared;
 
 /* Of this target; -1 when there is none just now. */
 static int uffd = -1;
+/* Somebody looks at that. */
+static bool uffd_watched;
 
 bool churn_stopped(void)
 {
@@ -110,8 +112,12 @@ static int uffd_open(uint64_t *seed, bool events)
 	return fd;
 }
 
-/* The monitor may close it at any time.  A long range mostly has something that cannot be. */
-static void churn_register(uint64_t *seed, char *at, size_t len)
+/*
+ * The monitor may close it at any time.  A long range mostly has something that cannot be, so
+ * half of them are made for it.  What is missing there is touched at once, if somebody is to
+ * answer, as the other thread may unmap it the next moment.
+ */
+static void churn_register(uint64_t *seed, char *at, size_t len, int zero)
 {
 	struct uffdio_register area = {
 		.range = { (uintptr_t)at, len < 8 * PAGE ? len : 8 * PAGE },
@@ -123,10 +129,15 @@ static void churn_register(uint64_t *seed, char *at, size_t len)
 		ioctl(fd, UFFDIO_UNREGISTER, &area.range);
 		return;
 	}
+	if (draw(seed, 2))
+		mmap(at, area.range.len, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	if (!draw(seed, 4))
 		area.mode |= UFFDIO_REGISTER_MODE_WP;
-	if (!ioctl(fd, UFFDIO_REGISTER, &area))
-		count(&churn_shared->registered);
+	if (ioctl(fd, UFFDIO_REGISTER, &area))
+		return;
+	count(&churn_shared->registered);
+	if (uffd_watched && read(zero, at, area.range.len) < 0)
+		sched_yield();
 }
 
 static void churn_move(uint64_t *seed, char *at, size_t len)
@@ -215,48 +226,79 @@ static void churn(uint64_t *seed, int zero, int file)
 	case 18:
 		return churn_served(seed, at, len);
 	case 19 ... 20:
-		return churn_register(seed, at, len);
+		return churn_register(seed, at, len, zero);
 	default:
 		if (read(zero, at, len) < 0)
 			sched_yield();
 	}
 }
 
-/* Tells what happens to a fault, if anything does. */
-static void answer_fault(uint64_t *seed, int fd, const struct uffd_msg *msg)
+/*
+ * Answers a fault, or lets whoever waits try again.  Returns false while it cannot, as an event
+ * waits to be read.
+ */
+static bool answer_fault(uint64_t *seed, int fd, const struct uffd_msg *msg)
 {
 	uint64_t at = msg->arg.pagefault.address & -PAGE;
 	struct uffdio_zeropage zero = { .range = { at, PAGE } };
 	struct uffdio_writeprotect writable = { .range = { at, PAGE } };
+	int ret;
 
-	/* Others may wait for that as well. */
-	if (!draw(seed, 4))
-		nap(draw(seed, 100000));
 	if (msg->arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP)
-		ioctl(fd, UFFDIO_WRITEPROTECT, &writable);
-	else if (draw(seed, 4))
-		ioctl(fd, UFFDIO_ZEROPAGE, &zero);
-	else if (draw(seed, 2))
-		ioctl(fd, UFFDIO_WAKE, &zero.range);
+		ret = ioctl(fd, UFFDIO_WRITEPROTECT, &writable);
+	else if (draw(seed, 8))
+		ret = ioctl(fd, UFFDIO_ZEROPAGE, &zero);
 	else
-		ioctl(fd, UFFDIO_UNREGISTER, &zero.range);
+		ret = ioctl(fd, UFFDIO_UNREGISTER, &zero.range);
+	if (ret && errno == EAGAIN)
+		return false;
+	/* What was done about it since may not have told those who wait. */
+	if (ret)
+		ioctl(fd, UFFDIO_WAKE, &zero.range);
 	count(&churn_shared->answered);
+	return true;
+}
+
+/* Faults that have been read, and are to be answered. */
+#define FAULTS_READ	16
+
+struct faults {
+	struct uffd_msg msgs[FAULTS_READ];
+	int nr;
+};
+
+/* Reads all that there is.  Some of it nobody ever answers. */
+static void read_faults(uint64_t *seed, int fd, struct faults *faults)
+{
+	struct uffd_msg msg;
+
+	while (faults->nr < FAULTS_READ && read(fd, &msg, sizeof(msg)) == sizeof(msg)) {
+		count(&churn_shared->missed);
+		if (msg.event == UFFD_EVENT_PAGEFAULT && draw(seed, 16))
+			faults->msgs[faults->nr++] = msg;
+	}
 }
 
 /* Whoever waits for a fault without an answer goes on when the file is closed. */
 static void watch(uint64_t *seed, int fd)
 {
 	struct pollfd polled = { .fd = fd, .events = POLLIN };
-	int rounds = draw(seed, 32);
-	struct uffd_msg msg;
+	int i, left, rounds = 16 + draw(seed, 64);
+	struct faults faults = {};
 
 	while (rounds-- && !churn_stopped()) {
-		poll(&polled, 1, draw(seed, 100));
-		if (read(fd, &msg, sizeof(msg)) != sizeof(msg))
-			continue;
-		count(&churn_shared->missed);
-		if (msg.event == UFFD_EVENT_PAGEFAULT && draw(seed, 4))
-			answer_fault(seed, fd, &msg);
+		/* What could not be answered is tried again soon. */
+		poll(&polled, 1, faults.nr ? 1 : draw(seed, 100));
+		read_faults(seed, fd, &faults);
+		/* It is late now and then, and others may wait for that as well. */
+		if (faults.nr && !draw(seed, 4))
+			nap(draw(seed, 100000));
+		left = 0;
+		for (i = 0; i < faults.nr; i++) {
+			if (!answer_fault(seed, fd, &faults.msgs[i]))
+				faults.msgs[left++] = faults.msgs[i];
+		}
+		faults.nr = left;
 	}
 }
 
@@ -265,6 +307,7 @@ static void *monitor_main(void *arg)
 	uint64_t seed = (uintptr_t)arg | 1;
 	int fd;
 
+	uffd_watched = true;
 	while (!churn_stopped()) {
 		fd = uffd_open(&seed, true);
 		if (fd < 0)
