@@ -65,6 +65,12 @@ static void answer(int fd, const struct fuse_in_header *in, int err, const void 
 		_exit(KSFT_FAIL);
 }
 
+/* How much is asked for, or written: both structures have it at the same place. */
+static unsigned int size_of(const struct fuse_in_header *in)
+{
+	return ((const struct fuse_read_in *)(in + 1))->size;
+}
+
 /* What was asked for: zeros, or that all is written. */
 static void give(int fd, const struct fuse_in_header *in, unsigned int size)
 {
@@ -76,9 +82,10 @@ static void give(int fd, const struct fuse_in_header *in, unsigned int size)
 		answer(fd, in, 0, zeros, size < sizeof(zeros) ? size : sizeof(zeros));
 }
 
-static void hold(int fd, const struct fuse_in_header *in, unsigned int size, long due)
+static void hold(int fd, struct server *server, const struct fuse_in_header *in,
+		 unsigned int size, long due)
 {
-	if (nr_held == HELD)
+	if (server->prompt || nr_held == HELD)
 		return give(fd, in, size);
 	held[nr_held++] = (struct held){ *in, size, due };
 }
@@ -100,8 +107,7 @@ static void give_held(int fd, long now)
 /* A page or a run of them that is asked for, or written. */
 static void serve_drawn(int fd, struct server *server, const struct fuse_in_header *in)
 {
-	/* Both structures have it at the same place. */
-	unsigned int size = ((const struct fuse_read_in *)(in + 1))->size;
+	unsigned int size = size_of(in);
 
 	if (server->prompt)
 		return give(fd, in, size);
@@ -111,10 +117,10 @@ static void serve_drawn(int fd, struct server *server, const struct fuse_in_head
 		return answer(fd, in, -EIO, NULL, 0);
 	case 8 ... 10:
 		server->late++;
-		return hold(fd, in, size, msecs() + draw(&server->seed, LATEST_MS));
+		return hold(fd, server, in, size, msecs() + draw(&server->seed, LATEST_MS));
 	case 11:
 		server->never++;
-		return hold(fd, in, size, NEVER);
+		return hold(fd, server, in, size, NEVER);
 	default:
 		give(fd, in, size);
 	}
@@ -170,6 +176,8 @@ static void serve_request(int fd, struct server *server, const struct fuse_in_he
 			serve_drawn(fd, server, in);
 		else if (server->reads <= server->errors)
 			answer(fd, in, -EIO, NULL, 0);
+		else
+			hold(fd, server, in, size_of(in), NEVER);
 		break;
 	case FUSE_WRITE:
 		if (server->seed)

@@ -13,10 +13,10 @@
 /**
  * struct server - a FUSE server, in memory that it shares with the test
  * @reads: how many pages, or runs of pages, it has been asked for
- * @errors: so many of them it answers with an error, and then none
+ * @errors: so many of them it answers with an error, and then none until it is told to let go
  * @ready: it answers
  * @seed: not 0: what becomes of what it is asked for is drawn, and @errors is not looked at
- * @prompt: nobody has to wait for what is drawn
+ * @prompt: nobody has to wait
  * @failed: how many answers were drawn that are errors
  * @late: and how many that come later
  * @never: or only when it is told to let go
