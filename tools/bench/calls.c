@@ -241,7 +241,7 @@ static bool unlock_page(char *p, bool ours)
 /* Every second page of a mapping, so that none is merged with another. */
 static long hold_pages(long nr, long ours, long c)
 {
-	char *p = map_private(2 * nr * PAGE);
+	char *p = map_private((2 * nr + 1) * PAGE);
 	long i;
 
 	if (p == MAP_FAILED)
