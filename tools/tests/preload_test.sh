@@ -101,6 +101,47 @@ test_limit_of_0_is_EPERM_as_in_the_kernel() {
 	equal "the kernel's" "$kernels" "EPERM EPERM EPERM EPERM EPERM 0 0 0"
 }
 
+# The limit is met by the same calls, and these lock nothing.
+test_limit_of_a_few_pages_is_as_in_the_kernel() {
+	local sysctl=/proc/sys/vm/memlockd/unprivileged_mlock calls kernels mode
+	[[ -e $sysctl ]] || skip "the driver has no vm.memlockd.unprivileged_mlock"
+	mode=$(stat -c %a /dev/memlockd)
+	at_end "chmod $mode /dev/memlockd; echo $(<$sysctl) >$sysctl"
+	calls=('mlock(0, 5)' 'kib("VmLck")' 'mlock(0, 4)' 'kib("VmLck")' 'mlock(4, 1)' 'mlock2(4, 1, 0)' 'mlock2(4, 1, 1)'
+		'mlock(1, 3)' 'kib("VmLck")' 'mlockall(1)' 'mlockall(3)' 'munlock(0, 1)' 'mlock(4, 1)' 'kib("VmLck")'
+		'munlockall()' 'kib("VmLck")')
+	nobody 16384 "${calls[@]}"
+	kernels=$output
+	chmod 666 /dev/memlockd
+	echo 1 >$sysctl
+	nobody 16384 "${calls[@]}"
+	say "$output"
+	equal results "$output" "$kernels"
+	equal "the kernel's" "$kernels" "ENOMEM 0 0 16 ENOMEM ENOMEM ENOMEM 0 16 ENOMEM ENOMEM 0 0 16 0 0"
+}
+
+# as_the_kernel EXPRESSION...: the results of these are the same in each state.
+as_the_kernel() {
+	local state kernels
+	kernels=$(python3 "$here/self.py" "$@") || fail "self.py failed: $kernels"
+	kernels=${kernels//$'\n'/ }
+	say "$kernels"
+	for state in superlocked locked movable; do
+		MEMLOCKD_PRELOAD_STATE=$state shimmed "$@"
+		equal "$state" "$output" "$kernels"
+	done
+}
+
+test_pages_come_at_the_lock_or_on_reference_as_in_the_kernel() {
+	as_the_kernel 'mlock2(0, 4, 1)' 'resident()' 'kib("VmLck")' 'mlock(0, 1)' 'resident()' 'kib("VmLck")' \
+		'mlock2(2, 4, 0)' 'resident()' 'kib("VmLck")' 'mlock2(2, 6, 1)' 'resident()' 'kib("VmLck")' 'munlock(1, 2)' \
+		'kib("VmLck")' 'munlock(0, 8)' 'kib("VmLck")' 'resident()'
+}
+
+test_each_mapping_is_locked_as_in_the_kernel() {
+	as_the_kernel 'each_mapping(libc.mlock)' 'kib("VmLck") > 4000' 'each_mapping(libc.munlock)' 'kib("VmLck")'
+}
+
 test_range_is_pinned() {
 	shimmed 'mlock(1, 3)' 'kib("VmLck")' 'kib("VmPin")' 'munlock(0, 8)' 'kib("VmLck")' 'kib("VmPin")' \
 		'syscall(149, address(2), PAGE)' 'kib("VmPin")' 'syscall(150, address(2), PAGE)' 'kib("VmPin")'

@@ -2,7 +2,7 @@
 """self.py EXPRESSION...: evaluate, and print the results on a line each, in a process that can lock itself through libc.
 
 mlockall(flags), munlockall(), mlock(page, n), mlock2(page, n, flags), munlock(page, n), syscall(number, ...) give 0 or
-the name of the errno. state() is what memlockctl says of this process, kib(field) what the kernel does.
+the name of the errno. resident() counts pages, each_mapping(function) calls one of libc. state() is what memlockctl says of this process, kib(field) what the kernel does.
 """
 import ctypes
 import errno
@@ -64,6 +64,20 @@ def state():
 def kib(field):
     with open("/proc/self/status", encoding="ascii") as file:
         return next(int(line.split()[1]) for line in file if line.startswith(field + ":"))
+
+
+def resident():
+    """How many of the pages are in memory."""
+    pages = (ctypes.c_ubyte * 8)()
+    call(libc.mincore, start, 8 * PAGE, ctypes.addressof(pages))
+    return sum(page & 1 for page in pages)
+
+
+def each_mapping(function):
+    """What the function returns for the mappings of this process, without repetitions."""
+    with open("/proc/self/maps", encoding="ascii") as file:
+        mappings = [[int(word, 16) for word in line.split()[0].split("-")] for line in file]
+    return sorted({str(call(function, first, end - first)) for first, end in mappings})
 
 
 def reuse_descriptors():
