@@ -751,6 +751,22 @@ void mlkd_pins_let_go(struct mlkd_pins *pins, unsigned long start, unsigned long
 	}
 }
 
+/**
+ * mlkd_pins_any_rcu - may anything be pinned in the chunks that a range touches?
+ * @pins: the pins of the address space
+ * @start: first address
+ * @end: address behind the last
+ *
+ * For probes: takes no lock.  What it finds may be out of date.  A chunk of which nothing is
+ * pinned may be there still, until its whole range is dropped.
+ */
+bool mlkd_pins_any_rcu(struct mlkd_pins *pins, unsigned long start, unsigned long end)
+{
+	unsigned long index = chunk_index(start);
+
+	return xa_find(&pins->chunks, &index, chunk_index(end - 1), XA_PRESENT);
+}
+
 static void drop(struct mlkd_pins *pins, unsigned long start, unsigned long end,
 		 bool munlock, bool blockable)
 {

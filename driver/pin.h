@@ -61,6 +61,7 @@ void mlkd_pins_drop(struct mlkd_pins *pins, unsigned long start,
 void mlkd_pins_drop_zapped(struct mlkd_pins *pins, unsigned long start,
 			   unsigned long end, bool may_wait);
 void mlkd_pins_let_go(struct mlkd_pins *pins, unsigned long start, unsigned long end);
+bool mlkd_pins_any_rcu(struct mlkd_pins *pins, unsigned long start, unsigned long end);
 void mlkd_pins_reap(struct mlkd_pins *pins, unsigned long start, unsigned long end);
 unsigned long mlkd_pins_count(struct mlkd_pins *pins, unsigned long start,
 			      unsigned long end);

@@ -22,6 +22,8 @@
  *   done once more.
  * - MADV_MERGEABLE, MADV_UNMERGEABLE and PR_SET_MEMORY_MERGE are remembered, under a
  *   SUPERLOCKED lock, and take effect at its unlock.
+ * - MADV_HWPOISON and MADV_SOFT_OFFLINE meet no pins: these are given back at the entry, as
+ *   the core kernel neither splits nor moves what is pinned, and made anew afterwards.
  * - MS_INVALIDATE, which does nothing else, is left out of msync(2).
  */
 #include <linux/file.h>
@@ -119,6 +121,8 @@ bool mlkd_advice_begin(struct mlkd_space *space, struct mlkd_advice *advice)
 	case MLKD_MADV_GUARD_REMOVE:
 	case MADV_MERGEABLE:
 	case MADV_UNMERGEABLE:
+	case MADV_HWPOISON:
+	case MADV_SOFT_OFFLINE:
 		break;
 	default:
 		return false;
@@ -132,7 +136,9 @@ bool mlkd_advice_begin(struct mlkd_space *space, struct mlkd_advice *advice)
 	case MLKD_MADV_GUARD_REMOVE:
 	case MADV_MERGEABLE:
 	case MADV_UNMERGEABLE:
-		/* A lock is not in the way of these. */
+	case MADV_HWPOISON:
+	case MADV_SOFT_OFFLINE:
+		/* VM_LOCKED is not in the way of these. */
 		advice->ours = end;
 		return mlkd_attr_any_rcu(&space->attrs, start, end, MLKD_OURS);
 	default:
@@ -160,12 +166,20 @@ void mlkd_advice_syscall(struct mlkd_space *space, struct mlkd_advice *advice)
 	unsigned long start = untagged_addr(advice->start);
 	unsigned long end = start + PAGE_ALIGN(advice->len);
 
-	if (advice->advice != MADV_DONTNEED || advice->ours < end ||
-	    !mlkd_zero_can(space, start, end))
-		return;
+	switch (advice->advice) {
+	case MADV_DONTNEED:
+		advice->in_place = advice->ours == end && mlkd_zero_can(space, start, end);
+		break;
+	case MADV_HWPOISON:
+	case MADV_SOFT_OFFLINE:
+		advice->let_go = mlkd_pins_any_rcu(&space->pins, start, end);
+		break;
+	default:
+		break;
+	}
 	/* Advice for no memory succeeds at once. */
-	advice->in_place = true;
-	advice->nr = 0;
+	if (advice->in_place || advice->let_go)
+		advice->nr = 0;
 }
 
 /* What the core kernel answers for advice that it gives up at a mapping of its own. */
@@ -274,6 +288,25 @@ static void populate_again(struct mlkd_space *space, unsigned long start,
 	/* What was pinned has gone, or is found again. */
 	mlkd_pins_drop(&space->pins, start, end, false);
 	mlkd_populate_again(space, start, end);
+}
+
+/*
+ * The process has its own pages taken out of use.  That is done to whole folios, which may be
+ * huge pages, and not to what is pinned: the first time the pins are given back, and the call
+ * is to be done once more.  The pages stay VM_LOCKED; those of a range that is a part of a
+ * mapping may be reclaimed for the length of a system call.  If a signal handler leaves the
+ * call for good in between, the pins are made by the next SYNC.
+ */
+static bool fail_pages(struct mlkd_space *space, const struct mlkd_advice *advice,
+		       unsigned long start, unsigned long end, long result)
+{
+	start = round_down(start, MLKD_CHUNK_SIZE);
+	end = round_up(end, MLKD_CHUNK_SIZE);
+	if (!advice->let_go)
+		mlkd_populate_again(space, start, end);
+	else if (!result)
+		mlkd_pins_drop(&space->pins, start, end, false);
+	return advice->let_go && !result;
 }
 
 /*
@@ -457,6 +490,9 @@ bool mlkd_advice_end(struct mlkd_space *space, const struct mlkd_advice *advice,
 		break;
 	case MADV_UNMERGEABLE:
 		return syscall && !*result && drop_mergeable(space, start, end);
+	case MADV_HWPOISON:
+	case MADV_SOFT_OFFLINE:
+		return fail_pages(space, advice, start, end, *result);
 	default:
 		break;
 	}

@@ -18,6 +18,7 @@ struct mlkd_space;
  * @nr: @len, as the core kernel is to see it
  * @instead: @advice, likewise
  * @in_place: it sees nothing, and mlkd_advice_end() zeroes the range
+ * @let_go: it sees nothing, and mlkd_advice_end() gives pins back
  */
 struct mlkd_advice {
 	unsigned long start;
@@ -27,6 +28,7 @@ struct mlkd_advice {
 	unsigned long nr;
 	int instead;
 	bool in_place;
+	bool let_go;
 };
 
 bool mlkd_advice_begin(struct mlkd_space *space, struct mlkd_advice *advice);

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -265,50 +266,71 @@ TEST_F(hwpoison, exit_with_failed_page_leaves_nothing)
 	}
 }
 
-/*
- * The kernel splits a huge page first, which a pin does not let it.  The process keeps the
- * page then, until it comes to the failed part, and the processor reports that again.
- */
-TEST_F(hwpoison, failed_huge_page_leaves_nothing)
+/* The kernel splits a huge page first, which a pin would not let it. */
+TEST_F(hwpoison, failed_page_of_a_huge_page_is_sigbus_and_the_rest_is_held)
 {
-	bool pins = variant->state && !(variant->flags & MEMLOCKD_MOVABLE);
 	long addr = target_call(&self->target, do_map_huge, HUGE, RW, MAP_PRIVATE);
-	struct outcome outcome;
+	unsigned long pinned;
 
 	if (addr < 0)
 		SKIP(return, "no transparent huge pages here");
 	ASSERT_EQ(0, target_call(&self->target, do_write, addr, HUGE, PAGE));
 	ASSERT_EQ(0, lock(self, variant));
-	outcome = advise(self, addr, PRIVATE, MADV_HWPOISON);
-	if (!pins)
-		EXPECT_EQ(BUS_MCEERR_AR, outcome.at_touch);
-	EXPECT_EQ(0, target_call(&self->target, do_write, addr + HUGE / 2, HUGE / 2, PAGE));
+	pinned = status_bytes(self->target.pid, "VmPin");
+	EXPECT_EQ(BUS_MCEERR_AR, advise(self, addr, PRIVATE, MADV_HWPOISON).at_touch);
+	TH_LOG("VmPin %lu -> %lu", pinned, status_bytes(self->target.pid, "VmPin"));
+	if (pinned)
+		EXPECT_EQ(pinned - PAGE, status_bytes(self->target.pid, "VmPin"));
+	EXPECT_EQ(0, target_call(&self->target, do_write, addr, PAGE, PAGE));
+	EXPECT_EQ(0, target_call(&self->target, do_write, addr + 2 * PAGE, HUGE - 2 * PAGE, PAGE));
+	EXPECT_EQ(HUGE - PAGE, present_bytes(self->target.pid, addr, addr + HUGE));
 	ASSERT_EQ(0, unlock(self, variant));
 	EXPECT_EQ(0, status_bytes(self->target.pid, "VmLck"));
 	EXPECT_EQ(0, status_bytes(self->target.pid, "VmPin"));
 }
 
-/* What is pinned stays where it is: docs/transparency.md. */
-TEST_F(hwpoison, soft_offline_moves_what_is_not_pinned)
+/* Another page takes its place, and is held as it was. */
+TEST_F(hwpoison, page_taken_out_of_use_is_replaced)
 {
-	bool pins = variant->state && !(variant->flags & MEMLOCKD_MOVABLE);
 	long addr = target_call(&self->target, do_map_kind, PRIVATE, 0, 0);
 	unsigned long before, after;
 	struct outcome outcome;
+	unsigned long pinned;
 
 	ASSERT_LT(0, addr);
 	ASSERT_EQ(0, lock(self, variant));
+	pinned = status_bytes(self->target.pid, "VmPin");
 	outcome = advise(self, addr, PRIVATE, MADV_SOFT_OFFLINE);
 	before = self->frames[PRIVATE];
 	after = frame_of(self->target.pid, addr + PAGE);
-	TH_LOG("page frame %#lx -> %#lx", before, after);
-	EXPECT_EQ(pins ? EBUSY : 0, outcome.err);
-	EXPECT_EQ(pins, before == after);
+	TH_LOG("page frame %#lx -> %#lx, VmPin %lu -> %lu", before, after, pinned,
+	       status_bytes(self->target.pid, "VmPin"));
+	EXPECT_EQ(0, outcome.err);
+	EXPECT_NE(before, after);
 	EXPECT_EQ(0, outcome.at_once);
 	EXPECT_EQ(0, outcome.at_touch);
+	EXPECT_EQ(pinned, status_bytes(self->target.pid, "VmPin"));
 	EXPECT_EQ(LEN, present_bytes(self->target.pid, addr, addr + LEN));
-	if (pins)
-		self->frames[PRIVATE] = 0;
+	ASSERT_EQ(0, unlock(self, variant));
+	nothing_left(_metadata, self, addr);
+}
+
+/* Who may not have pages taken out of use is told so, and keeps what is locked. */
+TEST_F(hwpoison, without_privilege_it_is_EPERM)
+{
+	long addr = target_call(&self->target, do_map_kind, PRIVATE, 0, 0);
+	struct outcome outcome;
+	unsigned long pinned;
+
+	ASSERT_LT(0, addr);
+	ASSERT_EQ(0, target_call(&self->target, do_drop_cap, CAP_SYS_ADMIN, 0, 0));
+	ASSERT_EQ(0, lock(self, variant));
+	pinned = status_bytes(self->target.pid, "VmPin");
+	outcome = advise(self, addr, PRIVATE, MADV_HWPOISON);
+	self->frames[PRIVATE] = 0;
+	EXPECT_EQ(EPERM, outcome.err);
+	EXPECT_EQ(0, outcome.at_touch);
+	EXPECT_EQ(pinned, status_bytes(self->target.pid, "VmPin"));
 	ASSERT_EQ(0, unlock(self, variant));
 	nothing_left(_metadata, self, addr);
 }
