@@ -2,7 +2,8 @@
 # What a realtime thread waits for under memory pressure: page faults and latency of cyclictest(8), without a lock, with its own
 # mlockall(2), superlocked; and each while a large process is locked and unlocked all the time. Then the longest that locking
 # and unlocking that process hold its mmap_lock, for which its own page faults and mappings have to wait. At last one cyclictest
-# that is superlocked in the middle of its run: its page faults from half a second to the next, for plot.py.
+# that is superlocked in the middle of its run: its page faults from half a second to the next. Those and the histograms are
+# for plot.py.
 #
 # Runs in a guest with swap, as root, with the module loaded: `make latency`. The table goes to build/latency.json as well.
 set -euo pipefail
@@ -16,6 +17,8 @@ group=/sys/fs/cgroup/latency
 scratch=$(mktemp -d)
 memory=$(awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo)
 more=$((memory * 3 / 4))
+# what is later than that, in microseconds, is counted and no more
+tracked=100000
 export PATH=$PWD/build/tools:$PATH LD_LIBRARY_PATH=$PWD/build/tools
 json=() timeline=()
 
@@ -45,7 +48,7 @@ turns() { awk '/ctxt_switches/ { sum += $2 } END { print sum }' "/proc/$cyclicte
 # start_cyclictest ARGUMENT...: returns when its threads are at work.
 start_cyclictest() {
 	local i
-	(echo "$BASHPID" >$group/cgroup.procs && exec cyclictest -q -t 2 -p 90 -i 5000 -D 1h "$@") >"$scratch/out" &
+	(echo "$BASHPID" >$group/cgroup.procs && exec cyclictest -q -t 2 -p 90 -i 5000 -D 1h -h $tracked "$@") >"$scratch/out" &
 	cyclictest=$!
 	for ((i = 0; i < 300; i++)); do
 		(($(turns) < 200)) || return 0
@@ -72,9 +75,31 @@ lock_and_unlock() {
 	done
 }
 
+# latencies: average, 99th percentile and longest of what cyclictest has printed, in microseconds, and how many turns there were
+# from each place on: [1, 2], [10, 5] is 2 turns of 1 .. 9 us, 5 of 10 us and more. Eight places for ten times the time.
+latencies() {
+	awk -v tracked=$tracked '
+		function note(us, turns,    bin) {
+			bin = us < 1 ? 0 : int(log(us) / log(10) * 8 + 1e-9)
+			count[bin] += turns; total += turns; times[us] += turns
+		}
+		/^[0-9]/ { note($1 + 0, $2 + $3) }
+		/^# Histogram Overflows:/ { note(tracked, $4 + $5) }
+		/^# Avg Latencies:/ { average = int(($4 + $5) / 2) }
+		/^# Max Latencies:/ { longest = $4 + 0 > $5 + 0 ? $4 + 0 : $5 + 0 }
+		END {
+			for (late = 0; late < tracked && sum + times[late] <= total * 0.99; late++) sum += times[late]
+			printf "%d %d %d ", average, late, longest
+			for (bin = 0; bin < 100; bin++) if (count[bin]) {
+				printf "%s[%d, %d]", sep, 10 ^ (bin / 8) + 0.5, count[bin]; sep = ", "
+			}
+			print ""
+		}' "$scratch/out"
+}
+
 # measure LOAD NAME ARGUMENT...: one row of the table, of cyclictest with these arguments.
 measure() {
-	local load=$1 name=$2 before after average longest presser
+	local load=$1 name=$2 before after average late longest histogram presser
 	shift 2
 	start_cyclictest "$@"
 	[[ $name != SUPERLOCKED ]] || memlockctl superlock --raise-limit "$cyclictest" >/dev/null
@@ -87,12 +112,11 @@ measure() {
 	end $presser
 	end "$hog_pid"
 	end "$cyclictest"
-	read -r average longest < <(sed 's/.*Avg: *//; s/Max: *//' "$scratch/out" |
-		awk 'NF == 2 { sum += $1; n++; if ($2 > max) max = $2 } END { print int(sum / n), max }')
+	read -r average late longest histogram < <(latencies)
 	after=($((after[0] - before[0])) $((after[1] - before[1])))
-	printf '%-28s %-12s %8d %8d %8d %8d\n' "$load" "$name" "${after[@]}" "$average" "$longest"
-	json+=("$(printf '{"load": "%s", "lock": "%s", "minor": %d, "major": %d, "average_us": %d, "longest_us": %d}' \
-		"$load" "$name" "${after[@]}" "$average" "$longest")")
+	printf '%-28s %-12s %8d %8d %8d %8d %8d\n' "$load" "$name" "${after[@]}" "$average" "$late" "$longest"
+	json+=("$(printf '{"load": "%s", "lock": "%s", "minor": %d, "major": %d, "average_us": %d, "late_us": %d, "longest_us": %d,
+   "histogram": [%s]}' "$load" "$name" "${after[@]}" "$average" "$late" "$longest" "$histogram")")
 }
 
 # faults_for SECONDS: a pair of numbers for each half of a second goes to $timeline: how many minor and major faults it had then.
@@ -163,8 +187,8 @@ echo "$(nproc) processors, $memory MiB; a hog takes $more MiB, the large process
 
 start_hog $large
 large_pid=$hog_pid
-printf 'Page faults of cyclictest, and its latency in microseconds:\n\n%-28s %-12s %8s %8s %8s %8s\n' \
-	load lock minor major average longest
+printf 'Page faults of cyclictest, and its latency in microseconds:\n\n%-28s %-12s %8s %8s %8s %8s %8s\n' \
+	load lock minor major average '99 %' longest
 measure_all "memory pressure"
 touch "$scratch/locking"
 lock_and_unlock >"$scratch/locks" &

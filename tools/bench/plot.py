@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """Plot build/bench.json: the ratio to mlockall(2), or to an unlocked process, of each case. Or build/latency.json: the page
-faults of a process before it was superlocked, and afterwards.
+faults of a process before it was superlocked, and afterwards, and cyclictest's histograms without a lock and superlocked.
 
     tools/bench/plot.py build/bench.json docs/performance.svg     the picture
     tools/bench/plot.py build/bench.json                          a table for docs/performance.md
     tools/bench/plot.py build/latency.json docs/latency.svg       the picture in README
 """
 import json
+import math
 import sys
 
 SHOWN = ("lock", "unlock", "mmap+munmap", "page fault", "fork", "vfork", "posix_spawn", "STATUS", "MAPPINGS",
@@ -93,25 +94,46 @@ def plot_latency(latency, path):
     matplotlib.rcParams["svg.fonttype"] = "none"
     import matplotlib.pyplot as plt
 
-    faults, at = latency["faults_of_half_seconds"], latency["superlocked_at"]
-    there = [(i / 2 + 0.25, *pair) for i, pair in enumerate(faults) if any(pair)]
-    times, minor, major = (list(column) for column in zip(*there))
-    figure, axes = plt.subplots(figsize=(8, 2.8))
-    axes.bar(times, minor, width=0.42, color="#e08a1e", label="minor")
-    axes.bar(times, major, width=0.42, bottom=minor, color="#c02020", label="major: waits for the disk")
-    axes.axvline(at / 2, color="#1f5fa8", linewidth=1.5)
-    axes.annotate("memlockctl superlock PID", (at / 2, 0.93), (at / 2 + 0.3, 0.93), xycoords=("data", "axes fraction"),
-                  textcoords=("data", "axes fraction"), color="#1f5fa8", fontsize=9, va="top")
-    after = sum(map(sum, faults[at:]))
-    axes.annotate(f"{after or 'no'} page fault{'s' * (after != 1)} any more", (at / 2 + 0.3, 0.8), xycoords=("data", "axes fraction"),
-                  fontsize=9, va="top")
-    axes.set_xlim(0, len(faults) / 2)
-    axes.set_xlabel("seconds", fontsize=9)
-    axes.set_ylabel("page faults in\nhalf a second", fontsize=9)
-    axes.tick_params(labelsize=8)
-    axes.legend(loc="center right", fontsize=8)
+    figure, (faults, turns) = plt.subplots(1, 2, figsize=(9.4, 3), width_ratios=(3, 2))
+    plot_faults(faults, latency["faults_of_half_seconds"], latency["superlocked_at"])
+    plot_turns(turns, latency["rows"])
+    for axes in (faults, turns):
+        axes.minorticks_off()
+        axes.tick_params(labelsize=8)
+        axes.legend(loc="upper right" if axes is turns else "center right", fontsize=8)
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
+
+
+def plot_faults(axes, faults, at):
+    """The page faults of each half of a second, of one process that is superlocked in the middle."""
+    edges = [i / 2 for i in range(len(faults) + 1)]
+    minor, both = [pair[0] for pair in faults], [sum(pair) for pair in faults]
+    axes.stairs(both, edges, baseline=minor, fill=True, color="#c02020", label="major: waits for the disk")
+    axes.stairs(minor, edges, fill=True, color="#e08a1e", label="minor")
+    axes.axvline(at / 2, color="#1f5fa8", linewidth=1.5)
+    after = sum(map(sum, faults[at:]))
+    for y, text, color in ((0.95, "memlockctl superlock PID", "#1f5fa8"),
+                           (0.85, f"{after or 'no'} page fault{'s' * (after != 1)} any more", "black")):
+        axes.annotate(text, (at / 2 + 0.3, y), xycoords=("data", "axes fraction"), color=color, fontsize=9, va="top")
+    axes.set_xlim(0, len(faults) / 2)
+    axes.set_xlabel("seconds", fontsize=9)
+    axes.set_ylabel("page faults in half a second", fontsize=9)
+
+
+def plot_turns(axes, rows):
+    """The histograms of cyclictest, under the first load: what was late, and how often."""
+    for lock, label, style in (("none", "no lock", {"fill": True, "color": "#e9a5a5"}),
+                               ("SUPERLOCKED", "superlocked", {"color": "#1f5fa8", "linewidth": 1.5})):
+        row = next(row for row in rows if row["lock"] == lock)
+        counts = {round(8 * math.log10(start)): count for start, count in row["histogram"]}
+        places = range(min(counts), max(counts) + 1)
+        axes.stairs([counts.get(place, 0) for place in places], [10 ** (place / 8) for place in (*places, places[-1] + 1)],
+                    label=label, **style)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("latency, microseconds", fontsize=9)
+    axes.set_ylabel("wake-ups", fontsize=9)
 
 
 def main():
