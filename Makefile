@@ -129,6 +129,10 @@ deb: ## Debian packages, into build/deb
 deb-test: deb ## install, upgrade, remove and purge them in a fresh Debian tree
 	@packaging/deb-test
 
+piuparts: deb ## Debian's own tester installs, removes and purges them; SUITES=trixie, as root
+	@guest/setup piuparts
+	@for suite in $(SUITES); do packaging/piuparts $$suite || exit; done
+
 dist: ## a tarball of the commit that is checked out, into build/dist; the same bytes wherever it is made
 	@packaging/dist
 
@@ -147,4 +151,4 @@ clean: ## remove what was built
 distclean: clean ## also remove what was fetched, which all checkouts of yours share
 	rm -rf "$$(guest/fetch cache)"
 
-.PHONY: help all modules tools selftests check check-all check-debug check-races check-programs fuzz soak fresh coverage demo faults bench bench-icount latency install uninstall deb deb-test boot-test dist lint clean distclean
+.PHONY: help all modules tools selftests check check-all check-debug check-races check-programs fuzz soak fresh coverage demo faults bench bench-icount latency install uninstall deb deb-test piuparts boot-test dist lint clean distclean
