@@ -55,13 +55,15 @@ closure() {
 		grep -E '^linux-(image|binary|base|modules|headers|kbuild|source)-[^<>]*$' | grep -v -e '-unsigned$' | sort -u
 }
 
-# unpack WHAT CONF DIR PACKAGE...: download packages, those that `debs` has not got yet, and unpack them below DIR.
+# unpack WHAT CONF DIR PACKAGE...: download packages, those that `debs` has not got yet or not whole, and unpack them below DIR.
 unpack() {
 	local what=$1 conf=$2 dir=$3 files file size
 	shift 3
 	files=$(apt-get -c "$conf" download --print-uris -q "$@" | awk '{ print $2, $3 }')
 	size=$(cd "$debs" && while read -r file size; do
-		[[ -e $file ]] || echo "$size"
+		# one that was cut off goes on where it was
+		[[ ! -e $file ]] || size=$((size - $(stat -c %s "$file")))
+		echo "$size"
 	done <<<"$files" | awk '{ bytes += $1 } END { print int(bytes / 1000000 + 1) }')
 	say "fetching $what (once, $size MB)"
 	# apt takes what is there already, when it is whole
