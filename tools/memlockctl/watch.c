@@ -162,7 +162,10 @@ static struct seen *find(struct watch *watch, pid_t pid)
 	return more;
 }
 
-/* What is in memory and kept there: no more than what there is of either. */
+/*
+ * What is in memory and kept there: no more than what there is of either. The kernel's
+ * count of what is resident lags behind by some pages; what is pinned is there.
+ */
 static uint64_t kept(const struct seen *seen)
 {
 	uint64_t resident = 0, locked = seen->status.out_locked;
@@ -177,6 +180,8 @@ static uint64_t kept(const struct seen *seen)
 			resident = pages * (uint64_t)getpagesize();
 		fclose(file);
 	}
+	if (resident < seen->status.out_pinned)
+		resident = seen->status.out_pinned;
 	return resident < locked ? resident : locked;
 }
 
@@ -254,25 +259,33 @@ print_clipped(const struct watch *watch, const char *format, ...)
 	printf("%.*s", width ? (int)width : (int)sizeof(text), text);
 }
 
+/* A number that is cut off would be another one: what does not fit is left out, the last first. */
 static void print_head(const struct watch *watch)
 {
+	unsigned int width = watch->screen ? term_width(STDOUT_FILENO) : 0;
 	struct memlockd_info info;
 	time_t now = time(NULL);
-	char clock[16], wired[64] = "";
+	char clock[16], parts[3][64] = {};
+	size_t len, i;
 	struct tm tm;
 
 	localtime_r(&now, &tm);
 	strftime(clock, sizeof(clock), "%T", &tm);
-	if (memlockd_read_info(watch->ctl->dev, &info, sizeof(info))) {
-		print_clipped(watch, "memlockd  %s", clock);
-	} else {
+	if (!memlockd_read_info(watch->ctl->dev, &info, sizeof(info))) {
+		snprintf(parts[0], sizeof(parts[0]), "  %u %s locked", info.out_locked_processes,
+			 info.out_locked_processes == 1 ? "process" : "processes");
+		snprintf(parts[1], sizeof(parts[1]), ", %s pinned", size_text(info.out_pinned));
 		if (info.out_max_wired)
-			snprintf(wired, sizeof(wired), ", %s of %s wired",
+			snprintf(parts[2], sizeof(parts[2]), ", %s of %s wired",
 				 size_text(info.out_wired), size_text(info.out_max_wired));
-		print_clipped(watch, "memlockd  %s  %u %s locked, %s pinned%s", clock,
-			      info.out_locked_processes,
-			      info.out_locked_processes == 1 ? "process" : "processes",
-			      size_text(info.out_pinned), wired);
+	}
+	print_clipped(watch, "memlockd  %s", clock);
+	len = strlen("memlockd  ") + strlen(clock);
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		len += strlen(parts[i]);
+		if (width && len > width)
+			break;
+		fputs(parts[i], stdout);
 	}
 	fputs("\n\n", stdout);
 }

@@ -82,6 +82,7 @@ test_watch_fits_the_terminal_and_scrolls() {
 	TERMINAL_SIZE=60x20 expect 0 '1-15 of 20' on_terminal '1-15 of 20:q' memlockctl watch "${pids[@]}"
 	fits 60 20
 	[[ $(last_frame) == *"${pids[0]} sleep"* && $(last_frame) != *"${pids[19]} sleep"* ]] || fail "not the first ones"
+	[[ $(last_frame | head -n 1) =~ (locked|pinned|wired)$ ]] || fail "a number above the table is cut off"
 	# the last ones, by the key for the end; one back
 	TERMINAL_SIZE=60x20 expect 0 '' on_terminal '1-15 of 20:G|6-20 of 20:k|5-19 of 20:q' memlockctl watch "${pids[@]}"
 	fits 60 20
@@ -126,6 +127,15 @@ file = open(sys.argv[1], "r+b"); m = mmap.mmap(file.fileno(), 0); time.sleep(100
 	say "the longest line has $(tail -n +3 <<<"$output" | wc -L) columns"
 	(($(tail -n +3 <<<"$output" | wc -L) <= 60)) || fail "that does not fit 60 columns"
 	[[ $output != *"${name##*/}"* ]] || fail "not clipped"
+}
+
+test_what_is_pinned_is_kept() {
+	local pids
+	sleepers 10
+	memlockctl superlock -q "${pids[@]}"
+	output=$(memlockctl watch --json --count=1 "${pids[@]}")
+	say "kept, pinned: $(json '[(p["kept"] >> 10, p["pinned"] >> 10) for p in doc["processes"]]') KiB"
+	[[ $(json 'all(0 < p["pinned"] <= p["kept"] for p in doc["processes"])') == True ]] || fail "more is pinned than kept"
 }
 
 test_new_faults_are_shown() {
