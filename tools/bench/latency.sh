@@ -70,7 +70,7 @@ press() {
 
 lock_and_unlock() {
 	while [[ -e $scratch/locking ]]; do
-		memlockctl superlock "$large_pid" >/dev/null
+		memlockctl superlock -q "$large_pid"
 		memlockctl unlock "$large_pid"
 	done
 }
