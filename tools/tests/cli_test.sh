@@ -346,8 +346,8 @@ test_probes_that_are_off_are_told() {
 	expect 0 "the kernel's probes are off" memlockctl list
 	echo 1 >"$knob"
 	expect 0 LOCKED memlockctl lock --need-probes "$pid"
-	[[ $(memlockctl status "$pid") != *probes* ]] || fail "status has them off still"
-	[[ $(memlockctl list 2>&1) != *probes* ]] || fail "list has them off still"
+	[[ $(memlockctl status "$pid") != *"probes are off"* ]] || fail "status has them off still"
+	[[ $(memlockctl list 2>&1) != *"probes are off"* ]] || fail "list has them off still"
 }
 
 test_what_a_lock_may_cost_is_told() {
