@@ -3,6 +3,7 @@
  * A debugger at a locked process: it may stop it, write to its text and probe it,
  * as ever; and what it writes stays in the process.
  */
+#include <elf.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/filter.h>
@@ -10,7 +11,9 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/user.h>
 
 #include "kselftest_harness.h"
@@ -381,6 +384,231 @@ TEST_F(debug, tracer_sees_madvise_and_msync_as_without_a_lock)
 		EXPECT_EQ(0, seen.last);
 		EXPECT_EQ(MS_SYNC | MS_INVALIDATE, seen.third);
 	}
+}
+
+static const struct {
+	int state;
+	int flags;
+} locks[] = {
+	{ MEMLOCKD_STATE_UNLOCKED },
+	{ L, LIKE_MLOCKALL },
+	{ L, CURRENT_FUTURE },
+	{ S, CURRENT_FUTURE },
+};
+
+/* 0, or -errno */
+static int lock_as(int fd, pid_t pid, unsigned int i)
+{
+	return locks[i].state ? lock_pid(fd, pid, locks[i].state, locks[i].flags, NULL) : 0;
+}
+
+static long do_number_pages(long addr, long nr, long c)
+{
+	long i;
+
+	for (i = 0; i < nr; i++)
+		*(long *)(addr + i * PAGE) = i + 1;
+	return 0;
+}
+
+/* Pages, a copy of which begins at @copy, that do not have the number that they were given. */
+static int wrong_pages(const char *copy, int nr)
+{
+	int i, wrong = 0;
+
+	for (i = 0; i < nr; i++)
+		wrong += *(const long *)(copy + i * PAGE) != i + 1;
+	return wrong;
+}
+
+/* A debugger, a checkpointer and a tool for NUMA find what they find without a lock. */
+TEST_F(debug, others_read_its_memory)
+{
+	enum { NR = 64 };
+	struct target *t = &self->target;
+	int status[NR], mem;
+	void *pages[NR];
+	unsigned int i, j;
+	char path[32];
+	char *copy;
+	long addr;
+
+	copy = malloc(NR * PAGE);
+	ASSERT_NE(NULL, copy);
+	addr = target_call(t, do_map_small, NR * PAGE, RW, MAP_PRIVATE);
+	ASSERT_LT(0, addr);
+	ASSERT_EQ(0, target_call(t, do_number_pages, addr, NR, 0));
+	snprintf(path, sizeof(path), "/proc/%d/mem", t->pid);
+	for (i = 0; i < ARRAY_SIZE(locks); i++) {
+		struct iovec here = { copy, NR * PAGE }, there = { (void *)addr, NR * PAGE };
+
+		ASSERT_EQ(0, lock_as(self->fd, t->pid, i));
+		memset(copy, 0, NR * PAGE);
+		EXPECT_EQ((ssize_t)(NR * PAGE), process_vm_readv(t->pid, &here, 1, &there, 1, 0));
+		EXPECT_EQ(0, wrong_pages(copy, NR));
+
+		memset(copy, 0, NR * PAGE);
+		mem = open(path, O_RDONLY | O_CLOEXEC);
+		ASSERT_LE(0, mem);
+		EXPECT_EQ((ssize_t)(NR * PAGE), pread(mem, copy, NR * PAGE, addr));
+		EXPECT_EQ(0, wrong_pages(copy, NR));
+		close(mem);
+		EXPECT_EQ(NR * PAGE, present_bytes(t->pid, addr, addr + NR * PAGE));
+
+		/* On which node is each? */
+		for (j = 0; j < NR; j++)
+			pages[j] = (void *)(addr + j * PAGE);
+		EXPECT_EQ(0, syscall(SYS_move_pages, t->pid, NR, pages, NULL, status, 0));
+		for (j = 0; j < NR; j++)
+			EXPECT_LE(0, status[j]);
+	}
+	free(copy);
+}
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE	25
+#endif
+
+/* A pin is in the way of that, as other references are; what is there stays. */
+TEST_F(debug, collapse_keeps_what_is_there)
+{
+	struct target *t = &self->target;
+	struct iovec here, there;
+	unsigned int i;
+	long addr, ret;
+	char *copy;
+
+	copy = malloc(HUGE);
+	ASSERT_NE(NULL, copy);
+	addr = target_call(t, do_map_small, 2 * HUGE, RW, MAP_PRIVATE);
+	ASSERT_LT(0, addr);
+	addr = (addr + HUGE - 1) & -HUGE;
+	if (target_call(t, do_advise, addr, HUGE, MADV_HUGEPAGE))
+		SKIP(return, "no transparent huge pages");
+	for (i = 0; i < ARRAY_SIZE(locks); i++) {
+		ASSERT_EQ(0, target_call(t, do_advise, addr, HUGE, MADV_DONTNEED));
+		ASSERT_EQ(0, target_call(t, do_advise, addr, HUGE, MADV_NOHUGEPAGE));
+		ASSERT_EQ(0, target_call(t, do_number_pages, addr, HUGE / PAGE, 0));
+		ASSERT_EQ(0, target_call(t, do_advise, addr, HUGE, MADV_HUGEPAGE));
+		ASSERT_EQ(0, lock_as(self->fd, t->pid, i));
+		ret = target_call(t, do_advise, addr, HUGE, MADV_COLLAPSE);
+		printf("# %s, flags 0x%x: %s\n", state_name(locks[i].state), locks[i].flags,
+		       ret ? strerror(-ret) : "collapsed");
+		here = (struct iovec){ copy, HUGE };
+		there = (struct iovec){ (void *)addr, HUGE };
+		EXPECT_EQ((ssize_t)HUGE, process_vm_readv(t->pid, &here, 1, &there, 1, 0));
+		EXPECT_EQ(0, wrong_pages(copy, HUGE / PAGE));
+		if (locks[i].state)
+			ASSERT_EQ(0, unlock_pid(self->fd, t->pid));
+	}
+	free(copy);
+}
+
+static long do_crash(long a, long b, long c)
+{
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ RLIM_INFINITY, RLIM_INFINITY });
+	abort();
+}
+
+/* The @len bytes at @addr, as the core file has them. */
+static bool read_core(const char *path, unsigned long addr, char *to, size_t len)
+{
+	Elf64_Ehdr file;
+	Elf64_Phdr part;
+	bool good = false;
+	int fd, i;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || pread(fd, &file, sizeof(file), 0) != sizeof(file))
+		return false;
+	for (i = 0; i < file.e_phnum && !good; i++) {
+		if (pread(fd, &part, sizeof(part), file.e_phoff + i * sizeof(part)) != sizeof(part))
+			break;
+		good = part.p_type == PT_LOAD && part.p_vaddr <= addr &&
+		       addr + len <= part.p_vaddr + part.p_filesz &&
+		       pread(fd, to, len, part.p_offset + addr - part.p_vaddr) == (ssize_t)len;
+	}
+	close(fd);
+	return good;
+}
+
+FIXTURE(core)
+{
+	struct counters start;
+	struct target target;
+	char before[128];
+	char path[PATH_MAX];
+	int fd;
+};
+
+FIXTURE_VARIANT(core)
+{
+	int state;
+	int flags;
+};
+
+FIXTURE_VARIANT_ADD(core, unlocked) { .state = MEMLOCKD_STATE_UNLOCKED };
+FIXTURE_VARIANT_ADD(core, movable) { .state = L, .flags = LIKE_MLOCKALL };
+FIXTURE_VARIANT_ADD(core, locked) { .state = L, .flags = CURRENT_FUTURE };
+FIXTURE_VARIANT_ADD(core, superlocked) { .state = S, .flags = CURRENT_FUTURE };
+
+#define CORE_PATTERN	"/proc/sys/kernel/core_pattern"
+
+static bool write_pattern(const char *pattern)
+{
+	int fd = open(CORE_PATTERN, O_WRONLY | O_CLOEXEC);
+	bool good = fd >= 0 && write(fd, pattern, strlen(pattern)) == (ssize_t)strlen(pattern);
+
+	close(fd);
+	return good;
+}
+
+FIXTURE_SETUP(core)
+{
+	int fd = open(CORE_PATTERN, O_RDONLY | O_CLOEXEC);
+
+	ASSERT_LE(0, fd);
+	ASSERT_LE(0, read(fd, self->before, sizeof(self->before) - 1));
+	close(fd);
+	self->fd = device_open();
+	ASSERT_LE(0, self->fd);
+	counters_start(&self->start);
+	target_start(&self->target);
+	snprintf(self->path, sizeof(self->path), "%s/core.memlockd.%d", disk_dir(),
+		 self->target.pid);
+	ASSERT_TRUE(write_pattern(self->path));
+}
+
+FIXTURE_TEARDOWN(core)
+{
+	write_pattern(self->before);
+	unlink(self->path);
+	target_stop(&self->target);
+	EXPECT_TRUE(counters_back(&self->start));
+}
+
+TEST_F(core, dump_has_its_memory)
+{
+	enum { NR = 64 };
+	struct target *t = &self->target;
+	char *copy = calloc(NR, PAGE);
+	int status;
+	long addr, ret;
+
+	ASSERT_NE(NULL, copy);
+	addr = target_call(t, do_map_small, NR * PAGE, RW, MAP_PRIVATE);
+	ASSERT_LT(0, addr);
+	ASSERT_EQ(0, target_call(t, do_number_pages, addr, NR, 0));
+	if (variant->state)
+		ASSERT_EQ(0, lock_pid(self->fd, t->pid, variant->state, variant->flags, NULL));
+	target_post(t, do_crash, 0, 0, 0);
+	EXPECT_FALSE(target_result(t, &ret));
+	status = target_reap(t);
+	EXPECT_EQ(SIGABRT, WTERMSIG(status));
+	EXPECT_TRUE(WCOREDUMP(status));
+	EXPECT_TRUE(read_core(self->path, addr, copy, NR * PAGE));
+	EXPECT_EQ(0, wrong_pages(copy, NR));
+	free(copy);
 }
 
 int main(int argc, char **argv)
