@@ -338,8 +338,8 @@ while True:
 test_probes_that_are_off_are_told() {
 	local knob=/proc/sys/kernel/ftrace_enabled
 	spawn sleep 1000
-	[[ -w $knob ]] || return 0
-	echo 0 >"$knob"
+	# Linux 7.3 refuses that
+	echo 0 2>/dev/null >"$knob" || skip "probes cannot be switched off in this way"
 	expect 1 "has not been locked: the kernel's probes are off" memlockctl lock --need-probes "$pid"
 	expect 0 "but the kernel's probes are off" memlockctl lock "$pid"
 	expect 0 'probes *are off' memlockctl status "$pid"

@@ -70,8 +70,8 @@ test_list_is_as_the_schema_says() {
 	equal pids "$(json '[lock["pid"] for lock in doc["locks"]]')" "[$pid]"
 	equal warnings "$(json 'doc["warnings"]')" '[]'
 	validate
-	[[ -w $ftrace ]] || return 0
-	echo 0 >$ftrace
+	# Linux 7.3 refuses that
+	echo 0 2>/dev/null >$ftrace || return 0
 	check_json 0 list --json
 	echo 1 >$ftrace
 	equal 'number of warnings' "$(json 'len(doc["warnings"])')" 1
