@@ -925,16 +925,31 @@ TEST_F(limits, what_pins_of_huge_pages_keep_is_within_the_limit)
 	check_all_corners(_metadata, self->fd, 32, HUGE, true);
 }
 
-/* What is taken away stays VM_LOCKED, and comes back when it is touched. */
+#define CGROUP	"/sys/fs/cgroup/memlockd-limits"
+
+/*
+ * What is taken away stays VM_LOCKED, and comes back when it is touched: were the old pages
+ * kept by their pins, the process would have twice as much.  Its memory cgroup says how much
+ * there is.
+ */
 TEST_F(limits, what_pins_keep_of_zapped_huge_pages_is_within_the_limit)
 {
 	unsigned long limit, vmlck, kept;
+	long addr, i, before, after;
 	struct target t;
-	long addr, i;
+	const char *why;
 
 	if (access(THP("enabled"), F_OK))
 		SKIP(return, "no transparent huge pages");
+	why = memory_cgroup(CGROUP);
+	if (why)
+		SKIP(return, "%s", why);
+	if (access(CGROUP "/memory.reclaim", F_OK)) {
+		rmdir(CGROUP);
+		SKIP(return, "nobody can be asked to give memory back");
+	}
 	target_start(&t);
+	ASSERT_TRUE(write_number(CGROUP "/cgroup.procs", t.pid));
 	EXPECT_EQ(0, target_call(&t, do_setuid, NOBODY, 0, 0));
 	addr = target_call(&t, do_map_huge, 8 * HUGE, RW, MAP_PRIVATE);
 	ASSERT_LT(0, addr);
@@ -943,16 +958,26 @@ TEST_F(limits, what_pins_keep_of_zapped_huge_pages_is_within_the_limit)
 	ASSERT_EQ(0, lock_pid(self->fd, t.pid, MEMLOCKD_STATE_SUPERLOCKED, CURRENT_FUTURE, NULL));
 	limit = status_bytes(t.pid, "VmLck") + HUGE;
 	set_limit(t.pid, limit);
+	before = read_number(CGROUP "/memory.current");
 	for (i = 0; i < 8; i++)
 		ASSERT_EQ(0, target_call(&t, do_advise, addr + i * HUGE + PAGE, HUGE - PAGE,
 					 MADV_DONTNEED_LOCKED));
+	ASSERT_EQ(0, target_call(&t, do_write, addr, 8 * HUGE, PAGE));
+	/* What is left of a huge page is given back when somebody asks for it. */
+	for (i = 0; i < 4; i++)
+		write_number(CGROUP "/memory.reclaim", 32 * MIB);
+	after = read_number(CGROUP "/memory.current");
 	vmlck = status_bytes(t.pid, "VmLck");
 	kept = kept_bytes(self->fd, t.pid);
-	TH_LOG("VmLck %lu kB, kept %lu kB, of %lu kB", vmlck / KIB, kept / KIB, limit / KIB);
+	TH_LOG("VmLck %lu kB, kept %lu kB, of %lu kB; the cgroup has %ld kB, then %ld kB",
+	       vmlck / KIB, kept / KIB, limit / KIB, before / (long)KIB, after / (long)KIB);
 	EXPECT_GE(limit, vmlck + kept);
+	/* The one huge page for which there is room, and as much for what the kernel keeps. */
+	EXPECT_GE(before + 2 * (long)HUGE, after);
 	EXPECT_EQ(0, unlock_pid(self->fd, t.pid));
 	check_unlocked(_metadata, self->fd, t.pid);
 	target_stop(&t);
+	rmdir(CGROUP);
 }
 
 TEST_F(limits, what_pins_of_large_folios_keep_is_within_the_limit)
