@@ -81,7 +81,7 @@ await() {
 kib() { awk -v field="$2:" '$1 == field { print $2 }' "/proc/$1/status"; }
 
 # json EXPRESSION: of the document in $output, which is `doc` there; printed.
-json() { python3 -c 'import json, sys; doc = json.loads(sys.argv[1]); print(eval(sys.argv[2]))' "$output" "$1"; }
+json() { python3 -IS -c 'import json, sys; doc = json.loads(sys.argv[1]); print(eval(sys.argv[2]))' "$output" "$1"; }
 
 # settle: until the driver has let go of processes that have ended.
 settle() { cat /proc/sys/vm/memlockd/wired >/dev/null; }

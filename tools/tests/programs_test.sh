@@ -42,7 +42,7 @@ for i in range(2): threading.Thread(target=work).start()
 
 # start_cyclictest NAME ARGUMENT...
 start_cyclictest() {
-	start "$1" cyclictest -q -t 2 -p 80 -i 5000 -D 1h "${@:2}"
+	start "$1" cyclictest -q -t 2 -p 80 -i 20000 -D 1h "${@:2}"
 	await cyclictest has_had_turns "$pid" 50
 }
 
