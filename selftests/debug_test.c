@@ -194,6 +194,22 @@ TEST_F(debug, uprobe_in_superlocked_text)
 	EXPECT_TRUE(counters_back(&self->start));
 }
 
+static const struct {
+	int state;
+	int flags;
+} locks[] = {
+	{ MEMLOCKD_STATE_UNLOCKED },
+	{ L, LIKE_MLOCKALL },
+	{ L, CURRENT_FUTURE },
+	{ S, CURRENT_FUTURE },
+};
+
+/* 0, or -errno */
+static int lock_as(int fd, pid_t pid, unsigned int i)
+{
+	return locks[i].state ? lock_pid(fd, pid, locks[i].state, locks[i].flags, NULL) : 0;
+}
+
 /*
  * struct seen - what a tracer sees of one system call of the target
  * @calls: how often it is begun
@@ -275,6 +291,15 @@ static void print_seen(const char *when, const struct seen *seen)
 	       seen->last, seen->third, seen->byte);
 }
 
+/* One call has been seen, and the program has its result, which is 0. */
+static void check_seen_once(struct __test_metadata *_metadata, const char *when,
+			    const struct seen *seen)
+{
+	print_seen(when, seen);
+	EXPECT_EQ(1, seen->calls);
+	EXPECT_EQ(0, seen->last);
+}
+
 /* Its tracer is told of each mlock(2) that is about to be done. */
 static long do_filter(long a, long b, long c)
 {
@@ -315,19 +340,15 @@ TEST_F(debug, tracer_and_seccomp_see_mlock_of_a_part_twice)
 
 	args[1] = len / 2;
 	ASSERT_TRUE(trace(t, call_mlock, args, SYS_mlock, &seen));
-	print_seen("a part, without a lock", &seen);
-	EXPECT_EQ(1, seen.calls);
+	check_seen_once(_metadata, "a part, without a lock", &seen);
 	EXPECT_EQ(1, seen.filtered);
-	EXPECT_EQ(0, seen.last);
 	ASSERT_EQ(0, target_call(t, do_munlock, args[0], len, 0));
 
 	ASSERT_EQ(0, lock_pid(self->fd, t->pid, S, CURRENT_FUTURE, NULL));
 	args[1] = len;
 	ASSERT_TRUE(trace(t, call_mlock, args, SYS_mlock, &seen));
-	print_seen("all of it, superlocked", &seen);
-	EXPECT_EQ(1, seen.calls);
+	check_seen_once(_metadata, "all of it, superlocked", &seen);
 	EXPECT_EQ(1, seen.filtered);
-	EXPECT_EQ(0, seen.last);
 	ASSERT_EQ(0, target_call(t, do_munlock, args[0], len, 0));
 
 	args[1] = len / 2;
@@ -349,7 +370,6 @@ static long call_msync(long addr, long len, long flags)
 /* What we do when a call is done is done before its tracer looks. */
 TEST_F(debug, tracer_sees_madvise_and_msync_as_without_a_lock)
 {
-	const int states[] = { MEMLOCKD_STATE_UNLOCKED, L, S };
 	struct target *t = &self->target;
 	struct seen seen;
 	long args[3];
@@ -358,48 +378,25 @@ TEST_F(debug, tracer_sees_madvise_and_msync_as_without_a_lock)
 	args[0] = target_call(t, do_map_small, 16 * PAGE, RW, MAP_PRIVATE);
 	ASSERT_LT(0, args[0]);
 	args[1] = 16 * PAGE;
-	for (i = 0; i < ARRAY_SIZE(states); i++) {
+	for (i = 0; i < ARRAY_SIZE(locks); i++) {
 		ASSERT_EQ(0, target_call(t, do_write, args[0], args[1], 1));
-		if (states[i])
-			ASSERT_EQ(0, lock_pid(self->fd, t->pid, states[i], CURRENT_FUTURE, NULL));
+		ASSERT_EQ(0, lock_as(self->fd, t->pid, i));
 		args[2] = MADV_DONTNEED;
 		ASSERT_TRUE(trace(t, do_advise, args, SYS_madvise, &seen));
-		print_seen(state_name(states[i]), &seen);
-		EXPECT_EQ(1, seen.calls);
-		EXPECT_EQ(0, seen.last);
+		check_seen_once(_metadata, state_name(locks[i].state), &seen);
 		EXPECT_EQ(MADV_DONTNEED, seen.third);
 		EXPECT_EQ(0, seen.byte);
 
 		args[2] = MADV_COLD;
 		ASSERT_TRUE(trace(t, do_advise, args, SYS_madvise, &seen));
-		print_seen("MADV_COLD", &seen);
-		EXPECT_EQ(1, seen.calls);
-		EXPECT_EQ(0, seen.last);
+		check_seen_once(_metadata, "MADV_COLD", &seen);
 		EXPECT_EQ(MADV_COLD, seen.third);
 
 		args[2] = MS_SYNC | MS_INVALIDATE;
 		ASSERT_TRUE(trace(t, call_msync, args, SYS_msync, &seen));
-		print_seen("MS_INVALIDATE", &seen);
-		EXPECT_EQ(1, seen.calls);
-		EXPECT_EQ(0, seen.last);
+		check_seen_once(_metadata, "MS_INVALIDATE", &seen);
 		EXPECT_EQ(MS_SYNC | MS_INVALIDATE, seen.third);
 	}
-}
-
-static const struct {
-	int state;
-	int flags;
-} locks[] = {
-	{ MEMLOCKD_STATE_UNLOCKED },
-	{ L, LIKE_MLOCKALL },
-	{ L, CURRENT_FUTURE },
-	{ S, CURRENT_FUTURE },
-};
-
-/* 0, or -errno */
-static int lock_as(int fd, pid_t pid, unsigned int i)
-{
-	return locks[i].state ? lock_pid(fd, pid, locks[i].state, locks[i].flags, NULL) : 0;
 }
 
 static long do_number_pages(long addr, long nr, long c)
