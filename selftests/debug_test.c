@@ -8,7 +8,9 @@
 #include <limits.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -460,6 +462,132 @@ TEST_F(debug, others_read_its_memory)
 			EXPECT_LE(0, status[j]);
 	}
 	free(copy);
+}
+
+/* As <linux/fs.h> and <linux/userfaultfd.h> have them since Linux 6.7; Debian 12's are older. */
+struct scan {
+	__u64 size;
+	__u64 flags;
+#define SCAN_WRITE_PROTECT	(1 << 0)
+#define SCAN_CHECK_ASYNC	(1 << 1)
+	__u64 start, end;
+	__u64 walk_end;
+	__u64 vec, vec_len;
+	__u64 max_pages;
+	__u64 inverted;
+	__u64 all_of;
+	__u64 any_of;
+	__u64 returned;
+#define SCAN_WRITTEN		(1 << 1)
+#define SCAN_PRESENT		(1 << 3)
+};
+
+struct scanned {
+	__u64 start, end;
+	__u64 categories;
+};
+
+#define SCAN			_IOWR('f', 16, struct scan)
+#define UFFD_WRITTEN_ASYNC	(1 << 15)
+#define UFFD_UNPOPULATED	(1 << 13)
+
+/* The target has its writes noted, as a checkpointer or a garbage collector does, without a fault handler. */
+static long do_note_writes(long addr, long len, long c)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_WRITTEN_ASYNC | UFFD_UNPOPULATED };
+	struct uffdio_register range = {
+		.range = { .start = addr, .len = len },
+		.mode = UFFDIO_REGISTER_MODE_WP,
+	};
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	/* It stays open until the target ends. */
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &range))
+		return -errno;
+	return 0;
+}
+
+/*
+ * The pages, a bit each, of the @nr at @addr that are in the category @wanted.  That they have
+ * been written is forgotten.
+ */
+static long do_scan(long addr, long nr, long wanted)
+{
+	struct scanned found[64];
+	struct scan scan = {
+		.size = sizeof(scan),
+		.flags = wanted == SCAN_WRITTEN ? SCAN_WRITE_PROTECT | SCAN_CHECK_ASYNC : 0,
+		.start = addr,
+		.end = addr + nr * PAGE,
+		.vec = (long)found,
+		.vec_len = ARRAY_SIZE(found),
+		.all_of = wanted,
+		.returned = wanted,
+	};
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	long n, i, mask = 0;
+	__u64 page;
+
+	if (fd < 0)
+		return -errno;
+	n = ioctl(fd, SCAN, &scan);
+	if (n < 0)
+		mask = -errno;
+	close(fd);
+	for (i = 0; i < n; i++)
+		for (page = found[i].start; page < found[i].end; page += PAGE)
+			mask |= 1L << ((page - addr) / PAGE);
+	return mask;
+}
+
+static long do_write_some(long addr, long mask, long value)
+{
+	long i;
+
+	for (i = 0; mask >> i; i++)
+		if (mask >> i & 1)
+			*(volatile long *)(addr + i * PAGE) = value;
+	return 0;
+}
+
+/* Who has its writes noted finds those that it did, and no others, whoever locks it. */
+TEST_F(debug, pagemap_scan_finds_what_was_written)
+{
+	enum { NR = 32 };
+	const long all = (1L << NR) - 1;
+	struct target *t = &self->target;
+	unsigned int i;
+	long addr, ret;
+
+	for (i = 0; i < ARRAY_SIZE(locks); i++) {
+		const long before = 0x50a0005, during = 0x300c0080;
+
+		addr = target_call(t, do_map_small, NR * PAGE, RW, MAP_PRIVATE);
+		ASSERT_LT(0, addr);
+		ASSERT_EQ(0, target_call(t, do_number_pages, addr, NR, 0));
+		ret = target_call(t, do_note_writes, addr, NR * PAGE, 0);
+		if (ret == -EINVAL || ret == -ENOSYS)
+			SKIP(return, "this kernel notes no writes");
+		ASSERT_EQ(0, ret);
+		ASSERT_LE(0, target_call(t, do_scan, addr, NR, SCAN_WRITTEN));
+		ASSERT_EQ(0, target_call(t, do_scan, addr, NR, SCAN_WRITTEN));
+
+		ASSERT_EQ(0, target_call(t, do_write_some, addr, before, 1));
+		ASSERT_EQ(0, lock_as(self->fd, t->pid, i));
+		ret = target_call(t, do_scan, addr, NR, SCAN_WRITTEN);
+		TH_LOG("%s, flags 0x%x: written before the lock %#lx, found %#lx",
+		       state_name(locks[i].state), locks[i].flags, before, ret);
+		EXPECT_EQ(before, ret);
+
+		ASSERT_EQ(0, target_call(t, do_write_some, addr, during, 2));
+		ret = target_call(t, do_scan, addr, NR, SCAN_WRITTEN);
+		TH_LOG("written since %#lx, found %#lx", during, ret);
+		EXPECT_EQ(during, ret);
+		EXPECT_EQ(0, target_call(t, do_scan, addr, NR, SCAN_WRITTEN));
+		EXPECT_EQ(all, target_call(t, do_scan, addr, NR, SCAN_PRESENT));
+		if (locks[i].state)
+			ASSERT_EQ(0, unlock_pid(self->fd, t->pid));
+	}
 }
 
 #ifndef MADV_COLLAPSE
