@@ -28,6 +28,7 @@
 #include "populate.h"
 #include "space.h"
 #include "target.h"
+#include "turn.h"
 
 #define MAX_CREW	4
 
@@ -154,38 +155,89 @@ static int rest_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	return 0;
 }
 
+static struct mlkd_turn turn_of(struct mlkd_crew *crew, struct mlkd_errand *errand)
+{
+	return (struct mlkd_turn){
+		.mm = errand->mm,
+		.tries = errand->brief,
+		.pace = &crew->space->pace,
+	};
+}
+
+/*
+ * Passes over what is not for a crew, in one turn.  Sets *@share to the next mapping that is,
+ * or to NULL.  Returns whether it has to go on.
+ */
+static bool seek_share(struct mlkd_crew *crew, struct mlkd_turn *turn,
+		       struct vm_area_struct **share)
+{
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	*share = NULL;
+	vma_iter_init(&vmi, turn->mm, crew->next);
+	for_each_vma(vmi, vma) {
+		if (vma->vm_start > crew->last)
+			break;
+		if (mlkd_populate_never_waits(vma) && vma_is_accessible(vma) &&
+		    mlkd_attr_any(&crew->space->attrs, vma->vm_start, vma->vm_end,
+				  MLKD_OURS)) {
+			*share = vma;
+			break;
+		}
+		if (vma->vm_end > crew->last)
+			break;
+		crew->next = vma->vm_end;
+		if (mlkd_turn_over(turn, MLKD_COST_VMA))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Finds the next part of the address space in which there is something to do.  Returns 1,
  * 0 when there is none, or -EINTR, -EAGAIN.
  */
 static int crew_take_share(struct mlkd_crew *crew, struct mlkd_walk *walk)
 {
-	struct mm_struct *mm = crew->space->mm;
+	struct mlkd_turn turn = turn_of(crew, walk->errand);
 	struct vm_area_struct *vma;
-	bool found;
-	int err;
+	bool more = true;
+	int ret = 0;
 
 	if (mutex_lock_killable(&crew->lock))
 		return -EINTR;
-	err = mlkd_errand_lock_mm(walk->errand);
-	if (err) {
-		mutex_unlock(&crew->lock);
-		return err;
+	while (more && !ret) {
+		ret = mlkd_turn_begin(&turn);
+		if (ret)
+			break;
+		more = seek_share(crew, &turn, &vma);
+		if (vma && max(crew->next, vma->vm_start) <= crew->last) {
+			walk->start = max(crew->next, vma->vm_start);
+			walk->end = min(walk->start | (SHARE_SIZE - 1), crew->last) + 1;
+			crew->next = walk->end;
+			ret = 1;
+		}
+		mlkd_turn_end(&turn);
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
 	}
-	vma = find_vma(mm, crew->next);
-	while (vma && !(mlkd_populate_never_waits(vma) && vma_is_accessible(vma) &&
-			mlkd_attr_any(&crew->space->attrs, vma->vm_start, vma->vm_end,
-				      MLKD_OURS)))
-		vma = find_vma(mm, vma->vm_end);
-	found = vma && max(crew->next, vma->vm_start) <= crew->last;
-	if (found) {
-		walk->start = max(crew->next, vma->vm_start);
-		walk->end = min(walk->start | (SHARE_SIZE - 1), crew->last) + 1;
-		crew->next = walk->end;
-	}
-	mmap_read_unlock(mm);
 	mutex_unlock(&crew->lock);
-	return found;
+	return ret;
+}
+
+/*
+ * Is @task in current's time namespace?  A process that enters another has its vvar unmapped,
+ * with mmap_lock held.  So this is asked with mmap_lock held, too.
+ */
+static bool same_time(struct task_struct *task)
+{
+	bool ret;
+
+	task_lock(task);
+	ret = task->nsproxy && task->nsproxy->time_ns == current->nsproxy->time_ns;
+	task_unlock(task);
+	return ret;
 }
 
 /*
@@ -193,38 +245,14 @@ static int crew_take_share(struct mlkd_crew *crew, struct mlkd_walk *walk)
  * namespace from current, and warns when current has another address space.  So a worker
  * that has borrowed the target's address space takes these faults, if it is in the same
  * namespace as the target.  If it is not, vvar is left to fault once.
- *
- * A process that enters a time namespace has its vvar unmapped, with mmap_lock held.  So
- * it is asked with mmap_lock held, too.
  */
-static int prefault_vvar(struct mlkd_errand *errand, struct task_struct *task)
+static int prefault_vvar(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			 void *task)
 {
-	struct mm_struct *mm = errand->mm;
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
-	bool same_time;
-	int err;
-
-	err = mlkd_errand_lock_mm(errand);
-	if (err)
-		return err;
-	task_lock(task);
-	same_time = task->nsproxy &&
-		    task->nsproxy->time_ns == current->nsproxy->time_ns;
-	task_unlock(task);
-	vma_iter_init(&vmi, mm, 0);
-	for_each_vma(vmi, vma) {
-		unsigned long addr;
-
-		if (!same_time)
-			break;
-		if (!mlkd_vma_vvar(vma))
-			continue;
-		/* vvar has holes for clocks that the machine lacks. */
-		for (addr = vma->vm_start; addr < vma->vm_end; addr += PAGE_SIZE)
-			fixup_user_fault(mm, addr, 0, NULL);
-	}
-	mmap_read_unlock(mm);
+	/* vvar has holes for clocks that the machine lacks. */
+	if (mlkd_vma_vvar(vma) && same_time(task))
+		for (; start < end; start += PAGE_SIZE)
+			fixup_user_fault(vma->vm_mm, start, 0, NULL);
 	return 0;
 }
 
@@ -269,10 +297,16 @@ static void crew_work(struct mlkd_errand *errand)
 		.start = first ? crew->next : 0,
 		.end = first ? crew->last + 1 : 0,
 	};
+	struct mlkd_turn turn;
 	int err = 0, more = 1;
 
 	if (!mlkd_walk_alloc(&walk))
 		err = -ENOMEM;
+	/* First, as what a process has pinned makes its forks long, which have to be waited for. */
+	if (first && !err && crew->last == ULONG_MAX) {
+		turn = turn_of(crew, errand);
+		err = mlkd_turns(&turn, 0, ULONG_MAX, prefault_vvar, crew->task);
+	}
 	while (!err && more > 0 && !READ_ONCE(crew->err)) {
 		more = crew_take_share(crew, &walk);
 		if (more > 0)
@@ -280,8 +314,6 @@ static void crew_work(struct mlkd_errand *errand)
 	}
 	if (more < 0)
 		err = more;
-	if (first && !err && crew->last == ULONG_MAX)
-		err = prefault_vvar(errand, crew->task);
 	/* Others need not be there. */
 	if (err && (first || walk.pages))
 		WRITE_ONCE(crew->err, err);

@@ -18,6 +18,7 @@
 #include "attr.h"
 #include "pin.h"
 #include "policy.h"
+#include "turn.h"
 
 struct mlkd_call;
 struct mlkd_file_range;
@@ -168,6 +169,7 @@ struct mlkd_later {
  * @attrs: the attributes, which say who wants which part of it locked
  * @pins: the pins
  * @heal: what is to be made writable again
+ * @pace: that of the turns of who has the claim; with each claim it begins anew
  * @silent: the file systems that have not answered when it was populated.  The task with
  *	the claim adds to it; reports read it without a lock
  * @ksm_kept: [vdso] has VM_MERGEABLE; see mlkd_space_keep_ksm()
@@ -232,6 +234,7 @@ struct mlkd_space {
 	struct mlkd_attrs attrs;
 	struct mlkd_pins pins;
 	struct mlkd_heal heal;
+	struct mlkd_pace pace;
 	struct mlkd_silent silent;
 	bool ksm_kept;
 	unsigned long saved_numa_scan;
