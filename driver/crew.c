@@ -65,6 +65,7 @@ struct worker {
  * @last: the last address
  * @err: the error with which a worker has failed
  * @fresh: pages that the first worker has had cleared
+ * @shares: these have been so many that it has called the others
  * @workers: those for private memory without a file; the first calls the others
  * @nr_workers: how many of them there are
  */
@@ -78,6 +79,7 @@ struct mlkd_crew {
 	unsigned long last;
 	int err;
 	unsigned long fresh;
+	bool shares;
 	struct worker *workers[MAX_CREW];
 	unsigned int nr_workers;
 };
@@ -137,11 +139,49 @@ static void pass_over(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	walk->spared = (end - start) >> PAGE_SHIFT;
 }
 
+/*
+ * Is @task in current's time namespace?  A process that enters another has its vvar unmapped,
+ * with mmap_lock held.  So this is asked with mmap_lock held, too.
+ */
+static bool same_time(struct task_struct *task)
+{
+	bool ret;
+
+	task_lock(task);
+	ret = task->nsproxy && task->nsproxy->time_ns == current->nsproxy->time_ns;
+	task_unlock(task);
+	return ret;
+}
+
+/*
+ * vvar holds the clocks of its process's time namespace.  Its fault handler takes the
+ * namespace from current, and warns when current has another address space.  So a worker
+ * that has borrowed the target's address space takes these faults, if it is in the same
+ * namespace as the target.  If it is not, vvar is left to fault once.
+ */
+static void prefault_vvar(struct vm_area_struct *vma)
+{
+	unsigned long addr;
+
+	/* vvar has holes for clocks that the machine lacks. */
+	for (addr = vma->vm_start; addr < vma->vm_end; addr += PAGE_SIZE)
+		fixup_user_fault(vma->vm_mm, addr, 0, NULL);
+}
+
+/* A lock of a range leaves vvar alone. */
+static bool is_for_crew(struct mlkd_crew *crew, struct vm_area_struct *vma)
+{
+	return mlkd_populate_never_waits(vma) ||
+	       (crew->last == ULONG_MAX && mlkd_vma_vvar(vma));
+}
+
 static int crew_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		     unsigned long start, unsigned long end, unsigned long *next)
 {
 	if (mlkd_populate_never_waits(vma))
 		return mlkd_populate_step(walk, vma, start, end, next);
+	if (is_for_crew(walk->crew, vma) && same_time(walk->crew->task))
+		prefault_vvar(vma);
 	pass_over(walk, vma, start, end, next);
 	return 0;
 }
@@ -179,7 +219,7 @@ static bool seek_share(struct mlkd_crew *crew, struct mlkd_turn *turn,
 	for_each_vma(vmi, vma) {
 		if (vma->vm_start > crew->last)
 			break;
-		if (mlkd_populate_never_waits(vma) && vma_is_accessible(vma) &&
+		if (is_for_crew(crew, vma) && vma_is_accessible(vma) &&
 		    mlkd_attr_any(&crew->space->attrs, vma->vm_start, vma->vm_end,
 				  MLKD_OURS)) {
 			*share = vma;
@@ -226,40 +266,13 @@ static int crew_take_share(struct mlkd_crew *crew, struct mlkd_walk *walk)
 	return ret;
 }
 
-/*
- * Is @task in current's time namespace?  A process that enters another has its vvar unmapped,
- * with mmap_lock held.  So this is asked with mmap_lock held, too.
- */
-static bool same_time(struct task_struct *task)
-{
-	bool ret;
-
-	task_lock(task);
-	ret = task->nsproxy && task->nsproxy->time_ns == current->nsproxy->time_ns;
-	task_unlock(task);
-	return ret;
-}
-
-/*
- * vvar holds the clocks of its process's time namespace.  Its fault handler takes the
- * namespace from current, and warns when current has another address space.  So a worker
- * that has borrowed the target's address space takes these faults, if it is in the same
- * namespace as the target.  If it is not, vvar is left to fault once.
- */
-static int prefault_vvar(struct vm_area_struct *vma, unsigned long start, unsigned long end,
-			 void *task)
-{
-	/* vvar has holes for clocks that the machine lacks. */
-	if (mlkd_vma_vvar(vma) && same_time(task))
-		for (; start < end; start += PAGE_SIZE)
-			fixup_user_fault(vma->vm_mm, start, 0, NULL);
-	return 0;
-}
-
 static void crew_work(struct mlkd_errand *errand);
 
-/* The first worker is about to have @nr pages cleared: if these are many, it calls others. */
-static void crew_count_fresh(struct mlkd_walk *walk, unsigned long nr)
+/*
+ * The first worker is about to have @nr pages cleared.  If these are many, it calls others, and
+ * leaves to all of them together what lies behind the share that it is at.
+ */
+static void crew_count_fresh(struct mlkd_walk *walk, unsigned long start, unsigned long nr)
 {
 	struct mlkd_crew *crew = walk->crew;
 	bool was_much = crew->fresh >= MUCH_TO_CLEAR;
@@ -269,8 +282,11 @@ static void crew_count_fresh(struct mlkd_walk *walk, unsigned long nr)
 	} };
 
 	crew->fresh += nr;
-	if (was_much || crew->fresh < MUCH_TO_CLEAR)
+	if (was_much || crew->fresh < MUCH_TO_CLEAR || size == 1)
 		return;
+	walk->end = min(start | (SHARE_SIZE - 1), crew->last) + 1;
+	crew->next = walk->end;
+	crew->shares = true;
 	while (crew->nr_workers < size) {
 		struct worker *worker = start_worker(crew, &ready);
 
@@ -280,7 +296,10 @@ static void crew_count_fresh(struct mlkd_walk *walk, unsigned long nr)
 	}
 }
 
-/* Populates share after share until none is left; current has the target's address space. */
+/*
+ * Populates share after share until none is left; current has the target's address space.  The
+ * first worker begins with all of it as its share, as long as it is alone.
+ */
 static void crew_work(struct mlkd_errand *errand)
 {
 	struct worker *worker = container_of(errand, struct worker, errand);
@@ -293,20 +312,17 @@ static void crew_work(struct mlkd_errand *errand)
 		.silent = &worker->silent,
 		.crew = crew,
 		.fresh = first ? crew_count_fresh : NULL,
-		/* Only for how much room it needs. */
 		.start = first ? crew->next : 0,
 		.end = first ? crew->last + 1 : 0,
 	};
-	struct mlkd_turn turn;
 	int err = 0, more = 1;
 
 	if (!mlkd_walk_alloc(&walk))
 		err = -ENOMEM;
-	/* First, as what a process has pinned makes its forks long, which have to be waited for. */
-	if (first && !err && crew->last == ULONG_MAX) {
-		turn = turn_of(crew, errand);
-		err = mlkd_turns(&turn, 0, ULONG_MAX, prefault_vvar, crew->task);
-	}
+	else if (first)
+		err = mlkd_walk(&walk, crew_step);
+	if (first && !crew->shares)
+		more = 0;
 	while (!err && more > 0 && !READ_ONCE(crew->err)) {
 		more = crew_take_share(crew, &walk);
 		if (more > 0)
@@ -333,11 +349,12 @@ static int populate_private(struct mlkd_crew *crew, unsigned long start, bool br
 	crew->next = start;
 	crew->err = 0;
 	crew->fresh = 0;
-	crew->nr_workers = 0;
+	crew->shares = false;
+	crew->nr_workers = 1;
 	worker = start_worker(crew, &ready);
 	if (IS_ERR(worker))
 		return PTR_ERR(worker);
-	crew->workers[crew->nr_workers++] = worker;
+	crew->workers[0] = worker;
 	/* The first is waited for first, as it is the one that starts the others. */
 	for (i = 0; i < crew->nr_workers; i++) {
 		int err = mlkd_errand_wait(&crew->workers[i]->errand);

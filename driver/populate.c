@@ -282,7 +282,7 @@ static int fault_unmapped(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	run_end = mlkd_pgtable_run(mm, start, end, MLKD_USED, &used);
 	if (!used) {
 		if (walk->fresh)
-			walk->fresh(walk, (run_end - start) >> PAGE_SHIFT);
+			walk->fresh(walk, start, (run_end - start) >> PAGE_SHIFT);
 		return fault_fresh(walk, vma, start, run_end);
 	}
 	run_end = mlkd_pgtable_run(mm, start, end, MLKD_MAPPED, &mapped);

@@ -38,7 +38,6 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 	struct mlkd_turn *turn = &walk->turn;
 	struct mm_struct *mm = walk->space->mm;
 	unsigned long addr = walk->start;
-	unsigned long last = walk->end - 1;
 	bool end = false;
 	int err = 0;
 
@@ -61,7 +60,7 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 		vma = vma_next(&vmi);
 
 		while (!err && walk->locked && (!over || walk->unfinished)) {
-			unsigned long start, stop;
+			unsigned long start, stop, last = walk->end - 1;
 
 			while (vma && vma->vm_end <= addr && addr <= last)
 				vma = vma_next(&vmi);

@@ -33,7 +33,8 @@ struct mlkd_space;
  * @room: MLKD_CHUNK_PAGES, or less if less is walked, or only what is to be pinned
  * @spared: pages of a step that it did not have to look at one by one
  * @unfinished: another step is to follow in the same turn
- * @fresh: called before @nr pages are faulted in that have to be cleared; or NULL
+ * @fresh: called before the @nr pages at @start are faulted in, which have to be cleared; it
+ *	may bring @end forward, though not into their chunk; or NULL
  * @crew: the crew that @fresh is for
  * @stuck: the address that could not be pinned last time
  * @tries: how often that has been tried
@@ -54,7 +55,7 @@ struct mlkd_walk {
 	unsigned long room;
 	long spared;
 	bool unfinished;
-	void (*fresh)(struct mlkd_walk *walk, unsigned long nr);
+	void (*fresh)(struct mlkd_walk *walk, unsigned long start, unsigned long nr);
 	struct mlkd_crew *crew;
 	unsigned long stuck;
 	unsigned int tries;
