@@ -511,16 +511,19 @@ static unsigned long uncounted_of(struct request *request, struct mlkd_turn *tur
 	for_each_vma_range(vmi, vma, *end) {
 		unsigned long from = max(start, vma->vm_start);
 		unsigned long to = min(*end, vma->vm_end);
+		bool over = mlkd_turn_over(turn, MLKD_COST_VMA);
 
-		if (mlkd_turn_over(turn, MLKD_COST_VMA))
+		if (over)
 			*end = to;
-		if (locked(vma) || !mlkd_want(vma, request->mode).locked)
-			continue;
-		nr += (to - from) >> PAGE_SHIFT;
-		/* These are counted as new. */
-		from = max(from, request->start);
-		to = min(to, request->end);
-		nr -= from < to ? (to - from) >> PAGE_SHIFT : 0;
+		if (!locked(vma) && mlkd_want(vma, request->mode).locked) {
+			nr += (to - from) >> PAGE_SHIFT;
+			/* These are counted as new. */
+			from = max(from, request->start);
+			to = min(to, request->end);
+			nr -= from < to ? (to - from) >> PAGE_SHIFT : 0;
+		}
+		if (over)
+			break;
 	}
 	return nr;
 }
@@ -1375,8 +1378,10 @@ static bool all_counted_without_range(struct mlkd_turn *turn, unsigned long star
 	for_each_vma_range(vmi, vma, *end) {
 		if (!counted_without_range(vma, attr))
 			return false;
-		if (mlkd_turn_over(turn, MLKD_COST_VMA))
+		if (mlkd_turn_over(turn, MLKD_COST_VMA)) {
 			*end = min(*end, vma->vm_end);
+			break;
+		}
 	}
 	return true;
 }

@@ -206,7 +206,7 @@ static unsigned long locked_before_failure(struct mlkd_space *space, unsigned lo
 		.total = locked_vm + ((end - start) >> PAGE_SHIFT),
 		.done = start,
 	};
-	struct mlkd_turn turn = turn_of(space);
+	struct mlkd_turn turn = { .mm = space->mm };
 	unsigned long limit;
 
 	if ((error != -ENOMEM && error != -EAGAIN) ||

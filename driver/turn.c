@@ -8,10 +8,10 @@
  * lock, works until it is over, and gives the lock back.  The next one goes on at the
  * address where it has stopped.  The caller can be killed between turns.
  *
- * A turn is over after LONG_TURN at the latest.  It is over after its share of the time,
- * which is SHORT_TURN as a rule, when somebody waits for the lock, or for the processor.
- * A turn cannot end in the middle of what its caller does at once, such as a page fault
- * or a look at one mapping.
+ * A turn is over after its share of the time, which is SHORT_TURN as a rule, if somebody
+ * waits for the lock, or for the processor; and after LONG_TURN, or its share if that is
+ * longer, if nobody does.  A turn cannot end in the middle of what its caller does at
+ * once, such as a page fault or a look at one mapping.
  *
  * A process can be so busy with its address space that each turn has to wait for the lock
  * far longer than it has it.  Then a pass of many short turns would take as long as the

@@ -280,11 +280,12 @@ static bool count_grow(struct count *count)
 /* Counts a whole space. */
 static int count_space(struct count *count)
 {
+	bool for_reader = count->for_whom == FOR_READER;
 	struct mm_struct *mm = count->space->mm;
 	struct mlkd_turn turn = {
 		.mm = mm,
-		.tries = count->for_whom == FOR_READER,
-		.pace = &count->space->pace,
+		.tries = for_reader,
+		.pace = for_reader ? NULL : &count->space->pace,
 	};
 	unsigned long addr = 0;
 	bool more, full;
