@@ -836,9 +836,10 @@ static int trim_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	attr = mlkd_attr_get(&space->attrs, start, &part_end);
 	want = mlkd_space_want(space, vma, attr);
 	if (locked(vma) || !mlkd_vma_lockable(vma) || !(attr & MLKD_GOING)) {
-		*next = part_end;
-		if (!want.pinned)
-			mlkd_pins_drop(&space->pins, start, part_end, false);
+		*next = want.pinned ? part_end :
+				      mlkd_pins_drop_chunk(&space->pins, start, part_end);
+		if (*next > end)
+			walk->spared = (end - start) >> PAGE_SHIFT;
 		return 0;
 	}
 
