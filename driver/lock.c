@@ -134,14 +134,13 @@ static struct mlkd_turn turn_of(struct mlkd_space *space, bool write)
 	return (struct mlkd_turn){ .mm = space->mm, .write = write, .pace = &space->pace };
 }
 
-/* Calls @fn for all mappings of the request. */
-static int visit_mappings(struct request *request, bool write, mapping_fn fn)
+/* Calls @fn for all mappings of the request, in turns such as @request->turn is. */
+static int visit_in_turns(struct request *request, mapping_fn fn)
 {
 	unsigned long addr = request->start;
 	bool more;
 	int err;
 
-	request->turn = turn_of(request->space, write);
 	do {
 		struct vm_area_struct *vma;
 		struct vma_iterator vmi;
@@ -172,30 +171,107 @@ static int visit_mappings(struct request *request, bool write, mapping_fn fn)
 	return err;
 }
 
-/*
- * Changes what is noted of [start, end), and, if that is all there is, the rest before.
- * Returns 0, or -EINTR; then some of it has been changed.
- */
-static int map_noted(struct mlkd_space *space, unsigned long start, unsigned long end,
-		     mlkd_attr_fn fn)
+/* Calls @fn for all mappings of the request, with mmap_lock held for reading. */
+static int visit_mappings(struct request *request, mapping_fn fn)
 {
-	struct mlkd_turn turn = turn_of(space, true);
+	request->turn = turn_of(request->space, false);
+	return visit_in_turns(request, fn);
+}
+
+/**
+ * struct chase - a pass that is to miss nothing, although the process moves memory meanwhile
+ * @space: the space
+ * @passes: how many passes there have been
+ * @moves: how often a thread had begun to move something when the last one began
+ * @moving: one was at it
+ *
+ * mremap(2) may carry what the pass has not come to yet to where it has been already.  So
+ * it is made once more if it has taken several turns, and something may have been moved
+ * meanwhile.  That would go on for as long as the process likes: the last of PASSES is made
+ * in one turn.
+ */
+struct chase {
+	struct mlkd_space *space;
+	unsigned int passes;
+	unsigned long moves;
+	bool moving;
+};
+
+#define PASSES	4
+
+/* Begins a pass.  Returns the turn for it. */
+static struct mlkd_turn chase_begin(struct chase *chase)
+{
+	struct mlkd_turn turn = turn_of(chase->space, true);
+
+	turn.endless = ++chase->passes == PASSES;
+	chase->moves = mlkd_space_moves(chase->space, &chase->moving);
+	return turn;
+}
+
+/* Says whether there has to be another pass, after one that has been made with @turn. */
+static bool chase_on(struct chase *chase, const struct mlkd_turn *turn)
+{
+	bool moving;
+
+	return turn->nr > 1 && !turn->endless &&
+	       (chase->moving || mlkd_space_moves(chase->space, &moving) != chase->moves);
+}
+
+/*
+ * Calls @fn for all mappings of the request, with mmap_lock held for writing.  It may be
+ * called for one more than once.
+ */
+static int change_mappings(struct request *request, mapping_fn fn)
+{
+	struct chase chase = { .space = request->space };
+	int err;
+
+	do {
+		request->turn = chase_begin(&chase);
+		err = visit_in_turns(request, fn);
+	} while (!err && chase_on(&chase, &request->turn));
+	return err;
+}
+
+static int map_in_turns(struct mlkd_space *space, struct mlkd_turn *turn, unsigned long start,
+			unsigned long end, mlkd_attr_fn fn)
+{
 	struct mlkd_attrs *attrs = &space->attrs;
 	bool all = !start && end == ULONG_MAX;
 	bool more;
 
 	do {
-		if (mlkd_turn_begin(&turn))
+		if (mlkd_turn_begin(turn))
 			return -EINTR;
 		if (all)
 			attrs->rest = fn(attrs->rest);
 		all = false;
 		do
 			more = mlkd_attr_map_noted(attrs, &start, end, fn, NOTED_AT_ONCE);
-		while (more && !mlkd_turn_over(&turn, NOTED_AT_ONCE * MLKD_COST_VMA));
-		mlkd_turn_end(&turn);
+		while (more && !mlkd_turn_over(turn, NOTED_AT_ONCE * MLKD_COST_VMA));
+		mlkd_turn_end(turn);
 	} while (more);
 	return 0;
+}
+
+/*
+ * Changes what is noted of [start, end), and, if that is all there is, the rest before.
+ * @fn changes nothing that it has changed already.  Returns 0, or -EINTR; then some of it
+ * has been changed.
+ */
+static int map_noted(struct mlkd_space *space, unsigned long start, unsigned long end,
+		     mlkd_attr_fn fn)
+{
+	struct chase chase = { .space = space };
+	struct mlkd_turn turn;
+	int err;
+
+	do {
+		turn = chase_begin(&chase);
+		err = map_in_turns(space, &turn, start, end, fn);
+	} while (!err && chase_on(&chase, &turn));
+	return err;
 }
 
 static int map_all(struct mlkd_space *space, mlkd_attr_fn fn)
@@ -470,7 +546,7 @@ static int note_own_future(struct request *request)
 	if ((attrs->rest & (MLKD_OURS | MLKD_OWN | MLKD_GOING)) ||
 	    !(READ_ONCE(mm->def_flags) & VM_LOCKED))
 		return 0;
-	err = visit_mappings(request, false, note_rest);
+	err = visit_mappings(request, note_rest);
 	if (err)
 		return err;
 	if (mmap_write_lock_killable(mm))
@@ -496,7 +572,7 @@ static int survey(struct request *request)
 	request->largest = 0;
 	request->counted = 0;
 	request->recount = false;
-	return visit_mappings(request, false, survey_mapping);
+	return visit_mappings(request, survey_mapping);
 }
 
 /* uncounted() for [start, *end), which is cut to what there has been time for. */
@@ -637,13 +713,13 @@ static int note_request(struct request *request)
 	int err = 0;
 
 	if (request->range)
-		return visit_mappings(request, false, note_range);
+		return visit_mappings(request, note_range);
 	if (!(request->mode.flags & MEMLOCKD_FUTURE))
-		return visit_mappings(request, false, note_whole);
+		return visit_mappings(request, note_whole);
 	if (request->mode.flags & MEMLOCKD_CURRENT)
 		return map_all(space, add_whole(request));
 	if (!(attrs->rest & MLKD_WHOLE))
-		err = visit_mappings(request, false, note_rest);
+		err = visit_mappings(request, note_rest);
 	if (err)
 		return err;
 	if (mmap_write_lock_killable(space->mm))
@@ -788,7 +864,7 @@ static int flag_all(struct request *request)
 	request->unmapped_to = 0;
 	if (request->task && !(request->mode.flags & MEMLOCKD_CURRENT))
 		return 0;
-	return visit_mappings(request, true, flag_mapping);
+	return change_mappings(request, flag_mapping);
 }
 
 /*
@@ -987,7 +1063,7 @@ static int drop_future(struct mlkd_space *space)
 		mm->def_flags &= ~VM_LOCKED;
 		mmap_write_unlock(mm);
 	}
-	err = visit_mappings(&request, false, note_locked);
+	err = visit_mappings(&request, note_locked);
 	if (err)
 		return err;
 	if (mmap_write_lock_killable(mm))
@@ -1013,7 +1089,7 @@ static int lower(struct mlkd_space *space, struct mlkd_mode mode)
 	if (old.state == MEMLOCKD_STATE_UNLOCKED)
 		return 0;
 	if (old.state == MEMLOCKD_STATE_SUPERLOCKED && mode.state != old.state) {
-		err = visit_mappings(&request, true, flag_mapping);
+		err = change_mappings(&request, flag_mapping);
 		if (!err)
 			err = leave_ksm(space);
 	}
@@ -1484,7 +1560,7 @@ int mlkd_unlock_range(struct mlkd_space *space, unsigned long start, unsigned lo
 		return -ENOENT;
 	/* What is mapped there later is as all that is new. */
 	if (whole)
-		err = visit_mappings(&request, false, note_rest);
+		err = visit_mappings(&request, note_rest);
 	if (err)
 		return err;
 	space->later.whole = whole;

@@ -74,6 +74,7 @@ int mlkd_turn_begin(struct mlkd_turn *turn)
 		if (pace)
 			WRITE_ONCE(pace->owed, owed);
 	}
+	turn->nr++;
 	turn->begun = local_clock();
 	turn->share = SHORT_TURN;
 	if (pace)
@@ -100,6 +101,10 @@ bool mlkd_turn_over(struct mlkd_turn *turn, unsigned long cost)
 	if (turn->over || turn->cost < COST_OF_LOOK)
 		return turn->over;
 	turn->cost = 0;
+	if (turn->endless) {
+		cond_resched();
+		return false;
+	}
 	lasted = since(turn->begun);
 	if (lasted >= turn->share)
 		turn->over = lasted >= LONG_TURN || mmap_lock_is_contended(turn->mm) ||

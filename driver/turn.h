@@ -28,7 +28,9 @@ struct mlkd_pace {
  * @mm: the address space
  * @write: mmap_lock is taken for writing
  * @tries: it is not waited for; only for reading
+ * @endless: a turn lasts until its work is done, however long that takes
  * @pace: whose pace the turns have; or NULL, and they are never longer than usual
+ * @nr: how many have begun
  * @begun: when this turn has begun, by local_clock()
  * @share: for how long others have to wait for it, in ns
  * @cost: of what has been done since the last look at the clock
@@ -38,8 +40,10 @@ struct mlkd_turn {
 	struct mm_struct *mm;
 	bool write;
 	bool tries;
+	bool endless;
 	struct mlkd_pace *pace;
 	/* These are turn.c's. */
+	unsigned int nr;
 	u64 begun;
 	u64 share;
 	unsigned long cost;
