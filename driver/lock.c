@@ -28,7 +28,7 @@
  * Every pass over the mappings is made in turns (turn.c), which may end in the middle of a
  * mapping where many pages are to be looked at.  So the target can go on, and the caller be
  * killed.  What the target maps meanwhile has the attribute of the rest, which changes
- * first.
+ * first; for what it moves meanwhile see struct chase.
  */
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
