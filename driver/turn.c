@@ -33,6 +33,9 @@
 #define LONG_TURN	(2 * NSEC_PER_MSEC)
 #define LONGEST_TURN	(64 * NSEC_PER_MSEC)
 
+/* To take a lock that is free takes less than this. */
+#define SHORT_WAIT	(2 * NSEC_PER_USEC)
+
 /* The clock is looked at after work that has cost so much, which takes 50 us or so. */
 #define COST_OF_LOOK	128
 
@@ -62,20 +65,24 @@ int mlkd_turn_begin(struct mlkd_turn *turn)
 	struct mlkd_pace *pace = turn->pace;
 	u64 owed = pace ? READ_ONCE(pace->owed) : 0;
 
+	turn->begun = local_clock();
 	/* Not each kernel can try to take it for writing. */
 	if (turn->write || !mmap_read_trylock(turn->mm)) {
-		u64 asked = local_clock();
+		u64 waited;
 
 		if (turn->tries)
 			return -EAGAIN;
 		if (take(turn))
 			return -EINTR;
-		owed += since(asked);
-		if (pace)
-			WRITE_ONCE(pace->owed, owed);
+		waited = since(turn->begun);
+		if (waited > SHORT_WAIT) {
+			turn->begun += waited;
+			owed += waited;
+			if (pace)
+				WRITE_ONCE(pace->owed, owed);
+		}
 	}
 	turn->nr++;
-	turn->begun = local_clock();
 	turn->share = SHORT_TURN;
 	if (pace)
 		turn->share = clamp_t(u64, owed / 8, SHORT_TURN, LONGEST_TURN);
