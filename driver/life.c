@@ -253,8 +253,8 @@ static struct mlkd_space *new_space(struct mm_struct *mm)
 
 	/*
 	 * mmu_notifier_register() would wait for mmap_lock unkillably.  Both walk over all
-	 * mappings under it, in mm_take_all_locks(): this is the one hold of mmap_lock that
-	 * grows with their number.
+	 * mappings under it, in mm_take_all_locks(): this hold of mmap_lock grows with their
+	 * number.
 	 */
 	err = mmap_write_lock_killable(mm);
 	if (!err) {
