@@ -28,6 +28,7 @@
 #include "populate.h"
 #include "space.h"
 #include "target.h"
+#include "turn.h"
 
 #define MAX_CREW	4
 
@@ -64,6 +65,7 @@ struct worker {
  * @last: the last address
  * @err: the error with which a worker has failed
  * @fresh: pages that the first worker has had cleared
+ * @shares: these have been so many that it has called the others
  * @workers: those for private memory without a file; the first calls the others
  * @nr_workers: how many of them there are
  */
@@ -77,6 +79,7 @@ struct mlkd_crew {
 	unsigned long last;
 	int err;
 	unsigned long fresh;
+	bool shares;
 	struct worker *workers[MAX_CREW];
 	unsigned int nr_workers;
 };
@@ -136,11 +139,49 @@ static void pass_over(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	walk->spared = (end - start) >> PAGE_SHIFT;
 }
 
+/*
+ * Is @task in current's time namespace?  A process that enters another has its vvar unmapped,
+ * with mmap_lock held.  So this is asked with mmap_lock held, too.
+ */
+static bool same_time(struct task_struct *task)
+{
+	bool ret;
+
+	task_lock(task);
+	ret = task->nsproxy && task->nsproxy->time_ns == current->nsproxy->time_ns;
+	task_unlock(task);
+	return ret;
+}
+
+/*
+ * vvar holds the clocks of its process's time namespace.  Its fault handler takes the
+ * namespace from current, and warns when current has another address space.  So a worker
+ * that has borrowed the target's address space takes these faults, if it is in the same
+ * namespace as the target.  If it is not, vvar is left to fault once.
+ */
+static void prefault_vvar(struct vm_area_struct *vma)
+{
+	unsigned long addr;
+
+	/* vvar has holes for clocks that the machine lacks. */
+	for (addr = vma->vm_start; addr < vma->vm_end; addr += PAGE_SIZE)
+		fixup_user_fault(vma->vm_mm, addr, 0, NULL);
+}
+
+/* A lock of a range leaves vvar alone. */
+static bool is_for_crew(struct mlkd_crew *crew, struct vm_area_struct *vma)
+{
+	return mlkd_populate_never_waits(vma) ||
+	       (crew->last == ULONG_MAX && mlkd_vma_vvar(vma));
+}
+
 static int crew_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		     unsigned long start, unsigned long end, unsigned long *next)
 {
 	if (mlkd_populate_never_waits(vma))
 		return mlkd_populate_step(walk, vma, start, end, next);
+	if (is_for_crew(walk->crew, vma) && same_time(walk->crew->task))
+		prefault_vvar(vma);
 	pass_over(walk, vma, start, end, next);
 	return 0;
 }
@@ -154,84 +195,84 @@ static int rest_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	return 0;
 }
 
+static struct mlkd_turn turn_of(struct mlkd_crew *crew, struct mlkd_errand *errand)
+{
+	return (struct mlkd_turn){
+		.mm = errand->mm,
+		.tries = errand->brief,
+		.pace = &crew->space->pace,
+	};
+}
+
+/*
+ * Passes over what is not for a crew, in one turn.  Sets *@share to the next mapping that is,
+ * or to NULL.  Returns whether it has to go on.
+ */
+static bool seek_share(struct mlkd_crew *crew, struct mlkd_turn *turn,
+		       struct vm_area_struct **share)
+{
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	*share = NULL;
+	vma_iter_init(&vmi, turn->mm, crew->next);
+	for_each_vma(vmi, vma) {
+		if (vma->vm_start > crew->last)
+			break;
+		if (is_for_crew(crew, vma) && vma_is_accessible(vma) &&
+		    mlkd_attr_any(&crew->space->attrs, vma->vm_start, vma->vm_end,
+				  MLKD_OURS)) {
+			*share = vma;
+			break;
+		}
+		if (vma->vm_end > crew->last)
+			break;
+		crew->next = vma->vm_end;
+		if (mlkd_turn_over(turn, MLKD_COST_VMA))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Finds the next part of the address space in which there is something to do.  Returns 1,
  * 0 when there is none, or -EINTR, -EAGAIN.
  */
 static int crew_take_share(struct mlkd_crew *crew, struct mlkd_walk *walk)
 {
-	struct mm_struct *mm = crew->space->mm;
+	struct mlkd_turn turn = turn_of(crew, walk->errand);
 	struct vm_area_struct *vma;
-	bool found;
-	int err;
+	bool more = true;
+	int ret = 0;
 
 	if (mutex_lock_killable(&crew->lock))
 		return -EINTR;
-	err = mlkd_errand_lock_mm(walk->errand);
-	if (err) {
-		mutex_unlock(&crew->lock);
-		return err;
-	}
-	vma = find_vma(mm, crew->next);
-	while (vma && !(mlkd_populate_never_waits(vma) && vma_is_accessible(vma) &&
-			mlkd_attr_any(&crew->space->attrs, vma->vm_start, vma->vm_end,
-				      MLKD_OURS)))
-		vma = find_vma(mm, vma->vm_end);
-	found = vma && max(crew->next, vma->vm_start) <= crew->last;
-	if (found) {
-		walk->start = max(crew->next, vma->vm_start);
-		walk->end = min(walk->start | (SHARE_SIZE - 1), crew->last) + 1;
-		crew->next = walk->end;
-	}
-	mmap_read_unlock(mm);
-	mutex_unlock(&crew->lock);
-	return found;
-}
-
-/*
- * vvar holds the clocks of its process's time namespace.  Its fault handler takes the
- * namespace from current, and warns when current has another address space.  So a worker
- * that has borrowed the target's address space takes these faults, if it is in the same
- * namespace as the target.  If it is not, vvar is left to fault once.
- *
- * A process that enters a time namespace has its vvar unmapped, with mmap_lock held.  So
- * it is asked with mmap_lock held, too.
- */
-static int prefault_vvar(struct mlkd_errand *errand, struct task_struct *task)
-{
-	struct mm_struct *mm = errand->mm;
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
-	bool same_time;
-	int err;
-
-	err = mlkd_errand_lock_mm(errand);
-	if (err)
-		return err;
-	task_lock(task);
-	same_time = task->nsproxy &&
-		    task->nsproxy->time_ns == current->nsproxy->time_ns;
-	task_unlock(task);
-	vma_iter_init(&vmi, mm, 0);
-	for_each_vma(vmi, vma) {
-		unsigned long addr;
-
-		if (!same_time)
+	while (more && !ret) {
+		ret = mlkd_turn_begin(&turn);
+		if (ret)
 			break;
-		if (!mlkd_vma_vvar(vma))
-			continue;
-		/* vvar has holes for clocks that the machine lacks. */
-		for (addr = vma->vm_start; addr < vma->vm_end; addr += PAGE_SIZE)
-			fixup_user_fault(mm, addr, 0, NULL);
+		more = seek_share(crew, &turn, &vma);
+		if (vma && max(crew->next, vma->vm_start) <= crew->last) {
+			walk->start = max(crew->next, vma->vm_start);
+			walk->end = min(walk->start | (SHARE_SIZE - 1), crew->last) + 1;
+			crew->next = walk->end;
+			ret = 1;
+		}
+		mlkd_turn_end(&turn);
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
 	}
-	mmap_read_unlock(mm);
-	return 0;
+	mutex_unlock(&crew->lock);
+	return ret;
 }
 
 static void crew_work(struct mlkd_errand *errand);
 
-/* The first worker is about to have @nr pages cleared: if these are many, it calls others. */
-static void crew_count_fresh(struct mlkd_walk *walk, unsigned long nr)
+/*
+ * The first worker is about to have @nr pages cleared.  If these are many, it calls others, and
+ * leaves to all of them together what lies behind the share that it is at.
+ */
+static void crew_count_fresh(struct mlkd_walk *walk, unsigned long start, unsigned long nr)
 {
 	struct mlkd_crew *crew = walk->crew;
 	bool was_much = crew->fresh >= MUCH_TO_CLEAR;
@@ -241,8 +282,11 @@ static void crew_count_fresh(struct mlkd_walk *walk, unsigned long nr)
 	} };
 
 	crew->fresh += nr;
-	if (was_much || crew->fresh < MUCH_TO_CLEAR)
+	if (was_much || crew->fresh < MUCH_TO_CLEAR || size == 1)
 		return;
+	walk->end = min(start | (SHARE_SIZE - 1), crew->last) + 1;
+	crew->next = walk->end;
+	crew->shares = true;
 	while (crew->nr_workers < size) {
 		struct worker *worker = start_worker(crew, &ready);
 
@@ -252,7 +296,10 @@ static void crew_count_fresh(struct mlkd_walk *walk, unsigned long nr)
 	}
 }
 
-/* Populates share after share until none is left; current has the target's address space. */
+/*
+ * Populates share after share until none is left; current has the target's address space.  The
+ * first worker begins with all of it as its share, as long as it is alone.
+ */
 static void crew_work(struct mlkd_errand *errand)
 {
 	struct worker *worker = container_of(errand, struct worker, errand);
@@ -265,7 +312,6 @@ static void crew_work(struct mlkd_errand *errand)
 		.silent = &worker->silent,
 		.crew = crew,
 		.fresh = first ? crew_count_fresh : NULL,
-		/* Only for how much room it needs. */
 		.start = first ? crew->next : 0,
 		.end = first ? crew->last + 1 : 0,
 	};
@@ -273,6 +319,10 @@ static void crew_work(struct mlkd_errand *errand)
 
 	if (!mlkd_walk_alloc(&walk))
 		err = -ENOMEM;
+	else if (first)
+		err = mlkd_walk(&walk, crew_step);
+	if (first && !crew->shares)
+		more = 0;
 	while (!err && more > 0 && !READ_ONCE(crew->err)) {
 		more = crew_take_share(crew, &walk);
 		if (more > 0)
@@ -280,8 +330,6 @@ static void crew_work(struct mlkd_errand *errand)
 	}
 	if (more < 0)
 		err = more;
-	if (first && !err && crew->last == ULONG_MAX)
-		err = prefault_vvar(errand, crew->task);
 	/* Others need not be there. */
 	if (err && (first || walk.pages))
 		WRITE_ONCE(crew->err, err);
@@ -301,11 +349,12 @@ static int populate_private(struct mlkd_crew *crew, unsigned long start, bool br
 	crew->next = start;
 	crew->err = 0;
 	crew->fresh = 0;
-	crew->nr_workers = 0;
+	crew->shares = false;
+	crew->nr_workers = 1;
 	worker = start_worker(crew, &ready);
 	if (IS_ERR(worker))
 		return PTR_ERR(worker);
-	crew->workers[crew->nr_workers++] = worker;
+	crew->workers[0] = worker;
 	/* The first is waited for first, as it is the one that starts the others. */
 	for (i = 0; i < crew->nr_workers; i++) {
 		int err = mlkd_errand_wait(&crew->workers[i]->errand);

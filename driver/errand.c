@@ -46,14 +46,6 @@ bool mlkd_errand_stopped(struct mlkd_errand *errand)
 	return ret;
 }
 
-/* Takes mmap_lock for reading.  Returns 0; -EINTR; -EAGAIN where it would have to wait. */
-int mlkd_errand_lock_mm(struct mlkd_errand *errand)
-{
-	if (!errand->brief)
-		return mmap_read_lock_killable(errand->mm);
-	return mmap_read_trylock(errand->mm) ? 0 : -EAGAIN;
-}
-
 static void do_errand(struct mlkd_errand *errand)
 {
 	struct mm_struct *mm = errand->mm;

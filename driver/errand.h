@@ -69,7 +69,6 @@ int mlkd_errand_start(struct mlkd_errand *errand);
 int mlkd_errand_wait(struct mlkd_errand *errand);
 void mlkd_errand_put(struct mlkd_errand *errand);
 
-int mlkd_errand_lock_mm(struct mlkd_errand *errand);
 bool mlkd_errand_stopped(struct mlkd_errand *errand);
 bool mlkd_errand_wait_begin(struct mlkd_errand *errand, unsigned long at, dev_t dev,
 			    bool needs_mm);

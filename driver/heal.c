@@ -19,9 +19,7 @@
 #include "shared.h"
 #include "space.h"
 #include "target.h"
-
-/* How many pages are healed under one mmap_lock. */
-#define HEAL_STEP	64
+#include "turn.h"
 
 static struct workqueue_struct *healer;
 
@@ -42,18 +40,14 @@ static bool heal_page(struct mlkd_space *space, struct vm_area_struct *vma,
 }
 
 /*
- * Heals up to HEAL_STEP pages from *@addr on, which it sets to where it has come to.  Who
+ * Heals pages from *@addr on, which it sets to where it has come to, and ends @turn.  Who
  * is tried for the second time, as *@again says, is passed over if that fails, too.
  */
-static void heal_some(struct mlkd_space *space, unsigned long *addr, unsigned long end,
-		      bool *again)
+static void heal_some(struct mlkd_space *space, struct mlkd_turn *turn, unsigned long *addr,
+		      unsigned long end, bool *again)
 {
-	struct mm_struct *mm = space->mm;
-	int step;
-
-	mmap_read_lock(mm);
-	for (step = 0; step < HEAL_STEP && *addr < end; step++) {
-		struct vm_area_struct *vma = find_vma(mm, *addr);
+	do {
+		struct vm_area_struct *vma = find_vma(space->mm, *addr);
 		struct file *file = NULL;
 		bool held;
 
@@ -76,16 +70,17 @@ static void heal_some(struct mlkd_space *space, unsigned long *addr, unsigned lo
 		*again = !held && !*again;
 		if (!held)
 			return;
-	}
-	mmap_read_unlock(mm);
+	} while (*addr < end && !mlkd_turn_over(turn, MLKD_COST_FAULT));
+	mlkd_turn_end(turn);
 }
 
 static void heal_range(struct mlkd_space *space, unsigned long addr, unsigned long end)
 {
+	struct mlkd_turn turn = { .mm = space->mm };
 	bool again = false;
 
-	while (addr < end && !mlkd_mm_killed(space->mm)) {
-		heal_some(space, &addr, end, &again);
+	while (addr < end && !mlkd_mm_killed(space->mm) && !mlkd_turn_begin(&turn)) {
+		heal_some(space, &turn, &addr, end, &again);
 		cond_resched();
 	}
 }

@@ -28,6 +28,7 @@
 #include "report.h"
 #include "space.h"
 #include "target.h"
+#include "turn.h"
 #include "wired.h"
 
 #define LOCK_FLAGS	(MEMLOCKD_CURRENT | MEMLOCKD_FUTURE |	\
@@ -150,19 +151,16 @@ static int check_lock(struct call *call)
 static int count_mappings(struct mm_struct *mm, struct memlockd_lock *lock)
 {
 	struct mlkd_report *report = mlkd_report_begin(mm, true);
-	struct memlockd_mapping row = {};
+	struct mlkd_sum sum = {};
 	int err;
 
 	if (IS_ERR(report))
 		return PTR_ERR(report);
-	while ((err = mlkd_report_next(report, row.end, &row)) > 0) {
-		lock->out_mappings++;
-		lock->out_incomplete += mlkd_report_incomplete(&row);
-		/* fork(2) takes the pages of hugetlbfs that it copies from their own pool. */
-		if (row.kind != MEMLOCKD_KIND_HUGETLB)
-			lock->out_fork_copy += row.pinned;
-	}
+	err = mlkd_report_sum(report, &sum);
 	mlkd_report_end(report);
+	lock->out_mappings = sum.mappings;
+	lock->out_incomplete = sum.incomplete;
+	lock->out_fork_copy = sum.fork_copy;
 	return err;
 }
 
@@ -371,9 +369,6 @@ static bool bad_row_size(u32 row_size, size_t min_size)
 	return row_size < min_size || row_size > PAGE_SIZE;
 }
 
-/* How many mappings are passed under one mmap_lock. */
-#define PASS_AT_ONCE	1024
-
 /*
  * A caller who may not see addresses gets rows that lie end to end from this address
  * on.  It is not 0, as that says in out_next that there are no more rows.
@@ -392,56 +387,58 @@ struct cursor {
 	u64 shown;
 };
 
-/* Passes the mappings in front of @start, an address such as hidden rows have. */
-static int pass_hidden(struct cursor *cursor, struct mm_struct *mm, u64 start)
-{
-	struct vm_area_struct *vma;
-	int i;
+struct passing {
+	struct cursor *cursor;
+	u64 shown_to;
+};
 
-	cursor->shown = HIDDEN_START;
-	do {
-		if (mmap_read_lock_killable(mm))
-			return -EINTR;
-		for (i = 0; i < PASS_AT_ONCE; i++) {
-			vma = find_vma(mm, cursor->addr);
-			if (!vma || start < cursor->shown + vma->vm_end - vma->vm_start)
-				break;
-			cursor->shown += vma->vm_end - vma->vm_start;
-			cursor->addr = vma->vm_end;
-		}
-		mmap_read_unlock(mm);
-		cond_resched();
-		if (fatal_signal_pending(current))
-			return -EINTR;
-	} while (i == PASS_AT_ONCE);
+static int pass_mapping(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			void *data)
+{
+	struct passing *passing = data;
+	struct cursor *cursor = passing->cursor;
+
+	if (passing->shown_to < cursor->shown + end - start)
+		return 1;
+	cursor->shown += end - start;
+	cursor->addr = end;
 	return 0;
 }
 
-static int next_row(struct cursor *cursor, struct mlkd_report *report,
-		    struct memlockd_mapping *row)
+/* Passes the mappings in front of @start, an address such as hidden rows have. */
+static int pass_hidden(struct cursor *cursor, struct mm_struct *mm, u64 start)
 {
-	int err = mlkd_report_next(report, cursor->addr, row);
+	struct passing passing = { .cursor = cursor, .shown_to = start };
+	struct mlkd_turn turn = { .mm = mm };
 
-	if (err <= 0)
-		return err;
-	cursor->addr = row->end;
-	if (cursor->hidden) {
-		row->end -= row->start;
-		row->start = cursor->shown;
-		row->end += row->start;
-		cursor->shown = row->end;
+	cursor->shown = HIDDEN_START;
+	return min(mlkd_turns(&turn, cursor->addr, ULONG_MAX, pass_mapping, &passing), 0);
+}
+
+static int next_rows(struct cursor *cursor, struct mlkd_report *report,
+		     struct memlockd_mapping *rows, u32 max)
+{
+	int nr = mlkd_report_rows(report, cursor->addr, rows, max), i;
+
+	if (nr <= 0)
+		return nr;
+	cursor->addr = rows[nr - 1].end;
+	for (i = 0; i < nr && cursor->hidden; i++) {
+		rows[i].end += cursor->shown - rows[i].start;
+		rows[i].start = cursor->shown;
+		cursor->shown = rows[i].end;
 	}
-	return err;
+	return nr;
 }
 
 static int gather_rows(struct memlockd_mappings *mappings,
 		       struct mlkd_report *report, struct cursor *cursor)
 {
 	struct memlockd_mapping rows[ROWS_AT_ONCE];
-	int err = 1, copy_err;
+	int nr, err;
 
-	while (err > 0) {
-		u32 nr = 0, room;
+	for (;;) {
+		u32 room;
 
 		room = min_t(u32, mappings->nr_rows - mappings->out_rows, ROWS_AT_ONCE);
 		if (!room) {
@@ -449,21 +446,17 @@ static int gather_rows(struct memlockd_mappings *mappings,
 			mappings->out_next = err ? 0 : cursor->addr;
 			if (mappings->out_next && cursor->hidden)
 				mappings->out_next = cursor->shown;
-			break;
+			return err;
 		}
-		while (nr < room) {
-			err = next_row(cursor, report, &rows[nr]);
-			if (err <= 0)
-				break;
-			nr++;
-		}
-		copy_err = copy_rows(mappings->rows, mappings->row_size,
-				     mappings->out_rows, rows, sizeof(rows[0]), nr);
-		if (copy_err)
-			return copy_err;
+		nr = next_rows(cursor, report, rows, room);
+		if (nr <= 0)
+			return nr;
+		err = copy_rows(mappings->rows, mappings->row_size, mappings->out_rows, rows,
+				sizeof(rows[0]), nr);
+		if (err)
+			return err;
 		mappings->out_rows += nr;
 	}
-	return err < 0 ? err : 0;
 }
 
 static int check_mappings(struct call *call)

@@ -215,6 +215,7 @@ static void begin_to_linger(struct mlkd_space *space)
 /* @space, which is claimed, may have lingered: it is to be as if it were new. */
 static void use_again(struct mlkd_space *space)
 {
+	WRITE_ONCE(space->pace.owed, 0);
 	if (!space->lingers)
 		return;
 	mlkd_space_set_lingering(space, false);
@@ -250,7 +251,11 @@ static struct mlkd_space *new_space(struct mm_struct *mm)
 		return ERR_PTR(-EEXIST);
 	}
 
-	/* mmu_notifier_register() would wait for mmap_lock unkillably. */
+	/*
+	 * mmu_notifier_register() would wait for mmap_lock unkillably.  Both walk over all
+	 * mappings under it, in mm_take_all_locks(): this hold of mmap_lock grows with their
+	 * number.
+	 */
 	err = mmap_write_lock_killable(mm);
 	if (!err) {
 		err = __mmu_notifier_register(&space->notifier, mm);

@@ -25,10 +25,10 @@
  * for ever.  So it is noted in &mlkd_space.later, done at once if the caller is not killed
  * while it waits, and else begun once more by a worker.
  *
- * Every pass over the mappings gives mmap_lock up after MAPPINGS_AT_ONCE of them, or in
- * the middle of one where many pages are to be looked at, so that the target can go on,
- * and the caller be killed.  What the target maps meanwhile has the attribute of the
- * rest, which changes first.
+ * Every pass over the mappings is made in turns (turn.c), which may end in the middle of a
+ * mapping where many pages are to be looked at.  So the target can go on, and the caller be
+ * killed.  What the target maps meanwhile has the attribute of the rest, which changes
+ * first; for what it moves meanwhile see struct chase.
  */
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
@@ -49,11 +49,12 @@
 #include "stack.h"
 #include "target.h"
 #include "target_calls.h"
+#include "turn.h"
 #include "walk.h"
 #include "wired.h"
 
-/* Mappings that are handled under one mmap_lock: a millisecond or so. */
-#define MAPPINGS_AT_ONCE	256
+/* So much of what is noted is changed between two looks at the clock. */
+#define NOTED_AT_ONCE	8
 
 /**
  * struct request - a request
@@ -70,7 +71,7 @@
  * @cut: there has been less room below RLIMIT_MEMLOCK than the default stack reserve
  * @limit: set when a limit is met
  * @scratch: room for MLKD_CHUNK_PAGES page pointers
- * @pages: so many more may be looked at before mmap_lock is given up
+ * @turn: the turn of the pass that is being made
  * @unmapped_to: where flag_all() has to go on unmapping shared pages
  * @mapped_to: where the mappings that survey() has seen end without a hole
  * @hole: a part of the range is not mapped
@@ -93,7 +94,7 @@ struct request {
 	bool cut;
 	struct mlkd_limit *limit;
 	struct page **scratch;
-	long pages;
+	struct mlkd_turn turn;
 	unsigned long unmapped_to;
 	unsigned long mapped_to;
 	bool hole;
@@ -128,54 +129,41 @@ static int interrupted(const struct request *request)
 	return mlkd_target_gone(request->task, request->space->mm) ? -ESRCH : 0;
 }
 
-static int lock_mm(const struct request *request, bool write)
+static struct mlkd_turn turn_of(struct mlkd_space *space, bool write)
 {
-	struct mm_struct *mm = request->space->mm;
-
-	return write ? mmap_write_lock_killable(mm) : mmap_read_lock_killable(mm);
+	return (struct mlkd_turn){ .mm = space->mm, .write = write, .pace = &space->pace };
 }
 
-static void unlock_mm(const struct request *request, bool write)
-{
-	if (write)
-		mmap_write_unlock(request->space->mm);
-	else
-		mmap_read_unlock(request->space->mm);
-}
-
-/* Calls @fn for all mappings of the request, some of them under one mmap_lock. */
-static int visit_mappings(struct request *request, bool write, mapping_fn fn)
+/* Calls @fn for all mappings of the request, in turns such as @request->turn is. */
+static int visit_in_turns(struct request *request, mapping_fn fn)
 {
 	unsigned long addr = request->start;
 	bool more;
 	int err;
 
 	do {
-		unsigned int nr = 0;
 		struct vm_area_struct *vma;
 		struct vma_iterator vmi;
 
-		err = lock_mm(request, write);
+		err = mlkd_turn_begin(&request->turn);
 		if (err)
 			return err;
 		more = false;
-		request->pages = MLKD_CHUNK_PAGES;
 		vma_iter_init(&vmi, request->space->mm, addr);
 		for_each_vma_range(vmi, vma, request->end) {
 			unsigned long start = max(addr, vma->vm_start);
 			unsigned long end = min(request->end, vma->vm_end);
 
-			more = nr++ == MAPPINGS_AT_ONCE || request->pages <= 0;
-			if (more)
-				break;
 			err = fn(request, vma, start, end);
 			more = err == MORE;
 			if (err)
 				break;
 			addr = end;
+			more = mlkd_turn_over(&request->turn, MLKD_COST_VMA);
+			if (more)
+				break;
 		}
-		unlock_mm(request, write);
-		cond_resched();
+		mlkd_turn_end(&request->turn);
 		/* Also after MORE, which is no error. */
 		if (!err || more)
 			err = interrupted(request);
@@ -183,28 +171,107 @@ static int visit_mappings(struct request *request, bool write, mapping_fn fn)
 	return err;
 }
 
-/*
- * Changes what is noted of [start, end), and, if that is all there is, the rest before.
- * Returns 0, or -EINTR; then some of it has been changed.
+/* Calls @fn for all mappings of the request, with mmap_lock held for reading. */
+static int visit_mappings(struct request *request, mapping_fn fn)
+{
+	request->turn = turn_of(request->space, false);
+	return visit_in_turns(request, fn);
+}
+
+/**
+ * struct chase - a pass that is to miss nothing, although the process moves memory meanwhile
+ * @space: the space
+ * @passes: how many passes there have been
+ * @moves: how often a thread had begun to move something when the last one began
+ * @moving: one was at it
+ *
+ * mremap(2) may carry what the pass has not come to yet to where it has been already.  So
+ * it is made once more if it has taken several turns, and something may have been moved
+ * meanwhile.  That would go on for as long as the process likes: the last of PASSES is made
+ * in one turn.
  */
-static int map_noted(struct mlkd_space *space, unsigned long start, unsigned long end,
-		     mlkd_attr_fn fn)
+struct chase {
+	struct mlkd_space *space;
+	unsigned int passes;
+	unsigned long moves;
+	bool moving;
+};
+
+#define PASSES	4
+
+/* Begins a pass.  Returns the turn for it. */
+static struct mlkd_turn chase_begin(struct chase *chase)
+{
+	struct mlkd_turn turn = turn_of(chase->space, true);
+
+	turn.endless = ++chase->passes == PASSES;
+	chase->moves = mlkd_space_moves(chase->space, &chase->moving);
+	return turn;
+}
+
+/* Says whether there has to be another pass, after one that has been made with @turn. */
+static bool chase_on(struct chase *chase, const struct mlkd_turn *turn)
+{
+	bool moving;
+
+	return turn->nr > 1 && !turn->endless &&
+	       (chase->moving || mlkd_space_moves(chase->space, &moving) != chase->moves);
+}
+
+/*
+ * Calls @fn for all mappings of the request, with mmap_lock held for writing.  It may be
+ * called for one more than once.
+ */
+static int change_mappings(struct request *request, mapping_fn fn)
+{
+	struct chase chase = { .space = request->space };
+	int err;
+
+	do {
+		request->turn = chase_begin(&chase);
+		err = visit_in_turns(request, fn);
+	} while (!err && chase_on(&chase, &request->turn));
+	return err;
+}
+
+static int map_in_turns(struct mlkd_space *space, struct mlkd_turn *turn, unsigned long start,
+			unsigned long end, mlkd_attr_fn fn)
 {
 	struct mlkd_attrs *attrs = &space->attrs;
 	bool all = !start && end == ULONG_MAX;
 	bool more;
 
 	do {
-		if (mmap_write_lock_killable(space->mm))
+		if (mlkd_turn_begin(turn))
 			return -EINTR;
 		if (all)
 			attrs->rest = fn(attrs->rest);
 		all = false;
-		more = mlkd_attr_map_noted(attrs, &start, end, fn, MAPPINGS_AT_ONCE);
-		mmap_write_unlock(space->mm);
-		cond_resched();
+		do
+			more = mlkd_attr_map_noted(attrs, &start, end, fn, NOTED_AT_ONCE);
+		while (more && !mlkd_turn_over(turn, NOTED_AT_ONCE * MLKD_COST_VMA));
+		mlkd_turn_end(turn);
 	} while (more);
 	return 0;
+}
+
+/*
+ * Changes what is noted of [start, end), and, if that is all there is, the rest before.
+ * @fn changes nothing that it has changed already.  Returns 0, or -EINTR; then some of it
+ * has been changed.
+ */
+static int map_noted(struct mlkd_space *space, unsigned long start, unsigned long end,
+		     mlkd_attr_fn fn)
+{
+	struct chase chase = { .space = space };
+	struct mlkd_turn turn;
+	int err;
+
+	do {
+		turn = chase_begin(&chase);
+		err = map_in_turns(space, &turn, start, end, fn);
+	} while (!err && chase_on(&chase, &turn));
+	return err;
 }
 
 static int map_all(struct mlkd_space *space, mlkd_attr_fn fn)
@@ -479,7 +546,7 @@ static int note_own_future(struct request *request)
 	if ((attrs->rest & (MLKD_OURS | MLKD_OWN | MLKD_GOING)) ||
 	    !(READ_ONCE(mm->def_flags) & VM_LOCKED))
 		return 0;
-	err = visit_mappings(request, false, note_rest);
+	err = visit_mappings(request, note_rest);
 	if (err)
 		return err;
 	if (mmap_write_lock_killable(mm))
@@ -505,7 +572,36 @@ static int survey(struct request *request)
 	request->largest = 0;
 	request->counted = 0;
 	request->recount = false;
-	return visit_mappings(request, false, survey_mapping);
+	return visit_mappings(request, survey_mapping);
+}
+
+/* uncounted() for [start, *end), which is cut to what there has been time for. */
+static unsigned long uncounted_of(struct request *request, struct mlkd_turn *turn,
+				  unsigned long start, unsigned long *end)
+{
+	unsigned long nr = 0;
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	vma_iter_init(&vmi, turn->mm, start);
+	for_each_vma_range(vmi, vma, *end) {
+		unsigned long from = max(start, vma->vm_start);
+		unsigned long to = min(*end, vma->vm_end);
+		bool over = mlkd_turn_over(turn, MLKD_COST_VMA);
+
+		if (over)
+			*end = to;
+		if (!locked(vma) && mlkd_want(vma, request->mode).locked) {
+			nr += (to - from) >> PAGE_SHIFT;
+			/* These are counted as new. */
+			from = max(from, request->start);
+			to = min(to, request->end);
+			nr -= from < to ? (to - from) >> PAGE_SHIFT : 0;
+		}
+		if (over)
+			break;
+	}
+	return nr;
 }
 
 /*
@@ -515,35 +611,28 @@ static int survey(struct request *request)
 static int uncounted(struct request *request, unsigned long *nr)
 {
 	struct mlkd_space *space = request->space;
-	unsigned long start = 0, end = ULONG_MAX;
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
-	u32 attr;
+	struct mlkd_turn turn = turn_of(space, false);
+	unsigned long addr = 0;
+	bool more;
 
-	while (mlkd_attr_next(&space->attrs, &start, &end, &attr)) {
-		if (mmap_read_lock_killable(space->mm))
+	do {
+		unsigned long end = ULONG_MAX;
+		u32 attr;
+
+		if (mlkd_turn_begin(&turn))
 			return -EINTR;
-		vma_iter_init(&vmi, space->mm, start);
-		for_each_vma_range(vmi, vma, end) {
-			unsigned long from = max(start, vma->vm_start);
-			unsigned long to = min(end, vma->vm_end);
-
-			if (!(attr & MLKD_BY_RANGE) || locked(vma) ||
-			    !mlkd_want(vma, request->mode).locked)
-				continue;
-			*nr += (to - from) >> PAGE_SHIFT;
-			/* These are counted as new. */
-			from = max(from, request->start);
-			to = min(to, request->end);
-			*nr -= from < to ? (to - from) >> PAGE_SHIFT : 0;
+		more = false;
+		while (!more && mlkd_attr_next(&space->attrs, &addr, &end, &attr)) {
+			if (attr & MLKD_BY_RANGE)
+				*nr += uncounted_of(request, &turn, addr, &end);
+			addr = end;
+			end = ULONG_MAX;
+			more = mlkd_turn_over(&turn, MLKD_COST_VMA);
 		}
-		mmap_read_unlock(space->mm);
+		mlkd_turn_end(&turn);
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		cond_resched();
-		start = end;
-		end = ULONG_MAX;
-	}
+	} while (more);
 	return 0;
 }
 
@@ -624,13 +713,13 @@ static int note_request(struct request *request)
 	int err = 0;
 
 	if (request->range)
-		return visit_mappings(request, false, note_range);
+		return visit_mappings(request, note_range);
 	if (!(request->mode.flags & MEMLOCKD_FUTURE))
-		return visit_mappings(request, false, note_whole);
+		return visit_mappings(request, note_whole);
 	if (request->mode.flags & MEMLOCKD_CURRENT)
 		return map_all(space, add_whole(request));
 	if (!(attrs->rest & MLKD_WHOLE))
-		err = visit_mappings(request, false, note_rest);
+		err = visit_mappings(request, note_rest);
 	if (err)
 		return err;
 	if (mmap_write_lock_killable(space->mm))
@@ -648,13 +737,15 @@ static int note_request(struct request *request)
 static int unmap_shared(struct request *request, struct vm_area_struct *vma)
 {
 	unsigned long addr = max(vma->vm_start, request->unmapped_to), next;
+	bool over = false;
 
 	vm_flags_clear(vma, VM_LOCKED);
-	for (; addr < vma->vm_end && request->pages > 0; addr = next) {
+	while (addr < vma->vm_end && !over) {
 		next = mlkd_shared_unmap(vma, addr, request->scratch);
-		request->pages -= MLKD_STEP_VMA_COST +
-				  min_t(unsigned long, MLKD_CHUNK_PAGES,
-					(next - addr) >> PAGE_SHIFT);
+		over = mlkd_turn_over(&request->turn, MLKD_COST_VMA +
+				      min_t(unsigned long, MLKD_CHUNK_PAGES,
+					    (next - addr) >> PAGE_SHIFT));
+		addr = next;
 	}
 	request->unmapped_to = addr;
 	return addr < vma->vm_end ? MORE : 0;
@@ -758,13 +849,11 @@ static int flag_all(struct request *request)
 {
 	struct mlkd_space *space = request->space;
 	struct mm_struct *mm = space->mm;
-	int err;
 
 	/* A range is of no matter for what is mapped later. */
 	if (!request->range) {
-		err = lock_mm(request, true);
-		if (err)
-			return err;
+		if (mmap_write_lock_killable(mm))
+			return -EINTR;
 		/* Who unmaps what loses VM_LOCKED below munlocks it, too. */
 		if (!request->task)
 			set_bit(MLKD_SPACE_MUNLOCKING, &space->flags);
@@ -775,7 +864,7 @@ static int flag_all(struct request *request)
 	request->unmapped_to = 0;
 	if (request->task && !(request->mode.flags & MEMLOCKD_CURRENT))
 		return 0;
-	return visit_mappings(request, true, flag_mapping);
+	return change_mappings(request, flag_mapping);
 }
 
 /*
@@ -823,9 +912,10 @@ static int trim_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	attr = mlkd_attr_get(&space->attrs, start, &part_end);
 	want = mlkd_space_want(space, vma, attr);
 	if (locked(vma) || !mlkd_vma_lockable(vma) || !(attr & MLKD_GOING)) {
-		*next = part_end;
-		if (!want.pinned)
-			mlkd_pins_drop(&space->pins, start, part_end, false);
+		*next = want.pinned ? part_end :
+				      mlkd_pins_drop_chunk(&space->pins, start, part_end);
+		if (*next > end)
+			walk->spared = (end - start) >> PAGE_SHIFT;
 		return 0;
 	}
 
@@ -973,7 +1063,7 @@ static int drop_future(struct mlkd_space *space)
 		mm->def_flags &= ~VM_LOCKED;
 		mmap_write_unlock(mm);
 	}
-	err = visit_mappings(&request, false, note_locked);
+	err = visit_mappings(&request, note_locked);
 	if (err)
 		return err;
 	if (mmap_write_lock_killable(mm))
@@ -999,7 +1089,7 @@ static int lower(struct mlkd_space *space, struct mlkd_mode mode)
 	if (old.state == MEMLOCKD_STATE_UNLOCKED)
 		return 0;
 	if (old.state == MEMLOCKD_STATE_SUPERLOCKED && mode.state != old.state) {
-		err = visit_mappings(&request, true, flag_mapping);
+		err = change_mappings(&request, flag_mapping);
 		if (!err)
 			err = leave_ksm(space);
 	}
@@ -1349,19 +1439,27 @@ int mlkd_lock_range(struct mlkd_space *space, struct task_struct *task, u32 stat
 	return err;
 }
 
-/* Is it of no matter for the count of all that is locked that [start, end) loses its range? */
-static bool all_counted_without_range(struct mm_struct *mm, unsigned long start,
-				      unsigned long end, u32 attr)
+/*
+ * Is it of no matter for the count of all that is locked that [start, *end) loses its range?
+ * *@end is cut to what there has been time for.
+ */
+static bool all_counted_without_range(struct mlkd_turn *turn, unsigned long start,
+				      unsigned long *end, u32 attr)
 {
 	struct vm_area_struct *vma;
 	struct vma_iterator vmi;
 
 	if (attr & MLKD_COUNTED)
 		return true;
-	vma_iter_init(&vmi, mm, start);
-	for_each_vma_range(vmi, vma, end)
+	vma_iter_init(&vmi, turn->mm, start);
+	for_each_vma_range(vmi, vma, *end) {
 		if (!counted_without_range(vma, attr))
 			return false;
+		if (mlkd_turn_over(turn, MLKD_COST_VMA)) {
+			*end = min(*end, vma->vm_end);
+			break;
+		}
+	}
 	return true;
 }
 
@@ -1371,21 +1469,27 @@ static int forget_range(struct mlkd_space *space)
 	struct mlkd_attrs *attrs = &space->attrs;
 	struct mlkd_later *later = &space->later;
 	mlkd_attr_fn undo = later->whole ? attr_except : attr_undo_range;
-	unsigned long next, addr;
+	struct mlkd_turn turn = turn_of(space, true);
+	unsigned long next, addr = later->start;
+	bool more;
 	u32 attr;
 
-	for (addr = later->start; addr < later->end; addr = next) {
-		next = later->end;
-		if (mmap_write_lock_killable(space->mm))
+	do {
+		if (mlkd_turn_begin(&turn))
 			return -EINTR;
-		if (mlkd_attr_next(attrs, &addr, &next, &attr)) {
-			later->recount |= (attr & MLKD_BY_RANGE) &&
-					  !all_counted_without_range(space->mm, addr, next, attr);
+		more = false;
+		next = later->end;
+		while (!more && mlkd_attr_next(attrs, &addr, &next, &attr)) {
+			if ((attr & MLKD_BY_RANGE) && !later->recount)
+				later->recount = !all_counted_without_range(&turn, addr, &next,
+									    attr);
 			mlkd_attr_set(attrs, addr, next, undo(attr), GFP_KERNEL | __GFP_NOFAIL);
+			addr = next;
+			next = later->end;
+			more = mlkd_turn_over(&turn, MLKD_COST_VMA);
 		}
-		mmap_write_unlock(space->mm);
-		cond_resched();
-	}
+		mlkd_turn_end(&turn);
+	} while (more);
 	return 0;
 }
 
@@ -1405,6 +1509,17 @@ static int unlock_range(struct mlkd_space *space)
 	return 0;
 }
 
+static int mapped_on(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+		     void *mapped_to)
+{
+	unsigned long *to = mapped_to;
+
+	if (start > *to)
+		return 1;
+	*to = end;
+	return 0;
+}
+
 /**
  * mlkd_mapped_end - find how far an address space is mapped without a hole
  * @mm: the address space, of which the caller holds a user
@@ -1415,19 +1530,10 @@ static int unlock_range(struct mlkd_space *space)
  */
 unsigned long mlkd_mapped_end(struct mm_struct *mm, unsigned long start, unsigned long end)
 {
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
+	struct mlkd_turn turn = { .mm = mm };
 
 	/* Who is killed need not know. */
-	if (mmap_read_lock_killable(mm))
-		return start;
-	vma_iter_init(&vmi, mm, start);
-	for_each_vma_range(vmi, vma, end) {
-		if (vma->vm_start > start)
-			break;
-		start = min(vma->vm_end, end);
-	}
-	mmap_read_unlock(mm);
+	mlkd_turns(&turn, start, end, mapped_on, &start);
 	return start;
 }
 
@@ -1454,7 +1560,7 @@ int mlkd_unlock_range(struct mlkd_space *space, unsigned long start, unsigned lo
 		return -ENOENT;
 	/* What is mapped there later is as all that is new. */
 	if (whole)
-		err = visit_mappings(&request, false, note_rest);
+		err = visit_mappings(&request, note_rest);
 	if (err)
 		return err;
 	space->later.whole = whole;

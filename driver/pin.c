@@ -815,6 +815,31 @@ void mlkd_pins_reap(struct mlkd_pins *pins, unsigned long start, unsigned long e
 }
 
 /**
+ * mlkd_pins_drop_chunk - give the pins of one chunk back
+ * @pins: the pins of the address space
+ * @start: first address
+ * @end: address behind the last
+ *
+ * For who holds mmap_lock meanwhile, and has to look at the clock.
+ *
+ * Return: where to go on: the end of the chunk; the next one in which there may be something
+ * if there is nothing in this one; @end if there is none.
+ */
+unsigned long mlkd_pins_drop_chunk(struct mlkd_pins *pins, unsigned long start,
+				   unsigned long end)
+{
+	unsigned long index = chunk_index(start), stop;
+
+	if (!xa_find(&pins->chunks, &index, chunk_index(end - 1), XA_PRESENT))
+		return end;
+	if (index > chunk_index(start))
+		return index * MLKD_CHUNK_SIZE;
+	stop = min(end - 1, start | (MLKD_CHUNK_SIZE - 1)) + 1;
+	drop(pins, start, stop, false, true);
+	return stop;
+}
+
+/**
  * mlkd_pins_drop_zapped - give the pins of pages back that have been taken away
  * @pins: the pins of the address space
  * @start: first address

@@ -58,6 +58,8 @@ int mlkd_pins_add_huge(struct mlkd_pins *pins, unsigned long start,
 		       struct page **pages, unsigned int nr);
 void mlkd_pins_drop(struct mlkd_pins *pins, unsigned long start,
 		    unsigned long end, bool munlock);
+unsigned long mlkd_pins_drop_chunk(struct mlkd_pins *pins, unsigned long start,
+				   unsigned long end);
 void mlkd_pins_drop_zapped(struct mlkd_pins *pins, unsigned long start,
 			   unsigned long end, bool may_wait);
 void mlkd_pins_let_go(struct mlkd_pins *pins, unsigned long start, unsigned long end);

@@ -151,7 +151,7 @@ static long pin_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		nr = pin_huge(walk, start, limit, gup_flags);
 		if (nr > 0)
 			walk->spared = MLKD_CHUNK_PAGES -
-				       (nr / MLKD_CHUNK_PAGES - 1) * MLKD_STEP_VMA_COST;
+				       (nr / MLKD_CHUNK_PAGES - 1) * MLKD_COST_VMA;
 		if (nr)
 			return nr;
 	}
@@ -242,6 +242,8 @@ static int fault_fresh(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		if (addr == start && mlkd_pgtable_level(vma->vm_mm, addr, &next) ==
 				     MLKD_PGTABLE_LEAF)
 			break;
+		if (mlkd_turn_over(&walk->turn, MLKD_COST_FAULT))
+			break;
 		cond_resched();
 	}
 	return 0;
@@ -262,6 +264,8 @@ static int fault_swapped(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		flags |= FAULT_FLAG_ALLOW_RETRY;
 	for (addr = start; addr < end && walk->locked && err != -ENOMEM; addr += PAGE_SIZE) {
 		err = fault_page(walk, vma, addr, flags);
+		if (mlkd_turn_over(&walk->turn, MLKD_COST_FAULT))
+			break;
 		cond_resched();
 	}
 	return err == -ENOMEM ? err : 0;
@@ -278,7 +282,7 @@ static int fault_unmapped(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	run_end = mlkd_pgtable_run(mm, start, end, MLKD_USED, &used);
 	if (!used) {
 		if (walk->fresh)
-			walk->fresh(walk, (run_end - start) >> PAGE_SHIFT);
+			walk->fresh(walk, start, (run_end - start) >> PAGE_SHIFT);
 		return fault_fresh(walk, vma, start, run_end);
 	}
 	run_end = mlkd_pgtable_run(mm, start, end, MLKD_MAPPED, &mapped);
@@ -399,8 +403,9 @@ static unsigned long page_size_of(struct vm_area_struct *vma)
 }
 
 /*
- * Faults in [start, end), up to the first page that is not to be had.  Returns where that
- * is, or @start if mmap_lock was given up meanwhile; or -ENOMEM, -EINTR.
+ * Faults in [start, end), up to the first page that is not to be had, or to the end of the
+ * turn.  Returns where that is, or @start if mmap_lock was given up meanwhile; or -ENOMEM,
+ * -EINTR.
  */
 static long fault_range(struct mlkd_walk *walk, struct vm_area_struct *vma,
 			unsigned int gup_flags, unsigned long start, unsigned long end)
@@ -418,9 +423,12 @@ static long fault_range(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	}
 	if (mlkd_populate_never_waits(vma) && walk->tries > MAX_TRIES / 2)
 		flags &= ~FAULT_FLAG_ALLOW_RETRY;
-	for (addr = start; addr < end; addr = ALIGN(addr + 1, page_size)) {
+	for (addr = start; addr < end; ) {
 		err = fault_page(walk, vma, addr, flags);
 		if (err || !walk->locked)
+			break;
+		addr = ALIGN(addr + 1, page_size);
+		if (mlkd_turn_over(&walk->turn, MLKD_COST_FAULT))
 			break;
 		if (fatal_signal_pending(current))
 			return -EINTR;

@@ -20,9 +20,7 @@
 #include "pgtable.h"
 #include "report.h"
 #include "space.h"
-
-/* So many page tables are looked at under one mmap_lock. */
-#define REPORT_STEPS	128
+#include "turn.h"
 
 /**
  * struct mlkd_report - a report in the making
@@ -34,6 +32,8 @@
  *	there, as where there is no access
  * @told: where the last mapping ended.  What has been merged with that meanwhile is
  *	reported from here on
+ * @turn: its turns at mmap_lock
+ * @pace: their pace
  */
 struct mlkd_report {
 	struct mm_struct *mm;
@@ -42,6 +42,8 @@ struct mlkd_report {
 	bool fresh;
 	unsigned long guarded;
 	unsigned long told;
+	struct mlkd_turn turn;
+	struct mlkd_pace pace;
 };
 
 /**
@@ -62,6 +64,8 @@ struct mlkd_report *mlkd_report_begin(struct mm_struct *mm, bool fresh)
 		return ERR_PTR(-ESRCH);
 	}
 	report->mm = mm;
+	report->turn.mm = mm;
+	report->turn.pace = &report->pace;
 	report->fresh = fresh;
 	report->space = mlkd_space_find(report->mm);
 	if (report->space)
@@ -210,29 +214,17 @@ static void judge(const struct facts *facts, u64 guarded, struct memlockd_mappin
 		row->state = facts->mode.state;
 }
 
-/**
- * mlkd_report_next - report the next mapping
- * @report: the report
- * @addr: where to look
- * @row: the mapping that contains @addr, or the next behind it
- *
- * Return: 1; 0 when there is no further mapping; -EINTR when the caller is being
- * killed.
+/*
+ * Makes @row that of @vma.  It may take more than one turn, after which @vma may be gone.
+ * Returns 0, in a turn; or -EINTR, in none.
  */
-int mlkd_report_next(struct mlkd_report *report, unsigned long addr,
-		     struct memlockd_mapping *row)
+static int report_mapping(struct mlkd_report *report, struct vm_area_struct *vma,
+			  struct memlockd_mapping *row)
 {
-	struct mm_struct *mm = report->mm;
-	struct vm_area_struct *vma;
+	struct mlkd_turn *turn = &report->turn;
 	struct facts facts;
+	unsigned long addr;
 
-	if (mmap_read_lock_killable(mm))
-		return -EINTR;
-	vma = find_vma(mm, addr);
-	if (!vma) {
-		mmap_read_unlock(mm);
-		return 0;
-	}
 	report->guarded = 0;
 	gather_facts(report, vma, &facts);
 	*row = (struct memlockd_mapping) {
@@ -247,30 +239,103 @@ int mlkd_report_next(struct mlkd_report *report, unsigned long addr,
 		row->pinned = mlkd_pins_count(&report->space->pins, row->start,
 					      row->end) << PAGE_SHIFT;
 
-	if (!readable(vma))
-		goto out;
+	addr = readable(vma) ? row->start : row->end;
+	while (addr < row->end) {
+		unsigned long next = count_run(report, addr, row);
+		bool over = mlkd_turn_over(turn, MLKD_COST_VMA + ((next - addr) >> PAGE_SHIFT));
 
-	for (addr = row->start; addr < row->end; ) {
-		int step;
-
-		/* If the mapping has changed meanwhile, this counts what is left of it. */
-		for (step = 0; step < REPORT_STEPS && addr < row->end; step++)
-			addr = count_run(report, addr, row);
-		if (addr >= row->end)
-			break;
-		mmap_read_unlock(mm);
-		cond_resched();
-		if (fatal_signal_pending(current) || mmap_read_lock_killable(mm))
-			return -EINTR;
+		addr = next;
+		/* If the mapping changes meanwhile, this counts what is left of it. */
+		if (over && addr < row->end) {
+			mlkd_turn_end(turn);
+			if (fatal_signal_pending(current) || mlkd_turn_begin(turn))
+				return -EINTR;
+		}
 	}
-out:
-	mmap_read_unlock(mm);
 	judge(&facts, report->guarded, row);
 	report->told = row->end;
-	return 1;
+	return 0;
 }
 
-/* Sets *@addr to where the mapping begins that mlkd_report_next() would report; 0 if none. */
+/**
+ * mlkd_report_rows - report the next mappings
+ * @report: the report
+ * @addr: where to look
+ * @rows: set to the mapping that contains @addr, or the next behind it, and those that follow
+ * @max: how many rows there is room for
+ *
+ * Return: how many rows there are, with time for one turn at mmap_lock; 0 when there is no
+ * further mapping; -EINTR when the caller is being killed.
+ */
+int mlkd_report_rows(struct mlkd_report *report, unsigned long addr,
+		     struct memlockd_mapping *rows, unsigned int max)
+{
+	struct mlkd_turn *turn = &report->turn;
+	struct vm_area_struct *vma;
+	unsigned int nr = 0;
+	bool over = false;
+
+	if (fatal_signal_pending(current) || mlkd_turn_begin(turn))
+		return -EINTR;
+	while (nr < max && !over) {
+		vma = find_vma(report->mm, addr);
+		if (!vma)
+			break;
+		if (report_mapping(report, vma, &rows[nr]))
+			return -EINTR;
+		addr = rows[nr++].end;
+		over = mlkd_turn_over(turn, MLKD_COST_VMA);
+	}
+	mlkd_turn_end(turn);
+	return nr;
+}
+
+/* Says whether the mapping has less than was asked for, in a way that could matter. */
+static bool incomplete(const struct memlockd_mapping *row)
+{
+	switch (row->reason) {
+	case MEMLOCKD_REASON_NONE:
+	case MEMLOCKD_REASON_NO_ACCESS:
+	case MEMLOCKD_REASON_KERNEL:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/**
+ * mlkd_report_sum - sum up a report of all mappings
+ * @report: the report
+ * @sum: all zero; set to the sum
+ *
+ * Return: 0; or -EINTR when the caller is being killed.
+ */
+int mlkd_report_sum(struct mlkd_report *report, struct mlkd_sum *sum)
+{
+	struct mlkd_turn *turn = &report->turn;
+	struct memlockd_mapping row = {};
+	struct vm_area_struct *vma;
+
+	do {
+		if (fatal_signal_pending(current) || mlkd_turn_begin(turn))
+			return -EINTR;
+		while ((vma = find_vma(report->mm, row.end))) {
+			if (report_mapping(report, vma, &row))
+				return -EINTR;
+			sum->mappings++;
+			sum->incomplete += incomplete(&row);
+			/* fork(2) takes pages of hugetlbfs from their own pool. */
+			if (row.kind != MEMLOCKD_KIND_HUGETLB)
+				sum->fork_copy += row.pinned;
+			if (mlkd_turn_over(turn, MLKD_COST_VMA))
+				break;
+		}
+		mlkd_turn_end(turn);
+	} while (vma);
+	return 0;
+}
+
+/* Sets *@addr to where the mapping begins that mlkd_report_rows() would report; 0 if none. */
 int mlkd_report_peek(struct mlkd_report *report, unsigned long *addr)
 {
 	struct vm_area_struct *vma;
@@ -281,17 +346,4 @@ int mlkd_report_peek(struct mlkd_report *report, unsigned long *addr)
 	*addr = vma ? vma->vm_start : 0;
 	mmap_read_unlock(report->mm);
 	return 0;
-}
-
-/* Says whether the mapping has less than was asked for, in a way that could matter. */
-bool mlkd_report_incomplete(const struct memlockd_mapping *row)
-{
-	switch (row->reason) {
-	case MEMLOCKD_REASON_NONE:
-	case MEMLOCKD_REASON_NO_ACCESS:
-	case MEMLOCKD_REASON_KERNEL:
-		return false;
-	default:
-		return true;
-	}
 }

@@ -264,6 +264,7 @@ void mlkd_space_move_begin(struct mlkd_space *space, struct mlkd_move *move)
 	move->task = current;
 	raw_spin_lock_irqsave(&space->moves_lock, flags);
 	list_add(&move->node, &space->moves);
+	space->nr_moves++;
 	raw_spin_unlock_irqrestore(&space->moves_lock, flags);
 }
 
@@ -276,7 +277,25 @@ void mlkd_space_move_end(struct mlkd_space *space, struct mlkd_move *move)
 	raw_spin_unlock_irqrestore(&space->moves_lock, flags);
 }
 
-/* Says whether current is between the two. */
+/**
+ * mlkd_space_moves - how often the process has begun to move memory
+ * @space: the space
+ * @moving: set to whether a thread is within mremap(2) now
+ *
+ * Return: the number.
+ */
+unsigned long mlkd_space_moves(struct mlkd_space *space, bool *moving)
+{
+	unsigned long flags, nr;
+
+	raw_spin_lock_irqsave(&space->moves_lock, flags);
+	*moving = !list_empty(&space->moves);
+	nr = space->nr_moves;
+	raw_spin_unlock_irqrestore(&space->moves_lock, flags);
+	return nr;
+}
+
+/* Says whether current is between mlkd_space_move_begin() and mlkd_space_move_end(). */
 bool mlkd_space_moving(struct mlkd_space *space)
 {
 	struct mlkd_move *move;

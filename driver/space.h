@@ -18,6 +18,7 @@
 #include "attr.h"
 #include "pin.h"
 #include "policy.h"
+#include "turn.h"
 
 struct mlkd_call;
 struct mlkd_file_range;
@@ -168,6 +169,7 @@ struct mlkd_later {
  * @attrs: the attributes, which say who wants which part of it locked
  * @pins: the pins
  * @heal: what is to be made writable again
+ * @pace: that of the turns of who has the claim; with each claim it begins anew
  * @silent: the file systems that have not answered when it was populated.  The task with
  *	the claim adds to it; reports read it without a lock
  * @ksm_kept: [vdso] has VM_MERGEABLE; see mlkd_space_keep_ksm()
@@ -179,8 +181,9 @@ struct mlkd_later {
  * @armed: the probes for what it does later are in place for it
  * @calls: what these need
  * @missed: what they have missed
- * @moves_lock: protects @moves
+ * @moves_lock: protects @moves and @nr_moves
  * @moves: the threads that are within mremap(2)
+ * @nr_moves: how often a thread has begun with that
  * @pin_work: pins new mappings, where their own process cannot
  * @flags: MLKD_SPACE_PINNING: @pin_work is on its way, with a reference;
  *	MLKD_SPACE_SOFT_DIRTY: and makes memory writable again;
@@ -232,6 +235,7 @@ struct mlkd_space {
 	struct mlkd_attrs attrs;
 	struct mlkd_pins pins;
 	struct mlkd_heal heal;
+	struct mlkd_pace pace;
 	struct mlkd_silent silent;
 	bool ksm_kept;
 	unsigned long saved_numa_scan;
@@ -242,8 +246,9 @@ struct mlkd_space {
 	bool armed;
 	struct mlkd_calls calls;
 	struct mlkd_missed missed;
-	raw_spinlock_t moves_lock;	/* @moves */
+	raw_spinlock_t moves_lock;	/* @moves, @nr_moves */
 	struct list_head moves;
+	unsigned long nr_moves;
 	struct work_struct pin_work;
 	unsigned long flags;
 	struct work_struct close_work;
@@ -335,5 +340,6 @@ void mlkd_space_leave_ksm(struct mlkd_space *space);
 void mlkd_space_move_begin(struct mlkd_space *space, struct mlkd_move *move);
 void mlkd_space_move_end(struct mlkd_space *space, struct mlkd_move *move);
 bool mlkd_space_moving(struct mlkd_space *space);
+unsigned long mlkd_space_moves(struct mlkd_space *space, bool *moving);
 
 #endif /* _MEMLOCKD_SPACE_H */

@@ -41,6 +41,7 @@
 #include "space.h"
 #include "target_advice.h"
 #include "target_calls.h"
+#include "turn.h"
 #include "zero.h"
 
 /* The process waits for memory here, as its own system call would. */
@@ -182,6 +183,11 @@ void mlkd_advice_syscall(struct mlkd_space *space, struct mlkd_advice *advice)
 		advice->nr = 0;
 }
 
+static struct mlkd_turn turn_of(struct mlkd_space *space, bool write)
+{
+	return (struct mlkd_turn){ .mm = space->mm, .write = write };
+}
+
 /* What the core kernel answers for advice that it gives up at a mapping of its own. */
 static bool refused(struct mlkd_space *space, struct vm_area_struct *vma, int advice)
 {
@@ -201,31 +207,36 @@ static bool refused(struct mlkd_space *space, struct vm_area_struct *vma, int ad
 	}
 }
 
+struct hint {
+	struct mlkd_space *space;
+	int advice;
+	unsigned long addr;		/* where the mappings that it has seen end */
+	long result;
+};
+
+static int hint_mapping(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			void *data)
+{
+	struct hint *hint = data;
+
+	if (start > hint->addr)
+		hint->result = -ENOMEM;
+	hint->addr = end;
+	return refused(hint->space, vma, hint->advice) ? -EINVAL : 0;
+}
+
 /* The result that a call which does nothing has, in the order of the mappings. */
 static long hint_result(struct mlkd_space *space, const struct mlkd_advice *advice)
 {
-	unsigned long addr = untagged_addr(advice->start);
-	unsigned long end = addr + PAGE_ALIGN(advice->len);
-	struct mm_struct *mm = space->mm;
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
-	long result = 0;
+	unsigned long start = untagged_addr(advice->start);
+	unsigned long end = start + PAGE_ALIGN(advice->len);
+	struct hint hint = { .space = space, .advice = advice->advice, .addr = start };
+	struct mlkd_turn turn = turn_of(space, false);
+	int err = mlkd_turns(&turn, start, end, hint_mapping, &hint);
 
-	if (mmap_read_lock_killable(mm))
-		return -EINTR;
-	vma_iter_init(&vmi, mm, addr);
-	for_each_vma_range(vmi, vma, end) {
-		if (vma->vm_start > addr)
-			result = -ENOMEM;
-		if (refused(space, vma, advice->advice)) {
-			result = -EINVAL;
-			addr = end;
-			break;
-		}
-		addr = vma->vm_end;
-	}
-	mmap_read_unlock(mm);
-	return addr < end ? -ENOMEM : result;
+	if (err)
+		return err;
+	return hint.addr < end ? -ENOMEM : hint.result;
 }
 
 /* Punches a hole into what is mapped of files, as MADV_REMOVE does. */
@@ -309,6 +320,32 @@ static bool fail_pages(struct mlkd_space *space, const struct mlkd_advice *advic
 	return advice->let_go && !result;
 }
 
+struct guard {
+	struct mlkd_space *space;
+	bool locked;			/* a mapping is VM_LOCKED */
+};
+
+static int ask_for_guard(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			 void *data)
+{
+	struct guard *guard = data;
+
+	guard->locked |= locked(vma);
+	return refused(guard->space, vma, MLKD_MADV_GUARD_INSTALL);
+}
+
+static int unlock_mapping(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			  void *data)
+{
+	struct mlkd_space *space = data;
+
+	if (!locked(vma) || refused(space, vma, MLKD_MADV_GUARD_INSTALL))
+		return 0;
+	set_bit(MLKD_SPACE_GUARDING, &space->flags);
+	mlkd_munlock_begin(vma);
+	return 0;
+}
+
 /*
  * MADV_GUARD_INSTALL has failed.  Is VM_LOCKED the reason, and ours?  Then the mappings
  * lose it for a moment; who unmaps their pages meanwhile munlocks these.
@@ -316,53 +353,57 @@ static bool fail_pages(struct mlkd_space *space, const struct mlkd_advice *advic
 static bool unlock_for_guard(struct mlkd_space *space, unsigned long start,
 			     unsigned long end)
 {
-	struct mm_struct *mm = space->mm;
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
-	bool again = false;
+	struct guard guard = { .space = space };
+	struct mlkd_turn turn = turn_of(space, false);
 
-	if (mmap_write_lock_killable(mm))
+	if (mlkd_turns(&turn, start, end, ask_for_guard, &guard) || !guard.locked)
 		return false;
-	vma_iter_init(&vmi, mm, start);
-	for_each_vma_range(vmi, vma, end) {
-		if (refused(space, vma, MLKD_MADV_GUARD_INSTALL)) {
-			again = false;
-			break;
-		}
-		again |= locked(vma);
-	}
-	if (again) {
-		set_bit(MLKD_SPACE_GUARDING, &space->flags);
-		vma_iter_init(&vmi, mm, start);
-		for_each_vma_range(vmi, vma, end)
-			if (locked(vma))
-				mlkd_munlock_begin(vma);
-	}
-	mmap_write_unlock(mm);
-	return again;
+	turn = turn_of(space, true);
+	return !mlkd_turns(&turn, start, end, unlock_mapping, space);
+}
+
+static int lock_mapping(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			void *data)
+{
+	struct mlkd_space *space = data;
+
+	if (locked(vma) || !mlkd_vma_lockable(vma) ||
+	    !mlkd_attr_all(&space->attrs, vma->vm_start, vma->vm_end, MLKD_OURS) ||
+	    mlkd_target_leaves(space, vma))
+		return 0;
+	vm_flags_set(vma, VM_LOCKED);
+	vma->vm_mm->locked_vm += vma_pages(vma);
+	return 0;
 }
 
 /* The call has been done: the mappings are VM_LOCKED again. */
 static void lock_after_guard(struct mlkd_space *space, unsigned long start,
 			     unsigned long end)
 {
-	struct mm_struct *mm = space->mm;
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
+	struct mlkd_turn turn = turn_of(space, true);
 
-	if (mmap_write_lock_killable(mm))
+	if (mlkd_turns(&turn, start, end, lock_mapping, space))
 		return;
-	vma_iter_init(&vmi, mm, start);
-	for_each_vma_range(vmi, vma, end) {
-		if (locked(vma) || !mlkd_vma_lockable(vma) ||
-		    !mlkd_attr_all(&space->attrs, vma->vm_start, vma->vm_end, MLKD_OURS) ||
-		    mlkd_target_leaves(space, vma))
-			continue;
-		vm_flags_set(vma, VM_LOCKED);
-		mm->locked_vm += vma_pages(vma);
-	}
+	if (mmap_write_lock_killable(space->mm))
+		return;
 	clear_bit(MLKD_SPACE_GUARDING, &space->flags);
-	mmap_write_unlock(mm);
+	mmap_write_unlock(space->mm);
+}
+
+static int take_mergeable(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			  void *data)
+{
+	struct mlkd_space *space = data;
+
+	if (!(vma->vm_flags & VM_MERGEABLE) || !locked(vma) ||
+	    mlkd_space_mode_of(space, vma, mlkd_space_in_force(space)).state !=
+	    MEMLOCKD_STATE_SUPERLOCKED)
+		return 0;
+	mlkd_attr_map(&space->attrs, vma->vm_start, vma->vm_end, mlkd_attr_add_mergeable,
+		      GFP_ATTR);
+	vm_flags_clear(vma, VM_MERGEABLE);
+	mlkd_space_keep_ksm(space);
+	return 0;
 }
 
 /**
@@ -374,24 +415,31 @@ static void lock_after_guard(struct mlkd_space *space, unsigned long start,
 void mlkd_target_take_mergeable(struct mlkd_space *space, unsigned long start,
 				unsigned long end)
 {
-	struct mm_struct *mm = space->mm;
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
+	struct mlkd_turn turn = turn_of(space, true);
 
-	if (mmap_write_lock_killable(mm))
-		return;
-	vma_iter_init(&vmi, mm, start);
-	for_each_vma_range(vmi, vma, end) {
-		if (!(vma->vm_flags & VM_MERGEABLE) || !locked(vma) ||
-		    mlkd_space_mode_of(space, vma, mlkd_space_in_force(space)).state !=
-		    MEMLOCKD_STATE_SUPERLOCKED)
-			continue;
-		mlkd_attr_map(&space->attrs, vma->vm_start, vma->vm_end,
-			      mlkd_attr_add_mergeable, GFP_ATTR);
-		vm_flags_clear(vma, VM_MERGEABLE);
-		mlkd_space_keep_ksm(space);
+	mlkd_turns(&turn, start, end, take_mergeable, space);
+}
+
+struct unmerge {
+	struct mlkd_space *space;
+	bool again;			/* a mapping is to be split */
+};
+
+static int unmerge_mapping(struct vm_area_struct *vma, unsigned long start,
+			   unsigned long end, void *data)
+{
+	struct unmerge *unmerge = data;
+	struct mlkd_attrs *attrs = &unmerge->space->attrs;
+
+	if (!mlkd_attr_any(attrs, vma->vm_start, vma->vm_end, MLKD_MERGEABLE))
+		return 0;
+	if (vma->vm_start == start && vma->vm_end == end) {
+		mlkd_attr_map(attrs, start, end, mlkd_attr_drop_mergeable, GFP_ATTR);
+	} else {
+		vm_flags_set(vma, VM_MERGEABLE);
+		unmerge->again = true;
 	}
-	mmap_write_unlock(mm);
+	return 0;
 }
 
 /*
@@ -403,31 +451,16 @@ void mlkd_target_take_mergeable(struct mlkd_space *space, unsigned long start,
 static bool drop_mergeable(struct mlkd_space *space, unsigned long start,
 			   unsigned long end)
 {
-	struct mlkd_attrs *attrs = &space->attrs;
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
-	bool again = false;
+	struct unmerge unmerge = { .space = space };
+	struct mlkd_turn turn = turn_of(space, true);
 
-	if (mmap_write_lock_killable(space->mm))
+	if (mlkd_turns(&turn, start, end, unmerge_mapping, &unmerge))
 		return false;
-	vma_iter_init(&vmi, space->mm, start);
-	for_each_vma_range(vmi, vma, end) {
-		if (!mlkd_attr_any(attrs, vma->vm_start, vma->vm_end, MLKD_MERGEABLE))
-			continue;
-		if (vma->vm_start >= start && vma->vm_end <= end) {
-			mlkd_attr_map(attrs, vma->vm_start, vma->vm_end,
-				      mlkd_attr_drop_mergeable, GFP_ATTR);
-		} else {
-			vm_flags_set(vma, VM_MERGEABLE);
-			again = true;
-		}
-	}
-	mmap_write_unlock(space->mm);
 	/* What was split off has it still. */
-	if (!again)
+	if (!unmerge.again)
 		mlkd_target_take_mergeable(space, start - min(start, PAGE_SIZE),
 					   end + (end < ULONG_MAX - PAGE_SIZE ? PAGE_SIZE : 0));
-	return again;
+	return unmerge.again;
 }
 
 /* The process has called prctl(PR_SET_MEMORY_MERGE). */

@@ -24,6 +24,7 @@
 #include "space.h"
 #include "target.h"
 #include "target_calls.h"
+#include "turn.h"
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP	4
@@ -93,38 +94,55 @@ bool mlkd_target_leaves(struct mlkd_space *space, struct vm_area_struct *vma)
 		!mlkd_target_has_room(current, space->mm, vma_pages(vma)));
 }
 
+static struct mlkd_turn turn_of(struct mlkd_space *space)
+{
+	return (struct mlkd_turn){ .mm = space->mm, .write = true };
+}
+
+static int unmark_mapping(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			  void *space)
+{
+	if (locked(vma) && only_ours(space, vma))
+		vm_flags_clear(vma, VM_LOCKONFAULT);
+	return 0;
+}
+
 /* Takes the marks back that split() has set. */
 static void unmark(struct mlkd_space *space, unsigned long start,
 		   unsigned long end)
 {
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
+	struct mlkd_turn turn = turn_of(space);
 
 	/* With the neighbours. */
 	start -= min(start, PAGE_SIZE);
 	end += end < ULONG_MAX - PAGE_SIZE ? PAGE_SIZE : 0;
-	vma_iter_init(&vmi, space->mm, start);
-	for_each_vma_range(vmi, vma, end)
-		if (locked(vma) && only_ours(space, vma))
-			vm_flags_clear(vma, VM_LOCKONFAULT);
+	mlkd_turns(&turn, start, end, unmark_mapping, space);
+}
+
+/* Is the mapping at @addr to be split, as it is not all within [start, end)? */
+static bool mark(struct mlkd_space *space, unsigned long addr, unsigned long start,
+		 unsigned long end)
+{
+	struct vm_area_struct *vma = vma_lookup(space->mm, addr);
+
+	if (!vma || (vma->vm_start >= start && vma->vm_end <= end) ||
+	    !locked(vma) || !mlkd_vma_lockable(vma) || !only_ours(space, vma))
+		return false;
+	vm_flags_set(vma, VM_LOCKONFAULT);
+	return true;
 }
 
 /* Is there a mapping to be split?  Then it is marked. */
 static bool split(struct mlkd_space *space, unsigned long start,
 		  unsigned long end)
 {
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
 	bool again = false;
 
-	vma_iter_init(&vmi, space->mm, start);
-	for_each_vma_range(vmi, vma, end) {
-		if ((vma->vm_start >= start && vma->vm_end <= end) ||
-		    !locked(vma) || !mlkd_vma_lockable(vma) || !only_ours(space, vma))
-			continue;
-		vm_flags_set(vma, VM_LOCKONFAULT);
-		again = true;
-	}
+	if (start >= end || mmap_write_lock_killable(space->mm))
+		return false;
+	again |= mark(space, start, start, end);
+	again |= mark(space, end - 1, start, end);
+	mmap_write_unlock(space->mm);
 	return again;
 }
 
@@ -134,22 +152,45 @@ static void set_locked(struct vm_area_struct *vma)
 	vma->vm_mm->locked_vm += vma_pages(vma);
 }
 
+static int note_own_mapping(struct vm_area_struct *vma, unsigned long start,
+			    unsigned long end, void *data)
+{
+	struct mlkd_space *space = data;
+
+	if (!mlkd_vma_lockable(vma))
+		return 0;
+	mlkd_attr_map(&space->attrs, start, end, mlkd_attr_add_own, GFP_ATTR);
+	/* An unlock of ours may just have taken the flag that it found. */
+	if (!locked(vma) && vma->vm_start >= start && vma->vm_end <= end)
+		set_locked(vma);
+	return 0;
+}
+
 /* The process has locked [start, end). */
 static void note_own(struct mlkd_space *space, unsigned long start, unsigned long end)
 {
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
+	struct mlkd_turn turn = turn_of(space);
 
-	vma_iter_init(&vmi, space->mm, start);
-	for_each_vma_range(vmi, vma, end) {
-		if (!mlkd_vma_lockable(vma))
-			continue;
-		mlkd_attr_map(&space->attrs, max(start, vma->vm_start),
-			      min(end, vma->vm_end), mlkd_attr_add_own, GFP_ATTR);
-		/* An unlock of ours may just have taken the flag that it found. */
-		if (!locked(vma) && vma->vm_start >= start && vma->vm_end <= end)
-			set_locked(vma);
-	}
+	mlkd_turns(&turn, start, end, note_own_mapping, space);
+}
+
+/* What an mlock() that has failed has locked. */
+struct failed {
+	unsigned long total;		/* what would have been locked with it, in pages */
+	unsigned long done;		/* where it ends */
+};
+
+static int find_done(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+		     void *data)
+{
+	struct failed *failed = data;
+
+	if (start == failed->done)
+		failed->done = end;
+	/* What is locked already is not counted twice. */
+	if (locked(vma))
+		failed->total -= (end - start) >> PAGE_SHIFT;
+	return 0;
 }
 
 /*
@@ -161,25 +202,44 @@ static unsigned long locked_before_failure(struct mlkd_space *space, unsigned lo
 					   unsigned long end, unsigned long locked_vm,
 					   long error)
 {
-	unsigned long total = locked_vm + ((end - start) >> PAGE_SHIFT), limit;
-	unsigned long done = start;
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
+	struct failed failed = {
+		.total = locked_vm + ((end - start) >> PAGE_SHIFT),
+		.done = start,
+	};
+	struct mlkd_turn turn = { .mm = space->mm };
+	unsigned long limit;
 
-	if (error != -ENOMEM && error != -EAGAIN)
+	if ((error != -ENOMEM && error != -EAGAIN) ||
+	    mlkd_turns(&turn, start, end, find_done, &failed))
 		return start;
-	vma_iter_init(&vmi, space->mm, start);
-	for_each_vma_range(vmi, vma, end) {
-		unsigned long from = max(start, vma->vm_start);
-		unsigned long to = min(end, vma->vm_end);
+	return mlkd_target_over_limit(current->group_leader, failed.total, &limit) ?
+	       start : failed.done;
+}
 
-		if (from == done)
-			done = to;
-		/* What is locked already is not counted twice. */
-		if (locked(vma))
-			total -= (to - from) >> PAGE_SHIFT;
-	}
-	return mlkd_target_over_limit(current->group_leader, total, &limit) ? start : done;
+struct relock {
+	struct mlkd_space *space;
+	struct task_struct *task;
+	unsigned long locked_vm;
+};
+
+static int relock_mapping(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			  void *data)
+{
+	unsigned long total = vma->vm_mm->locked_vm + vma_pages(vma), limit;
+	const struct relock *relock = data;
+	struct mlkd_attrs *attrs = &relock->space->attrs;
+
+	/* Before a hole, munlock() has done what it could, and no more. */
+	if (!mlkd_vma_lockable(vma) || locked(vma))
+		return 0;
+	mlkd_attr_map(attrs, start, end, mlkd_attr_drop_own, GFP_ATTR);
+	if (!mlkd_attr_all(attrs, vma->vm_start, vma->vm_end, MLKD_OURS) ||
+	    mlkd_target_leaves(relock->space, vma))
+		return 0;
+	if (total <= relock->locked_vm ||
+	    (relock->task && !mlkd_target_over_limit(relock->task, total, &limit)))
+		set_locked(vma);
+	return 0;
 }
 
 /*
@@ -191,70 +251,84 @@ static unsigned long locked_before_failure(struct mlkd_space *space, unsigned lo
 static void note_unlocked(struct mlkd_space *space, struct task_struct *task,
 			  unsigned long start, unsigned long end, unsigned long locked_vm)
 {
-	struct mlkd_attrs *attrs = &space->attrs;
-	struct mm_struct *mm = space->mm;
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
+	struct relock relock = { .space = space, .task = task, .locked_vm = locked_vm };
+	struct mlkd_turn turn = turn_of(space);
 
-	vma_iter_init(&vmi, mm, start);
-	for_each_vma_range(vmi, vma, end) {
-		unsigned long total = mm->locked_vm + vma_pages(vma), limit;
+	mlkd_turns(&turn, start, end, relock_mapping, &relock);
+}
 
-		/* Before a hole, munlock() has done what it could, and no more. */
-		if (!mlkd_vma_lockable(vma) || locked(vma))
-			continue;
-		mlkd_attr_map(attrs, max(start, vma->vm_start), min(end, vma->vm_end),
-			      mlkd_attr_drop_own, GFP_ATTR);
-		if (!mlkd_attr_all(attrs, vma->vm_start, vma->vm_end, MLKD_OURS) ||
-		    mlkd_target_leaves(space, vma))
-			continue;
-		if (total <= locked_vm ||
-		    (task && !mlkd_target_over_limit(task, total, &limit)))
-			set_locked(vma);
-	}
+static int note_rest_mapping(struct vm_area_struct *vma, unsigned long start,
+			     unsigned long end, void *data)
+{
+	struct mlkd_space *space = data;
+
+	return mlkd_attr_note(&space->attrs, start, end, GFP_ATTR);
 }
 
 /* Notes what is mapped, as the rest is about to change. */
 static void note_rest(struct mlkd_space *space)
 {
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
+	struct mlkd_turn turn = turn_of(space);
 
-	vma_iter_init(&vmi, space->mm, 0);
-	for_each_vma(vmi, vma)
-		mlkd_attr_note(&space->attrs, vma->vm_start, vma->vm_end, GFP_ATTR);
+	mlkd_turns(&turn, 0, ULONG_MAX, note_rest_mapping, space);
+}
+
+/* Changes what the process maps from now on. */
+static void map_rest(struct mlkd_space *space, mlkd_attr_fn fn, bool lazy)
+{
+	struct mlkd_attrs *attrs = &space->attrs;
+
+	if (mmap_write_lock_killable(space->mm))
+		return;
+	attrs->rest = fn(attrs->rest);
+	attrs->rest_lazy = lazy;
+	mlkd_target_def_flags(space);
+	mmap_write_unlock(space->mm);
+}
+
+/* So much of what is noted is changed between two looks at the clock. */
+#define NOTED_AT_ONCE	8
+
+/* Changes all that is noted. */
+static void map_noted(struct mlkd_space *space, mlkd_attr_fn fn)
+{
+	struct mlkd_turn turn = turn_of(space);
+	unsigned long addr = 0;
+	bool more;
+
+	do {
+		if (mlkd_turn_begin(&turn))
+			return;
+		do
+			more = mlkd_attr_map_noted(&space->attrs, &addr, ULONG_MAX, fn,
+						   NOTED_AT_ONCE);
+		while (more && !mlkd_turn_over(&turn, NOTED_AT_ONCE * MLKD_COST_VMA));
+		mlkd_turn_end(&turn);
+	} while (more);
 }
 
 /* The process has called mlockall(). */
 static void note_mlockall(struct mlkd_space *space, unsigned long flags)
 {
-	struct mlkd_attrs *attrs = &space->attrs;
-	u32 rest = flags & MCL_FUTURE ? mlkd_attr_add_own(attrs->rest) :
-					mlkd_attr_drop_own(attrs->rest);
-	unsigned long addr = 0;
+	mlkd_attr_fn fn = flags & MCL_FUTURE ? mlkd_attr_add_own : mlkd_attr_drop_own;
+	bool all = flags & MCL_CURRENT && flags & MCL_FUTURE;
+	u32 rest = READ_ONCE(space->attrs.rest);
 
 	/* What is locked, now or by then, and what is locked later is not the same. */
-	if (rest != attrs->rest && !(flags & MCL_CURRENT && flags & MCL_FUTURE))
+	if (!all && fn(rest) != rest)
 		note_rest(space);
-	attrs->rest = rest;
-	attrs->rest_lazy = flags & MCL_FUTURE && flags & MCL_ONFAULT;
-	if (flags & MCL_CURRENT && flags & MCL_FUTURE)
-		mlkd_attr_map_noted(attrs, &addr, ULONG_MAX, mlkd_attr_add_own, UINT_MAX);
+	map_rest(space, fn, flags & MCL_FUTURE && flags & MCL_ONFAULT);
+	if (all)
+		map_noted(space, mlkd_attr_add_own);
 	else if (flags & MCL_CURRENT)
 		note_own(space, 0, ULONG_MAX);
-	mlkd_target_def_flags(space);
 }
 
 /* The process has called munlockall(). */
 static void note_munlockall(struct mlkd_space *space, unsigned long locked_vm)
 {
-	struct mlkd_attrs *attrs = &space->attrs;
-	unsigned long addr = 0;
-
-	attrs->rest = mlkd_attr_drop_own(attrs->rest);
-	attrs->rest_lazy = false;
-	mlkd_attr_map_noted(attrs, &addr, ULONG_MAX, mlkd_attr_drop_own, UINT_MAX);
-	mlkd_target_def_flags(space);
+	map_rest(space, mlkd_attr_drop_own, false);
+	map_noted(space, mlkd_attr_drop_own);
 	note_unlocked(space, current->group_leader, 0, ULONG_MAX, locked_vm);
 }
 
@@ -269,8 +343,8 @@ void mlkd_target_lock_again(struct mlkd_space *space, unsigned long locked_vm)
 {
 	mmap_write_lock(space->mm);
 	mlkd_target_def_flags(space);
-	note_unlocked(space, NULL, 0, ULONG_MAX, locked_vm);
 	mmap_write_unlock(space->mm);
+	note_unlocked(space, NULL, 0, ULONG_MAX, locked_vm);
 }
 
 /**
@@ -289,23 +363,19 @@ bool mlkd_target_called(struct mlkd_space *space, enum mlkd_event event,
 	unsigned long start = untagged_addr(args[0]) & PAGE_MASK;
 	unsigned long end = start + PAGE_ALIGN(args[1] + offset_in_page(args[0]));
 	unsigned long done = end;
-	bool again = false;
 
 	/* Before a hole, mlock() and munlock() have done what they could. */
 	if (error && event != MLKD_CALL_MLOCK && event != MLKD_CALL_MUNLOCK)
 		return false;
 	if ((event == MLKD_CALL_MLOCK || event == MLKD_CALL_MUNLOCK) && start >= end)
 		return false;
-	if (mmap_write_lock_killable(space->mm))
-		return false;
 
 	switch (event) {
 	case MLKD_CALL_MLOCK:
 		if (error)
 			done = locked_before_failure(space, start, end, locked_vm, error);
-		again = split(space, start, done);
-		if (again)
-			break;
+		if (split(space, start, done))
+			return true;
 		note_own(space, start, done);
 		unmark(space, start, end);
 		break;
@@ -321,8 +391,7 @@ bool mlkd_target_called(struct mlkd_space *space, enum mlkd_event event,
 	default:
 		break;
 	}
-	mmap_write_unlock(space->mm);
-	return again;
+	return false;
 }
 
 /**
@@ -334,26 +403,43 @@ bool mlkd_target_called(struct mlkd_space *space, enum mlkd_event event,
 void mlkd_target_mapped_locked(struct mlkd_space *space, unsigned long addr,
 			       unsigned long len)
 {
-	if (offset_in_page(addr) || mmap_write_lock_killable(space->mm))
-		return;
-	note_own(space, addr, addr + PAGE_ALIGN(len));
-	mmap_write_unlock(space->mm);
+	if (!offset_in_page(addr))
+		note_own(space, addr, addr + PAGE_ALIGN(len));
+}
+
+struct holes {
+	struct mlkd_attrs *attrs;
+	unsigned long addr;		/* what lies in front of it has been looked at */
+};
+
+static int forget_hole(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+		       void *data)
+{
+	struct holes *holes = data;
+
+	if (start > holes->addr)
+		mlkd_attr_forget(holes->attrs, holes->addr, start, GFP_ATTR);
+	holes->addr = end;
+	return 0;
 }
 
 /* Forgets what is not mapped of [start, end). */
 static void forget_holes(struct mlkd_space *space, unsigned long start, unsigned long end)
 {
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
+	struct holes holes = { .attrs = &space->attrs, .addr = start };
+	struct mlkd_turn turn = turn_of(space);
+	bool more;
 
-	vma_iter_init(&vmi, space->mm, start);
-	for_each_vma_range(vmi, vma, end) {
-		if (vma->vm_start > start)
-			mlkd_attr_forget(&space->attrs, start, vma->vm_start, GFP_ATTR);
-		start = vma->vm_end;
-	}
-	if (start < end)
-		mlkd_attr_forget(&space->attrs, start, end, GFP_ATTR);
+	do {
+		/* A dying process needs no attributes. */
+		if (mlkd_turns(&turn, holes.addr, end, forget_hole, &holes) ||
+		    holes.addr >= end || mmap_write_lock_killable(space->mm))
+			return;
+		more = find_vma_intersection(space->mm, holes.addr, end);
+		if (!more)
+			mlkd_attr_forget(&space->attrs, holes.addr, end, GFP_ATTR);
+		mmap_write_unlock(space->mm);
+	} while (more);
 }
 
 /* [to, to + len) gets the attributes of [from, from + len). */
@@ -390,15 +476,14 @@ void mlkd_target_moved(struct mlkd_space *space, const unsigned long *args,
 	unsigned long end = old + 1;
 	u32 last;
 
-	/* A dying process needs no attributes. */
-	if (mmap_write_lock_killable(space->mm))
-		return;
 	if (failed) {
 		forget_holes(space, old, old + len);
 		if (args[3] & MREMAP_FIXED)
 			forget_holes(space, args[4], args[4] + new_len);
-		goto out;
+		return;
 	}
+	if (mmap_write_lock_killable(space->mm))
+		return;
 	last = mlkd_attr_get(attrs, len ? old + len - 1 : old, &end);
 	if (addr != old)
 		copy_attrs(attrs, old, addr, kept);
@@ -409,7 +494,6 @@ void mlkd_target_moved(struct mlkd_space *space, const unsigned long *args,
 		mlkd_attr_forget(attrs, old, old + len, GFP_ATTR);
 	else if (len > kept)
 		mlkd_attr_forget(attrs, old + kept, old + len, GFP_ATTR);
-out:
 	mmap_write_unlock(space->mm);
 }
 
@@ -424,8 +508,6 @@ void mlkd_target_remapped(struct mlkd_space *space, const unsigned long *args)
 {
 	unsigned long start = args[0] & PAGE_MASK;
 
-	if (start + args[1] < start || mmap_write_lock_killable(space->mm))
-		return;
-	forget_holes(space, start, PAGE_ALIGN(start + args[1]));
-	mmap_write_unlock(space->mm);
+	if (start + args[1] >= start)
+		forget_holes(space, start, PAGE_ALIGN(start + args[1]));
 }

@@ -2,9 +2,9 @@
 /*
  * Walking an address space in steps.
  *
- * mmap_lock is held for a step of at most a page table's worth of pages, and
- * given up between steps: the target runs meanwhile, and can be killed, as the
- * client can.
+ * A step is for at most a page table's worth of pages, and a turn at mmap_lock has as
+ * many steps as it has time for.  Between turns the target runs, and can be killed, as
+ * the client can.
  */
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
@@ -17,13 +17,6 @@
 #include "space.h"
 #include "target.h"
 #include "walk.h"
-
-static int lock_mm(struct mlkd_walk *walk)
-{
-	if (walk->errand)
-		return mlkd_errand_lock_mm(walk->errand);
-	return mmap_read_lock_killable(walk->space->mm);
-}
 
 static bool stopped(struct mlkd_walk *walk)
 {
@@ -42,26 +35,32 @@ static bool stopped(struct mlkd_walk *walk)
  */
 int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 {
+	struct mlkd_turn *turn = &walk->turn;
 	struct mm_struct *mm = walk->space->mm;
 	unsigned long addr = walk->start;
-	unsigned long last = walk->end - 1;
 	bool end = false;
 	int err = 0;
 
+	*turn = (struct mlkd_turn){
+		.mm = mm,
+		.tries = walk->errand && walk->errand->brief,
+		/* Who holds no claim chases nobody, and does not hold off who does. */
+		.pace = walk->mortal ? NULL : &walk->space->pace,
+	};
 	while (!err && !end) {
-		long budget = MLKD_CHUNK_PAGES;
 		struct vm_area_struct *vma;
 		struct vma_iterator vmi;
+		bool over = false;
 
-		err = lock_mm(walk);
+		err = mlkd_turn_begin(turn);
 		if (err)
 			return err;
 		walk->locked = 1;
 		vma_iter_init(&vmi, mm, addr);
 		vma = vma_next(&vmi);
 
-		while (!err && walk->locked && (budget > 0 || walk->unfinished)) {
-			unsigned long start, stop;
+		while (!err && walk->locked && (!over || walk->unfinished)) {
+			unsigned long start, stop, last = walk->end - 1;
 
 			while (vma && vma->vm_end <= addr && addr <= last)
 				vma = vma_next(&vmi);
@@ -75,11 +74,11 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 			walk->spared = 0;
 			walk->unfinished = false;
 			err = step(walk, vma, start, stop, &addr);
-			budget -= MLKD_STEP_VMA_COST + ((stop - start) >> PAGE_SHIFT) -
-				  walk->spared;
+			over = mlkd_turn_over(turn, MLKD_COST_VMA - walk->spared +
+						    ((stop - start) >> PAGE_SHIFT));
 		}
 		if (walk->locked)
-			mmap_read_unlock(mm);
+			mlkd_turn_end(turn);
 
 		if (walk->task)
 			mlkd_munlock_drain();

@@ -7,13 +7,12 @@
 
 #include <linux/mm_types.h>
 
+#include "turn.h"
+
 struct mlkd_crew;
 struct mlkd_errand;
 struct mlkd_silent;
 struct mlkd_space;
-
-/* A look at a mapping in which nothing is to be done counts as so many pages of a step. */
-#define MLKD_STEP_VMA_COST	16
 
 /**
  * struct mlkd_walk - one walk over an address space
@@ -28,12 +27,14 @@ struct mlkd_space;
  * @brief: where a server would have to be waited for, the walk fails with -EAGAIN
  * @silent: the file systems that are not waited for, with @errand
  * @state: &enum memlockd_state that the part at hand is to have
- * @locked: mmap_lock is held for reading
+ * @turn: its turns at mmap_lock, which is taken for reading
+ * @locked: mmap_lock is held
  * @pages: room for @room page pointers
  * @room: MLKD_CHUNK_PAGES, or less if less is walked, or only what is to be pinned
  * @spared: pages of a step that it did not have to look at one by one
- * @unfinished: another step is to follow under the same hold of mmap_lock
- * @fresh: called before @nr pages are faulted in that have to be cleared; or NULL
+ * @unfinished: another step is to follow in the same turn
+ * @fresh: called before the @nr pages at @start are faulted in, which have to be cleared; it
+ *	may bring @end forward, though not into their chunk; or NULL
  * @crew: the crew that @fresh is for
  * @stuck: the address that could not be pinned last time
  * @tries: how often that has been tried
@@ -48,12 +49,13 @@ struct mlkd_walk {
 	bool brief;
 	const struct mlkd_silent *silent;
 	u32 state;
+	struct mlkd_turn turn;
 	int locked;
 	struct page **pages;
 	unsigned long room;
 	long spared;
 	bool unfinished;
-	void (*fresh)(struct mlkd_walk *walk, unsigned long nr);
+	void (*fresh)(struct mlkd_walk *walk, unsigned long start, unsigned long nr);
 	struct mlkd_crew *crew;
 	unsigned long stuck;
 	unsigned int tries;

@@ -43,6 +43,7 @@
 #include "compat.h"
 #include "limit.h"
 #include "space.h"
+#include "turn.h"
 #include "wired.h"
 
 /*
@@ -170,12 +171,6 @@ static void wired_prune(struct mlkd_file_range *ranges, unsigned int nr)
 	}
 }
 
-/* So many mappings are counted under one mmap_lock. */
-#define MAPPINGS_AT_ONCE	256
-
-/* So many, for who has only read the total: a realtime process may be waiting. */
-#define FEW_MAPPINGS		32
-
 /* How long after a reader has been there the total is made new. */
 #define REFRESH_AFTER		HZ
 
@@ -282,48 +277,39 @@ static bool count_grow(struct count *count)
 	return true;
 }
 
-static int count_lock(const struct count *count)
-{
-	struct mm_struct *mm = count->space->mm;
-
-	switch (count->for_whom) {
-	case FOR_READER:
-		return mmap_read_trylock(mm) ? 0 : -EAGAIN;
-	default:
-		return mmap_read_lock_killable(mm);
-	}
-}
-
-/* Counts a whole space, some mappings under one mmap_lock. */
+/* Counts a whole space. */
 static int count_space(struct count *count)
 {
-	unsigned int at_once = count->for_whom == FOR_READER ? FEW_MAPPINGS : MAPPINGS_AT_ONCE;
+	bool for_reader = count->for_whom == FOR_READER;
 	struct mm_struct *mm = count->space->mm;
+	struct mlkd_turn turn = {
+		.mm = mm,
+		.tries = for_reader,
+		.pace = for_reader ? NULL : &count->space->pace,
+	};
 	unsigned long addr = 0;
 	bool more, full;
 	int err;
 
 	do {
-		unsigned int nr = 0;
 		struct vm_area_struct *vma;
 		struct vma_iterator vmi;
 
-		err = count_lock(count);
+		err = mlkd_turn_begin(&turn);
 		if (err)
 			return err;
 		more = false;
 		full = false;
 		vma_iter_init(&vmi, mm, addr);
 		for_each_vma(vmi, vma) {
-			more = nr++ == at_once;
-			full = !more && !count_mapping(count, vma, &addr);
+			full = !count_mapping(count, vma, &addr);
+			more = !full && mlkd_turn_over(&turn, MLKD_COST_VMA);
 			if (more || full)
 				break;
 		}
 		count->wired->locked_vm = mm->locked_vm;
 		count->wired->map_count = mm->map_count;
-		mmap_read_unlock(mm);
-		cond_resched();
+		mlkd_turn_end(&turn);
 		if (full && !count_grow(count))
 			return -ENOMEM;
 	} while (more || full);

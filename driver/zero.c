@@ -201,6 +201,7 @@ bool mlkd_zero(struct mlkd_space *space, unsigned long start, unsigned long end)
 			.space = space,
 			.start = start,
 			.end = end,
+			.mortal = true,
 			.pages = pages,
 			.room = ARRAY_SIZE(pages),
 		},

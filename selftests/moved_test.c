@@ -3,6 +3,7 @@
  * What a lock is of goes where the locked process moves its memory with mremap(2),
  * and ends where the process unmaps it; so an unlock finds all of it again.
  */
+#include <pthread.h>
 #include <signal.h>
 
 #include "kselftest_harness.h"
@@ -12,6 +13,7 @@
 #define LARGE	(64 * MIB)
 #define PARTS	3
 #define TRIES	20
+#define CUTS	20000
 
 /*
  * The target has three mappings in a row which differ, so that they are never
@@ -606,6 +608,76 @@ TEST_F(moved, own_lock_on_fault_meanwhile_survives_our_lock)
 				 MLOCK_ONFAULT));
 	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
 	check_grows_on_fault(_metadata, self);
+}
+
+/* A page that is moved from one place to another and back, all the time. */
+static struct {
+	pthread_t thread;
+	unsigned long low, high;
+	bool stop;
+	long moves;
+} mover;
+
+static void *move_there_and_back(void *arg)
+{
+	while (!__atomic_load_n(&mover.stop, __ATOMIC_SEQ_CST)) {
+		do_move(mover.low, PAGE, mover.high);
+		do_move(mover.high, PAGE, mover.low);
+		mover.moves += 2;
+	}
+	return NULL;
+}
+
+static long do_begin_to_move(long low, long high, long c)
+{
+	mover.low = low;
+	mover.high = high;
+	return -pthread_create(&mover.thread, NULL, move_there_and_back, NULL);
+}
+
+static long do_end_moves(long a, long b, long c)
+{
+	__atomic_store_n(&mover.stop, true, __ATOMIC_SEQ_CST);
+	pthread_join(mover.thread, NULL);
+	return mover.moves;
+}
+
+/* Makes each second page of it a mapping of its own. */
+static long do_cut(long addr, long len, long c)
+{
+	long err = 0;
+
+	for (long at = 0; at < len && !err; at += 2 * PAGE)
+		err = do_protect(addr + at, PAGE, PROT_READ);
+	return err;
+}
+
+/*
+ * An unlock looks at one mapping after the other, with mmap_lock given up in between.  One
+ * that jumps over the place at which it is must not be left behind.
+ */
+TEST_F(moved, what_moves_during_an_unlock_is_unlocked)
+{
+	unsigned long between;
+	long room, moves;
+
+	room = target_call(&self->target, do_map_small, (CUTS + 8) * PAGE, PROT_NONE,
+			   MAP_PRIVATE | MAP_NORESERVE);
+	ASSERT_LT(0, room);
+	between = room + 4 * PAGE;
+	ASSERT_EQ(0, target_call(&self->target, do_protect, between, CUTS * PAGE, RW));
+	ASSERT_EQ(0, target_call(&self->target, do_cut, between, CUTS * PAGE, 0));
+	ASSERT_EQ(0, target_call(&self->target, do_protect, room + PAGE, PAGE, RW));
+	ASSERT_EQ(0, target_call(&self->target, do_begin_to_move, room + PAGE,
+				 between + (CUTS + 2) * PAGE, 0));
+	for (int i = 0; i < TRIES / 2; i++) {
+		ASSERT_EQ(0, lock_pid(self->fd, self->pid, variant->state, CURRENT_FUTURE, NULL));
+		ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
+	}
+	moves = target_call(&self->target, do_end_moves, 0, 0, 0);
+	TH_LOG("%ld moves during %d locks and unlocks", moves, TRIES / 2);
+	EXPECT_LT(0, moves);
+	check_nothing_left(_metadata, self);
 }
 
 TEST_HARNESS_MAIN

@@ -114,6 +114,8 @@ bool run_reserve(const struct bench_case *c, enum lock_kind variant, struct samp
 bool run_kill(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_stall(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_stall_mappings(const struct bench_case *c, enum lock_kind variant, struct sample *s);
+bool run_stall_registering(const struct bench_case *c, enum lock_kind variant, struct sample *s);
+bool run_stall_registered(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_stall_shared(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 
 bool run_busy(const struct bench_case *c, enum lock_kind variant, struct sample *s);

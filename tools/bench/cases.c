@@ -68,6 +68,8 @@ const struct bench_case cases[] = {
 	{ "stall-untouched", 0, ALL, run_stall, UNTOUCHED, 0, "page", 0, true },
 	{ "stall-mappings", 0, TWO, run_stall_mappings, 0, 0, "mapping", 200000, true },
 	{ "stall-mappings-1m", 0, TWO, run_stall_mappings, 1, 0, "mapping", 1000000, true },
+	{ "stall-registering", 0, TWO, run_stall_registering, 0, 0, "mapping", 200000, true },
+	{ "stall-registered", 0, TWO, run_stall_registered, 0, 0, "mapping", 200000, true },
 	{ "stall-shared", 0, TWO, run_stall_shared, 0, 0, "page", 0, true },
 	{ "busy", "longest lock", V(PLAIN) | V(SUPER), run_busy, 0, 0, "page", -64, true },
 };

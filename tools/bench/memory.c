@@ -2,6 +2,7 @@
 /*
  * Locking and unlocking memory of several kinds and sizes.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -147,13 +148,17 @@ static long map_many(long nr, long b, long c)
 	return (long)p;
 }
 
-/* A target in which @map has made as many mappings as @c has units. */
-static void target_start_mapped(struct target *t, const struct bench_case *c, target_fn map)
+/* A target in which @map has made as many mappings as @c has units; what that returns. */
+static long target_start_mapped(struct target *t, const struct bench_case *c, target_fn map)
 {
+	long addr;
+
 	write_number("/proc/sys/vm/max_map_count", 2000000);
 	target_start(t);
-	if (target_call(t, map, units_of(c), 0, 0) < 0)
+	addr = target_call(t, map, units_of(c), 0, 0);
+	if (addr < 0)
 		die("mappings in the target");
+	return addr;
 }
 
 static bool lock_mapped(const struct bench_case *c, target_fn map, enum lock_kind variant,
@@ -286,16 +291,26 @@ static long stop(long a, long b, long c)
 	return longest;
 }
 
-static bool measure_stall(struct target *t, enum lock_kind variant, struct sample *s)
+static void begin_to_look(struct target *t)
 {
 	if (target_call(t, start_looking, 0, 0, 0))
 		die("thread in the target");
-	lock_target(t, variant, s);
-	unlock_target(t, variant, s);
+}
+
+static bool end_of_look(struct target *t, struct sample *s)
+{
 	only(STALL, s);
 	s->value[STALL] = target_call(t, stop, 0, 0, 0);
 	target_stop(t);
 	return true;
+}
+
+static bool measure_stall(struct target *t, enum lock_kind variant, struct sample *s)
+{
+	begin_to_look(t);
+	lock_target(t, variant, s);
+	unlock_target(t, variant, s);
+	return end_of_look(t, s);
 }
 
 /* The longest that another thread of the target waits, while it is locked. */
@@ -334,6 +349,43 @@ bool run_stall_mappings(const struct bench_case *c, enum lock_kind variant, stru
 	struct target t;
 
 	target_start_mapped(&t, c, c->a ? map_nothing_often : map_many);
+	return measure_stall(&t, variant, s);
+}
+
+static void lock_page(struct target *t, unsigned long addr)
+{
+	int err = lock_range(device, t->pid, MEMLOCKD_STATE_SUPERLOCKED, addr, PAGE, NULL);
+
+	if (err) {
+		errno = -err;
+		die("lock of a page");
+	}
+}
+
+/*
+ * The same with many mappings, of which one page is locked: that is next to nothing, but to
+ * register with the core kernel, which the first lock of an address space has to do.
+ */
+bool run_stall_registering(const struct bench_case *c, enum lock_kind variant, struct sample *s)
+{
+	struct target t;
+	long addr = target_start_mapped(&t, c, map_many);
+
+	if (variant == PEER)
+		return measure_stall(&t, variant, s);
+	begin_to_look(&t);
+	lock_page(&t, addr);
+	return end_of_look(&t, s);
+}
+
+/* The same with many mappings, all of which are locked, and one page has been before. */
+bool run_stall_registered(const struct bench_case *c, enum lock_kind variant, struct sample *s)
+{
+	struct target t;
+	long addr = target_start_mapped(&t, c, map_many);
+
+	if (variant != PEER)
+		lock_page(&t, addr);
 	return measure_stall(&t, variant, s);
 }
 
