@@ -158,8 +158,11 @@ static int count_mappings(struct mm_struct *mm, struct memlockd_lock *lock)
 	while ((err = mlkd_report_next(report, row.end, &row)) > 0) {
 		lock->out_mappings++;
 		lock->out_incomplete += mlkd_report_incomplete(&row);
-		/* fork(2) takes the pages of hugetlbfs that it copies from their own pool. */
-		if (row.kind != MEMLOCKD_KIND_HUGETLB)
+		/*
+		 * fork(2) takes the pages of hugetlbfs that it copies from their own pool, and
+		 * copies none of shared memory.
+		 */
+		if (row.kind != MEMLOCKD_KIND_HUGETLB && row.kind != MEMLOCKD_KIND_SHMEM)
 			lock->out_fork_copy += row.pinned;
 	}
 	mlkd_report_end(report);

@@ -127,7 +127,7 @@ static enum memlockd_reason kind_reason(struct mlkd_mode mode,
 		return MEMLOCKD_REASON_DAX;
 	if (mlkd_vma_droppable(vma))
 		return MEMLOCKD_REASON_DROPPABLE;
-	if (!superlocked || mlkd_vma_private(vma) || is_vm_hugetlb_page(vma) ||
+	if (!superlocked || mlkd_want(vma, mode).pinned ||
 	    mlkd_kind(vma) == MEMLOCKD_KIND_SECRETMEM)
 		return MEMLOCKD_REASON_NONE;
 	if (mlkd_vma_writeback(vma))
