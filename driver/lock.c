@@ -511,7 +511,7 @@ static int survey_mapping(struct request *request, struct vm_area_struct *vma,
 		request->new += size >> PAGE_SHIFT;
 	if (want.locked && !locked(vma) && !request->fit) {
 		/* VM_LOCKED is for whole mappings.  Of a part, only a pin can hold pages. */
-		if (!whole && want.present && !want.pinned)
+		if (!whole && want.present && (!want.pinned || want.held))
 			return -EOPNOTSUPP;
 		request->new += size >> PAGE_SHIFT;
 	}
@@ -793,7 +793,7 @@ static bool held_by_pins(struct mlkd_space *space, struct vm_area_struct *vma)
 		u32 attr = mlkd_attr_get(&space->attrs, addr, &end) & MLKD_BY_RANGE;
 		struct mlkd_want want = mlkd_want(vma, mlkd_attr_mode(attr, (struct mlkd_mode){}));
 
-		held = want.pinned || !want.present;
+		held = (want.pinned && !want.held) || !want.present;
 	}
 	return held;
 }

@@ -25,6 +25,9 @@
  * RLIMIT_MEMLOCK, in which the pages that are mapped count by VM_LOCKED (space.c).  This
  * is found chunk by chunk: a folio that mremap(2) has spread over two counts in both.
  *
+ * Shared memory that is pinned is held as well (hold.c): once for each pin, from before that is
+ * added here until it is dropped.  All other pages that are pinned are anonymous, or of hugetlb.
+ *
  * No kernel lets a module split a folio that is mapped by PTEs.  So such pages cannot be
  * taken out of their folio to be pinned alone; but they can be let go, and then the core
  * kernel splits the folio when memory is short, as it does after mlock(2).
@@ -37,6 +40,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "hold.h"
 #include "munlock.h"
 #include "pgtable.h"
 #include "pin.h"
@@ -75,14 +79,21 @@ static atomic_long_t pinned_total;
 
 int __init mlkd_pins_init(void)
 {
+	int err = mlkd_hold_init();
+
+	if (err)
+		return err;
 	chunk_cache = kmem_cache_create("memlockd_chunk", sizeof(struct chunk), 0,
 					SLAB_ACCOUNT, NULL);
+	if (!chunk_cache)
+		mlkd_hold_exit();
 	return chunk_cache ? 0 : -ENOMEM;
 }
 
 void mlkd_pins_exit(void)
 {
 	kmem_cache_destroy(chunk_cache);
+	mlkd_hold_exit();
 }
 
 /* Returns how many base pages this driver has pinned or keeps, system-wide. */
@@ -115,6 +126,16 @@ static void pins_account(struct mlkd_pins *pins, long nr, long kept)
 	atomic_long_add(nr, &pins->nr_pages);
 	atomic_long_add(nr, &pinned_total);
 	atomic64_add(nr, &pins->mm->pinned_vm);		/* VmPin */
+}
+
+static void unpin(struct page **pages, unsigned int nr, bool munlock)
+{
+	if (!nr)
+		return;
+	mlkd_let_go(pages, nr);
+	if (munlock)
+		mlkd_munlock_pages(pages, nr);
+	unpin_user_pages(pages, nr);
 }
 
 static unsigned long chunk_index(unsigned long addr)
@@ -406,7 +427,7 @@ int mlkd_pins_add(struct mlkd_pins *pins, unsigned long start,
 	c = chunk_lock(pins, start, nr);
 	if (!c) {
 		xa_unlock(&pins->chunks);
-		unpin_user_pages(pages, nr);
+		unpin(pages, nr, false);
 		return -ENOMEM;
 	}
 	chunk_set_spare(pins, c, false);
@@ -436,9 +457,9 @@ int mlkd_pins_add(struct mlkd_pins *pins, unsigned long start,
 
 	pins_account(pins, added + kept, kept);
 	if (nr_surplus)
-		unpin_user_pages(pages, nr_surplus);
+		unpin(pages, nr_surplus, false);
 	if (huge)
-		unpin_user_page(huge);
+		unpin(&huge, 1, false);
 	return 0;
 }
 
@@ -451,15 +472,6 @@ static unsigned int pages_compact(struct page **pages, unsigned int nr)
 		if (pages[i])
 			pages[n++] = pages[i];
 	return n;
-}
-
-static void unpin(struct page **pages, unsigned int nr, bool munlock)
-{
-	if (!nr)
-		return;
-	if (munlock)
-		mlkd_munlock_pages(pages, nr);
-	unpin_user_pages(pages, nr);
 }
 
 /* Frees up to MLKD_MANY_HUGE chunks that are out of the store, with all their pins. */
@@ -516,7 +528,7 @@ int mlkd_pins_add_huge(struct mlkd_pins *pins, unsigned long start,
 	lockdep_assert_held(&pins->mm->mmap_lock);
 	if (!kmem_cache_alloc_bulk(chunk_cache, GFP_PINS | __GFP_ZERO, nr,
 				   (void **)chunks)) {
-		unpin_user_pages(pages, nr);
+		unpin(pages, nr, false);
 		return -ENOMEM;
 	}
 	for (i = 0; i < nr; i++) {
@@ -547,7 +559,7 @@ int mlkd_pins_add_huge(struct mlkd_pins *pins, unsigned long start,
 	chunks_unpin(pins, old, nr_old, false, true);
 	if (i == nr)
 		return 0;
-	unpin_user_pages(pages + i, nr - i);
+	unpin(pages + i, nr - i, false);
 	kmem_cache_free_bulk(chunk_cache, nr - i, (void **)(chunks + i));
 	return -ENOMEM;
 }
@@ -555,15 +567,17 @@ int mlkd_pins_add_huge(struct mlkd_pins *pins, unsigned long start,
 /*
  * Has the page in @slot of chunk number @index been taken away?  Then nobody maps it, and
  * nothing is in its place.  Either alone can be so for a moment, while a page is migrated,
- * or collapsed, or changed in its rights.
+ * or collapsed, or changed in its rights.  Others may map a page that is held, which is
+ * not migrated.
  */
 static bool slot_zapped(struct mlkd_pins *pins, struct chunk *c, unsigned long index,
 			unsigned int slot)
 {
 	struct page *page = c->huge && test_bit(slot, c->huge_map) ?
 				    c->huge : *chunk_entry(c, slot);
+	struct folio *folio = page_folio(page);
 
-	return !folio_mapped(page_folio(page)) &&
+	return (mlkd_may_be_held(folio) || !folio_mapped(folio)) &&
 	       mlkd_pgtable_empty(pins->mm, index * MLKD_CHUNK_SIZE + slot * PAGE_SIZE);
 }
 
@@ -726,7 +740,7 @@ static void chunk_let_go(struct mlkd_pins *pins, unsigned long index)
 		xa_unlock(&pins->chunks);
 		unpin(pages, n, false);
 		if (huge)
-			unpin_user_page(huge);
+			unpin(&huge, 1, false);
 		pins_account(pins, kept - dropped, kept);
 		chunk_free(pins, empty);
 	} while (n == ARRAY_SIZE(pages));

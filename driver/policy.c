@@ -5,7 +5,8 @@
  *		LOCKED|MOVABLE	LOCKED			SUPERLOCKED
  * private, w	VM_LOCKED	VM_LOCKED + pin		VM_LOCKED + pin
  * private, r/o	VM_LOCKED	VM_LOCKED		VM_LOCKED + own copy, pin
- * shared	VM_LOCKED	VM_LOCKED		VM_LOCKED
+ * shared memory	VM_LOCKED	VM_LOCKED		VM_LOCKED + pin, held
+ * shared files	VM_LOCKED	VM_LOCKED		VM_LOCKED
  * hugetlb	present		present, private w: pin	present + pin
  * PROT_NONE	VM_LOCKED, nothing made present, in every state
  * vdso, vvar	present, in every state
@@ -16,7 +17,8 @@
  * Under OVER_UNLOCKED a stack that grows has a pin, in each state, and no VM_LOCKED, for
  * which the core kernel would end the process with SIGSEGV at the limit.
  * A pin keeps a private page where it is and out of copy-on-write.  On a shared
- * page it does harm: compaction unmaps it, fails to move it, and comes back.
+ * page it does harm by itself: compaction unmaps it, fails to move it, and comes back.  So
+ * what is shared and pinned is held as well, which is what hold.c is about.
  */
 #include <linux/dax.h>
 #include <linux/fs.h>
@@ -258,9 +260,11 @@ struct mlkd_want mlkd_want(struct vm_area_struct *vma, struct mlkd_mode mode)
 	if (!want.locked && kind != MEMLOCKD_KIND_HUGETLB)
 		want.pinned = true;
 	else if (mode.state == MEMLOCKD_STATE_SUPERLOCKED)
-		want.pinned = private || kind == MEMLOCKD_KIND_HUGETLB;
+		want.pinned = private || kind == MEMLOCKD_KIND_HUGETLB ||
+			      kind == MEMLOCKD_KIND_SHMEM;
 	else if (!(mode.flags & MEMLOCKD_MOVABLE))
 		want.pinned = private && write;
+	want.held = want.pinned && kind == MEMLOCKD_KIND_SHMEM;
 
 	if (private && write)
 		/* To a shadow stack GUP writes only by force. */
@@ -268,6 +272,8 @@ struct mlkd_want mlkd_want(struct vm_area_struct *vma, struct mlkd_mode mode)
 	else if (want.pinned && private && kind != MEMLOCKD_KIND_HUGETLB)
 		/* A private copy instead of the page cache's page. */
 		want.gup_flags = FOLL_WRITE | FOLL_FORCE;
+	else if (want.held && write)
+		want.gup_flags = FOLL_WRITE;
 	else if ((mode.flags & MEMLOCKD_HEAL) && mlkd_vma_writeback(vma) &&
 		 !mlkd_vma_served(vma))
 		want.gup_flags = FOLL_WRITE;

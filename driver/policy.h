@@ -23,6 +23,7 @@ struct mlkd_mode {
  * @locked: VM_LOCKED, and so counted against RLIMIT_MEMLOCK
  * @present: its pages are faulted in
  * @pinned: and pinned
+ * @held: and held, as others may map them, too; only with @pinned
  * @fault: made present by plain faults, as GUP refuses it
  * @gup_flags: how to fault them in, and to pin them
  */
@@ -30,6 +31,7 @@ struct mlkd_want {
 	bool locked;
 	bool present;
 	bool pinned;
+	bool held;
 	bool fault;
 	unsigned int gup_flags;
 };

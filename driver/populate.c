@@ -31,6 +31,7 @@
 #include "cgroup.h"
 #include "compat.h"
 #include "errand.h"
+#include "hold.h"
 #include "munlock.h"
 #include "pgtable.h"
 #include "populate.h"
@@ -87,6 +88,27 @@ static long pin_pages(struct mm_struct *mm, unsigned long start, unsigned long n
 	return got ?: mlkd_pin_remote(mm, start, nr, gup_flags | FOLL_NOFAULT, pages);
 }
 
+/* So often pages that cannot be held are waited for in a walk. */
+#define MAX_WAITS	64
+
+/*
+ * Holds pages that have just been pinned.  Returns how many, and drops the pins of the rest;
+ * -EAGAIN if the first waits in a batch, or somebody has isolated it; or -ENOMEM.
+ */
+static long hold_pages(struct mlkd_walk *walk, unsigned long start, struct page **pages, long nr)
+{
+	bool late = walk->waited == start || walk->waits >= MAX_WAITS;
+	long held;
+
+	/* What has just been faulted in waits in the batch of this processor, as a rule. */
+	mlkd_munlock_drain();
+	held = mlkd_hold(pages, nr, late);
+	nr -= max(held, 0L);
+	if (nr)
+		unpin_user_pages(pages + max(held, 0L), nr);
+	return held;
+}
+
 /* Returns how many chunks from @start on are mapped by a huge page each. */
 static unsigned int huge_run(struct mm_struct *mm, unsigned long start,
 			     unsigned long end)
@@ -103,17 +125,17 @@ static unsigned int huge_run(struct mm_struct *mm, unsigned long start,
  * pages these are, or an error.
  */
 static long pin_huge(struct mlkd_walk *walk, unsigned long start,
-		     unsigned long end, unsigned int gup_flags)
+		     unsigned long end, struct mlkd_want want)
 {
 	struct mm_struct *mm = walk->space->mm;
 	struct page **pages = walk->pages;
 	unsigned int nr, i;
-	int err;
+	long err;
 
 	end = min(end, start + MLKD_MANY_HUGE * MLKD_CHUNK_SIZE);
 	nr = huge_run(mm, start, end);
 	for (i = 0; i < nr; i++) {
-		if (pin_pages(mm, start + i * MLKD_CHUNK_SIZE, 1, gup_flags,
+		if (pin_pages(mm, start + i * MLKD_CHUNK_SIZE, 1, want.gup_flags,
 			      &pages[i]) != 1)
 			break;
 		if (compound_order(compound_head(pages[i])) < get_order(MLKD_CHUNK_SIZE) ||
@@ -129,6 +151,12 @@ static long pin_huge(struct mlkd_walk *walk, unsigned long start,
 	unpin_user_pages(pages + nr, i - nr);
 	if (!nr)
 		return 0;
+	if (want.held) {
+		err = hold_pages(walk, start, pages, nr);
+		if (err < 0)
+			return err;
+		nr = err;
+	}
 	err = mlkd_pins_add_huge(&walk->space->pins, start, pages, nr);
 	return err ?: (long)nr * MLKD_CHUNK_PAGES;
 }
@@ -136,29 +164,35 @@ static long pin_huge(struct mlkd_walk *walk, unsigned long start,
 /*
  * Pins the pages that are present in [start, end), which lies in one chunk, or, if these
  * are huge pages, in [start, limit).  Stops at the first that is not present.  Returns how
- * many pages these were, or an error: -EFAULT if the first page is not present; -ENOSPC if
- * what they keep is beyond RLIMIT_MEMLOCK, and nothing but a pin can hold them.
+ * many pages these were, or an error: -EFAULT if the first page is not present; -EAGAIN if
+ * it cannot be held yet; -ENOSPC if what they keep is beyond RLIMIT_MEMLOCK, and nothing but
+ * a pin can hold them.
  */
 static long pin_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 			unsigned long start, unsigned long end, unsigned long limit,
-			unsigned int gup_flags)
+			struct mlkd_want want)
 {
 	unsigned long nr_pages = (end - start) >> PAGE_SHIFT;
 	struct mlkd_pins *pins = &walk->space->pins;
 	long nr, err, kept = atomic_long_read(&pins->nr_kept);
 
 	if (!(start % MLKD_CHUNK_SIZE) && nr_pages == MLKD_CHUNK_PAGES) {
-		nr = pin_huge(walk, start, limit, gup_flags);
+		nr = pin_huge(walk, start, limit, want);
 		if (nr > 0)
 			walk->spared = MLKD_CHUNK_PAGES -
 				       (nr / MLKD_CHUNK_PAGES - 1) * MLKD_COST_VMA;
 		if (nr)
 			return nr;
 	}
-	nr = pin_pages(walk->space->mm, start, min(nr_pages, walk->room), gup_flags,
+	nr = pin_pages(walk->space->mm, start, min(nr_pages, walk->room), want.gup_flags,
 		       walk->pages);
 	if (nr <= 0)
-		return nr ?: -EFAULT;
+		return nr == -EAGAIN || !nr ? -EFAULT : nr;
+	if (want.held) {
+		nr = hold_pages(walk, start, walk->pages, nr);
+		if (nr < 0)
+			return nr;
+	}
 	err = mlkd_pins_add(pins, start, walk->pages, nr);
 	if (err)
 		return err;
@@ -511,6 +545,26 @@ static int make_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	return 0;
 }
 
+/*
+ * The page at @start cannot be held yet: the walk waits for it, without mmap_lock, or goes
+ * on behind it.
+ */
+static int hold_later(struct mlkd_walk *walk, unsigned long start, unsigned long *next)
+{
+	*next = start + PAGE_SIZE;
+	if (no_progress(walk, start) || walk->waits >= MAX_WAITS)
+		return 0;
+	*next = start;
+	walk->waits++;
+	walk->waited = start;
+	mmap_read_unlock(walk->space->mm);
+	walk->locked = 0;
+	/* A processor that has no time for it now has none for the next page either. */
+	if (!mlkd_hold_wait())
+		walk->waits = MAX_WAITS;
+	return 0;
+}
+
 /* Takes a step towards what @want says, which holds for @vma up to @limit. */
 static int populate_part(struct mlkd_walk *walk, struct vm_area_struct *vma,
 			 struct mlkd_want want, unsigned long start, unsigned long end,
@@ -548,13 +602,15 @@ static int populate_part(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	if (want.pinned && (!is_vm_hugetlb_page(vma) ||
 			    mlkd_pgtable_level(walk->space->mm, start, next) !=
 				    MLKD_PGTABLE_NONE)) {
-		nr = pin_present(walk, vma, start, end, limit, want.gup_flags);
+		nr = pin_present(walk, vma, start, end, limit, want);
 		if (nr > 0) {
 			*next = start + (nr << PAGE_SHIFT);
 			return 0;
 		}
 		if (fails_request(nr))
 			return nr;
+		if (nr == -EAGAIN)
+			return hold_later(walk, start, next);
 	}
 
 	/* The monitor of a userfaultfd makes this present, and is not waited for. */
@@ -677,7 +733,7 @@ static int present_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	}
 	if (!want.pinned || !mlkd_populate_never_waits(vma))
 		return -EAGAIN;
-	nr = pin_present(walk, vma, start, end, limit, want.gup_flags);
+	nr = pin_present(walk, vma, start, end, limit, want);
 	if (nr <= 0)
 		return -EAGAIN;
 	*next = start + (nr << PAGE_SHIFT);

@@ -21,6 +21,9 @@
  * And a new thread or child: a thread needs calls of its own, and either brings a scan for
  * NUMA balancing back that was put off.
  *
+ * And memory_failure(), which leaves pages alone that are held (hold.c): there the page is
+ * given back, whoever has it.
+ *
  * The probe only looks whether the process is one of ours, and queues a call, which
  * runs in that process on its way back to user space (task_call.c).  For threads that
  * never go there, a worker pins a moment later.
@@ -48,6 +51,7 @@
 #include "arch.h"
 #include "cgroup.h"
 #include "compat.h"
+#include "hold.h"
 #include "probe.h"
 #include "populate.h"
 #include "target_calls.h"
@@ -564,6 +568,14 @@ static int on_prctl(struct kprobe *kprobe, struct pt_regs *regs)
 NOKPROBE_SYMBOL(on_prctl);
 NOKPROBE_SYMBOL(on_perf_event_mmap);
 
+/* At the entry of memory_failure(pfn, ...). */
+static int __maybe_unused on_memory_failure(struct kprobe *kprobe, struct pt_regs *regs)
+{
+	mlkd_hold_poisoned(regs_get_kernel_argument(regs, 0));
+	return 0;
+}
+NOKPROBE_SYMBOL(on_memory_failure);
+
 /* A function of our own that is probed: if that is not hit, nothing is. */
 static noinline void canary(void)
 {
@@ -612,6 +624,9 @@ static struct probe probes[] = {
 	PROBE(MLKD_COMPAT_SYSCALL(remap_file_pages), on_syscall, MLKD_CALL_REMAP_PAGES),
 	PROBE(MLKD_COMPAT_SYSCALL(msync), on_msync, MLKD_CALL_MSYNC),
 	PROBE(MLKD_COMPAT_SYSCALL(prctl), on_prctl, MLKD_CALL_PRCTL),
+#endif
+#ifdef CONFIG_MEMORY_FAILURE
+	PROBE("memory_failure", on_memory_failure, 0),
 #endif
 	/* From here on, for locks with MEMLOCKD_OVER_UNLOCKED only: each mmap() pays for them. */
 	PROBE("do_mmap", on_do_mmap, 0),

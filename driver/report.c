@@ -131,7 +131,7 @@ static enum memlockd_reason kind_reason(struct mlkd_mode mode,
 		return MEMLOCKD_REASON_DAX;
 	if (mlkd_vma_droppable(vma))
 		return MEMLOCKD_REASON_DROPPABLE;
-	if (!superlocked || mlkd_vma_private(vma) || is_vm_hugetlb_page(vma) ||
+	if (!superlocked || mlkd_want(vma, mode).pinned ||
 	    mlkd_kind(vma) == MEMLOCKD_KIND_SECRETMEM)
 		return MEMLOCKD_REASON_NONE;
 	if (mlkd_vma_writeback(vma))
@@ -324,8 +324,11 @@ int mlkd_report_sum(struct mlkd_report *report, struct mlkd_sum *sum)
 				return -EINTR;
 			sum->mappings++;
 			sum->incomplete += incomplete(&row);
-			/* fork(2) takes pages of hugetlbfs from their own pool. */
-			if (row.kind != MEMLOCKD_KIND_HUGETLB)
+			/*
+			 * fork(2) takes pages of hugetlbfs from their own pool, and copies none
+			 * of shared memory.
+			 */
+			if (row.kind != MEMLOCKD_KIND_HUGETLB && row.kind != MEMLOCKD_KIND_SHMEM)
 				sum->fork_copy += row.pinned;
 			if (mlkd_turn_over(turn, MLKD_COST_VMA))
 				break;

@@ -3,7 +3,8 @@
  * Getting shared pages onto the unevictable list.
  *
  * VM_LOCKED keeps a page from reclaim, but only a page on the unevictable list is
- * left alone by compaction as well (with vm.compact_unevictable_allowed=0).  A
+ * left alone by compaction as well (with vm.compact_unevictable_allowed=0), and what is held
+ * elsewhere is in the way of reclaim (hold.c).  A
  * page that is faulted in under VM_LOCKED gets there at once.  One that was mapped
  * before does not, until reclaim happens to meet it.  So pages that are mapped are
  * unmapped before VM_LOCKED is set, and populating faults them in again.

@@ -38,6 +38,8 @@ struct mlkd_space;
  * @crew: the crew that @fresh is for
  * @stuck: the address that could not be pinned last time
  * @tries: how often that has been tried
+ * @waits: how often a page was waited for that could not be held
+ * @waited: the address for which that was done last
  */
 struct mlkd_walk {
 	struct mlkd_space *space;
@@ -59,6 +61,8 @@ struct mlkd_walk {
 	struct mlkd_crew *crew;
 	unsigned long stuck;
 	unsigned int tries;
+	unsigned int waits;
+	unsigned long waited;
 };
 
 /*

@@ -212,19 +212,20 @@ static long do_shmat(long len, long b, long c)
 	return ret;
 }
 
-TEST_F(future, shared_memory_is_resident_and_not_pinned)
+TEST_F(future, shared_memory_is_pinned_by_a_superlock)
 {
-	int reason = variant->state == S ? MEMLOCKD_REASON_SHARED : MEMLOCKD_REASON_NONE;
+	bool pinned = variant->state == S;
 	long addr[2];
 	int i;
 
 	lock_it(_metadata, self, variant->state);
 	addr[0] = target_call(&self->target, do_map, LEN, RW, MAP_SHARED);
 	addr[1] = target_call(&self->target, do_shmat, LEN, 0, 0);
-	check_growth(_metadata, self, variant->state, 2 * LEN, 0);
+	check_growth(_metadata, self, variant->state, 2 * LEN, pinned ? 2 * LEN : 0);
 	for (i = 0; i < 2; i++) {
 		ASSERT_LT(0, addr[i]);
-		check_row(_metadata, self, addr[i], LEN, L, reason, false);
+		check_row(_metadata, self, addr[i], LEN, variant->state, MEMLOCKD_REASON_NONE,
+			  pinned);
 		ASSERT_EQ(0, target_call(&self->target, do_write, addr[i], LEN, PAGE));
 		EXPECT_EQ(0, self->target.minflt + self->target.majflt);
 	}

@@ -17,9 +17,11 @@
 
 #define HOG_STEP	(16 * MIB)
 
-/* Shared memory is not pinned. */
-#define SHARED_ROWS	(ROW(ROW_TMPFS) | ROW(ROW_SHARED_ANON) | ROW(ROW_MEMFD) | \
-			 ROW(ROW_SHARED_RO) | ROW(ROW_SHARED_RW))
+/* Files that are mapped shared are neither pinned nor held. */
+#define FILE_ROWS	(ROW(ROW_SHARED_RO) | ROW(ROW_SHARED_RW))
+
+/* What is pinned and not held is unmapped before the pin is found. */
+#define UNHELD_ROWS	~(ROW(ROW_TMPFS) | ROW(ROW_SHARED_ANON) | ROW(ROW_MEMFD))
 
 struct sheet *sheet;
 
@@ -406,6 +408,57 @@ static const char *stress_numa(struct scene *scene)
 	return NULL;
 }
 
+/* Move all that is on one node to the other, and back. */
+static const char *stress_migrate_pages(struct scene *scene)
+{
+	int i, j;
+
+	if (count_nodes() < 2)
+		return "has one node";
+	for (i = 0; i < 6; i++) {
+		unsigned long from = 1UL << i % 2, to = 1UL << (i + 1) % 2;
+
+		for_each_lock(scene, j)
+			syscall(SYS_migrate_pages, scene->t[j].pid, 64, &from, &to);
+		wait_for_round(scene);
+	}
+	return NULL;
+}
+
+/* The same, page by page. */
+static void move_pages_of(pid_t pid, const struct memory *memory, int node)
+{
+	static int nodes[FRAMES], status[FRAMES];
+	static void *pages[FRAMES];
+	unsigned long i, nr, at;
+
+	for (at = 0; at < memory->len; at += nr * PAGE) {
+		nr = (memory->len - at) / PAGE;
+		nr = nr < FRAMES ? nr : FRAMES;
+		for (i = 0; i < nr; i++) {
+			pages[i] = (void *)(memory->addr + at + i * PAGE);
+			nodes[i] = node;
+		}
+		syscall(SYS_move_pages, pid, nr, pages, nodes, status, 4 /* MPOL_MF_MOVE_ALL */);
+	}
+}
+
+static const char *stress_move_pages(struct scene *scene)
+{
+	int i, j, k;
+
+	if (count_nodes() < 2)
+		return "has one node";
+	for (i = 0; i < 6; i++) {
+		for_each_lock(scene, j) {
+			for (k = 0; k < ROWS; k++)
+				move_pages_of(scene->t[j].pid, &sheet->memory[j][k], i % 2);
+		}
+		wait_for_round(scene);
+	}
+	return NULL;
+}
+
 /* Take the right to write from what has it, and give it back. */
 static const char *stress_mprotect(struct scene *scene)
 {
@@ -444,7 +497,7 @@ const struct stressor stressors[] = {
 	/* A page that is moved faults only when it is touched in that moment. */
 	{
 		.name = "compaction-1", .prepare = fragment, .run = stress_compaction_of_all,
-		.meanwhile = true, .again = true, .excused = SHARED_ROWS,
+		.meanwhile = true, .again = true, .excused = FILE_ROWS,
 	},
 	{
 		.name = "compaction-0", .prepare = fragment, .run = stress_compaction,
@@ -458,6 +511,15 @@ const struct stressor stressors[] = {
 	/* As with compaction. */
 	{ .name = "thp", .run = stress_thp, .special = COLLAPSIBLE, .meanwhile = true },
 	{ .name = "numa", .run = stress_numa, .meanwhile = true, .control = true },
+	/* As with compaction. */
+	{
+		.name = "migrate-pages", .run = stress_migrate_pages, .meanwhile = true,
+		.excused = UNHELD_ROWS, .control = true,
+	},
+	{
+		.name = "move-pages", .run = stress_move_pages, .meanwhile = true,
+		.excused = UNHELD_ROWS, .control = true,
+	},
 	/* What was writable is made so again, mostly. */
 	{ .name = "mprotect", .run = stress_mprotect },
 	{ .name = "soft-dirty", .run = stress_soft_dirty, .control = true },

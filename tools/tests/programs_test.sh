@@ -94,7 +94,7 @@ set_up() {
 	start_cyclictest own-lock -m
 	LD_PRELOAD=$shim start_cyclictest shim -m
 	for name in "$scratch"/*-locked "$scratch"/own-lock; do
-		# shared memory is not pinned: let it not be migrated either
+		# files mapped shared are not pinned: let them not be migrated either
 		memlockctl superlock --raise-limit --set-sysctl "$(<"$name")" | head -n 1 | sed 's/^/# /'
 		locked+=("$(<"$name")")
 	done

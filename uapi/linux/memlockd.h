@@ -306,7 +306,7 @@ enum memlockd_warning {
  * @MEMLOCKD_REASON_WRITEBACK: a file mapped shared and writable: after each
  *	writeback the file system makes the first write fault again (see
  *	MEMLOCKD_HEAL).
- * @MEMLOCKD_REASON_SHARED: shared memory or a file mapped shared: present and
+ * @MEMLOCKD_REASON_SHARED: a file mapped shared: present and
  *	never paged out, but not pinned, so that an access may have to wait for a
  *	migration (see vm.compact_unevictable_allowed), or be a minor fault after
  *	khugepaged has made a huge page of a part of the file.  Only said of
@@ -579,8 +579,9 @@ struct memlockd_status {
  * @start: first address; see MEMLOCKD_MAPPINGS_HIDDEN.
  * @end: address behind the last.
  * @resident: bytes of it that the page tables map now.
- * @pinned: bytes of it that are mapped and that this driver has pinned.  What has
- *	been mapped in place of a pinned page is not, until the next LOCK or SYNC.
+ * @pinned: bytes of it that are mapped and that this driver has pinned, so that nobody
+ *	moves them.  What has been mapped in place of a pinned page is not, until the next
+ *	LOCK or SYNC.
  * @kind: &enum memlockd_kind.
  * @prot: PROT_READ, PROT_WRITE, PROT_EXEC of mmap(2).
  * @state: &enum memlockd_state that holds now for the pages that this mapping
