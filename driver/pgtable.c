@@ -11,8 +11,17 @@
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 
+#include "arch.h"
 #include "compat.h"
 #include "pgtable.h"
+
+DEFINE_STATIC_KEY_FALSE(mlkd_flags_by_fault);
+
+void __init mlkd_pgtable_init(void)
+{
+	if (!mlkd_cpu_sets_flags())
+		static_branch_enable(&mlkd_flags_by_fault);
+}
 
 /**
  * struct upper - entries above the PTEs
@@ -89,6 +98,11 @@ enum mlkd_pgtable mlkd_pgtable_level(struct mm_struct *mm, unsigned long addr,
 	return level;
 }
 
+static bool writes(enum mlkd_access access)
+{
+	return access == MLKD_WRITE || access == MLKD_WRITE_FLAGGED;
+}
+
 /* Says whether a huge page's entry, which upper_level() has read, allows @access. */
 static bool leaf_allows(pud_t pud, pmd_t pmd, enum mlkd_access access)
 {
@@ -102,8 +116,11 @@ static bool leaf_allows(pud_t pud, pmd_t pmd, enum mlkd_access access)
 	if (!pmd_none(pmd))
 		return pmd_present(pmd) &&
 		       (access < MLKD_READ || !pmd_protnone(pmd)) &&
-		       (access != MLKD_WRITE || pmd_write(pmd));
-	return pud_present(pud) && (access != MLKD_WRITE || pud_write(pud));
+		       (!writes(access) || pmd_write(pmd)) &&
+		       (access < MLKD_READ_FLAGGED || pmd_young(pmd)) &&
+		       (access != MLKD_WRITE_FLAGGED || pmd_dirty(pmd));
+	/* Only hugetlb has these: its first fault sets all flags, and nothing clears them. */
+	return pud_present(pud) && (!writes(access) || pud_write(pud));
 }
 
 static bool pte_allows(pte_t pte, enum mlkd_access access)
@@ -123,7 +140,10 @@ static bool pte_allows(pte_t pte, enum mlkd_access access)
 	/* A special entry is a device's, and has no page, unless it is the page of zeros. */
 	if (pte_protnone(pte) || (pte_special(pte) && !is_zero_pfn(pte_pfn(pte))))
 		return false;
-	return access != MLKD_WRITE || pte_write(pte);
+	if (access < MLKD_READ_FLAGGED)
+		return access != MLKD_WRITE || pte_write(pte);
+	return pte_young(pte) &&
+	       (access != MLKD_WRITE_FLAGGED || (pte_write(pte) && pte_dirty(pte)));
 }
 
 /*

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What differs between processors, for arm64: how system calls are named and called.
+ * What differs between processors, for arm64: how system calls are named and called, and what
+ * the processor notes in page tables.
  */
 #ifndef _MEMLOCKD_ARCH_ARM64_H
 #define _MEMLOCKD_ARCH_ARM64_H
 
 #include <linux/ptrace.h>
+#include <asm/cpufeature.h>
 #include <asm/mmu.h>
 
 /*
@@ -47,6 +49,17 @@ static inline void mlkd_do_again(struct pt_regs *regs)
 static inline unsigned long mlkd_vdso_start(struct mm_struct *mm)
 {
 	return (unsigned long)mm->context.vdso;
+}
+
+/*
+ * Does each processor set the flags in a page-table entry that say that its page has been
+ * accessed and written to?  One that does not takes a fault instead.  HAFDBS, the lowest four
+ * bits, is 1 for the access flag and 2 for both; here it is the least of all processors'.
+ */
+static inline bool mlkd_cpu_sets_flags(void)
+{
+	return IS_ENABLED(CONFIG_ARM64_HW_AFDBM) && cpus_have_cap(ARM64_HW_DBM) &&
+	       (read_sanitised_ftr_reg(SYS_ID_AA64MMFR1_EL1) & 0xf) >= 2;
 }
 
 #endif /* _MEMLOCKD_ARCH_ARM64_H */
