@@ -5,10 +5,12 @@
 #ifndef _MEMLOCKD_ARCH_H
 #define _MEMLOCKD_ARCH_H
 
-#ifdef CONFIG_X86_64
+#if defined(CONFIG_X86_64)
 #include "arch/x86.h"
+#elif defined(CONFIG_ARM64)
+#include "arch/arm64.h"
 #else
-#error "memlockd works on x86-64 only"
+#error "memlockd does not know this processor"
 #endif
 
 #endif /* _MEMLOCKD_ARCH_H */

@@ -13,6 +13,7 @@
 #include "ioctl.h"
 #include "life.h"
 #include "sysctl.h"
+#include "pgtable.h"
 #include "pin.h"
 #include "space.h"
 #include "target.h"
@@ -38,6 +39,7 @@ static int __init memlockd_init(void)
 {
 	int err;
 
+	mlkd_pgtable_init();
 	err = mlkd_targets_init();
 	if (err)
 		return err;

@@ -4,43 +4,75 @@
  * page, and need mmap_lock for those of another process.
  *
  * These here need no lock, as GUP-fast needs none: page tables are freed after an
- * interrupt to each CPU, so that they stay while interrupts are off.
+ * interrupt to each CPU, or after a grace period of RCU, so that they stay while
+ * interrupts are off.
  */
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 
+#include "arch.h"
 #include "compat.h"
 #include "pgtable.h"
 
-/* Reads the entry above the PTEs: what it is, and where it ends; interrupts are off. */
-static enum mlkd_pgtable upper_level(struct mm_struct *mm, unsigned long addr,
-				     unsigned long *next, pud_t *pud, pmd_t *pmd)
-{
-	pgd_t pgd;
-	p4d_t p4d;
+DEFINE_STATIC_KEY_FALSE(mlkd_flags_by_fault);
 
-	*pmd = __pmd(0);
+void __init mlkd_pgtable_init(void)
+{
+	if (!mlkd_cpu_sets_flags())
+		static_branch_enable(&mlkd_flags_by_fault);
+}
+
+/**
+ * struct upper - entries above the PTEs
+ * @pud: as it was read
+ * @pmd: as it was read; none where there is no table of them
+ * @pmdp: where that is
+ */
+struct upper {
+	pud_t pud;
+	pmd_t pmd;
+	pmd_t *pmdp;
+};
+
+/*
+ * Reads the entry above the PTEs: what it is, and where it ends; interrupts are off.
+ *
+ * A level that this processor has not is an entry of the level above, under another name: so
+ * each step is given the entry's own address, besides what has been read there.
+ */
+static enum mlkd_pgtable upper_level(struct mm_struct *mm, unsigned long addr,
+				     unsigned long *next, struct upper *upper)
+{
+	pgd_t *pgdp, pgd;
+	p4d_t *p4dp, p4d;
+	pud_t *pudp;
+
+	upper->pmd = __pmd(0);
 	*next = ALIGN(addr + 1, PGDIR_SIZE);
-	pgd = READ_ONCE(*pgd_offset(mm, addr));
+	pgdp = pgd_offset(mm, addr);
+	pgd = READ_ONCE(*pgdp);
 	if (pgd_none(pgd))
 		return MLKD_PGTABLE_NONE;
 	*next = ALIGN(addr + 1, P4D_SIZE);
-	p4d = READ_ONCE(*p4d_offset(&pgd, addr));
+	p4dp = p4d_offset_lockless(pgdp, pgd, addr);
+	p4d = READ_ONCE(*p4dp);
 	if (p4d_none(p4d) || !p4d_present(p4d))
 		return MLKD_PGTABLE_NONE;
 	*next = ALIGN(addr + 1, PUD_SIZE);
-	*pud = READ_ONCE(*pud_offset(&p4d, addr));
-	if (pud_none(*pud))
+	pudp = pud_offset_lockless(p4dp, p4d, addr);
+	upper->pud = READ_ONCE(*pudp);
+	if (pud_none(upper->pud))
 		return MLKD_PGTABLE_NONE;
-	if (pud_leaf(*pud) || !pud_present(*pud))
+	if (pud_leaf(upper->pud) || !pud_present(upper->pud))
 		return MLKD_PGTABLE_LEAF;
 	*next = ALIGN(addr + 1, PMD_SIZE);
-	*pmd = READ_ONCE(*pmd_offset(pud, addr));
-	if (pmd_none(*pmd))
+	upper->pmdp = pmd_offset_lockless(pudp, upper->pud, addr);
+	upper->pmd = READ_ONCE(*upper->pmdp);
+	if (pmd_none(upper->pmd))
 		return MLKD_PGTABLE_NONE;
-	return pmd_leaf(*pmd) || !pmd_present(*pmd) ? MLKD_PGTABLE_LEAF :
-						      MLKD_PGTABLE_PTES;
+	return pmd_leaf(upper->pmd) || !pmd_present(upper->pmd) ? MLKD_PGTABLE_LEAF :
+								  MLKD_PGTABLE_PTES;
 }
 
 /**
@@ -56,15 +88,19 @@ enum mlkd_pgtable mlkd_pgtable_level(struct mm_struct *mm, unsigned long addr,
 				     unsigned long *next)
 {
 	enum mlkd_pgtable level;
+	struct upper upper;
 	unsigned long flags;
-	pud_t pud;
-	pmd_t pmd;
 
 	lockdep_assert_held(&mm->mmap_lock);
 	local_irq_save(flags);
-	level = upper_level(mm, addr, next, &pud, &pmd);
+	level = upper_level(mm, addr, next, &upper);
 	local_irq_restore(flags);
 	return level;
+}
+
+static bool writes(enum mlkd_access access)
+{
+	return access == MLKD_WRITE || access == MLKD_WRITE_FLAGGED;
 }
 
 /* Says whether a huge page's entry, which upper_level() has read, allows @access. */
@@ -80,8 +116,11 @@ static bool leaf_allows(pud_t pud, pmd_t pmd, enum mlkd_access access)
 	if (!pmd_none(pmd))
 		return pmd_present(pmd) &&
 		       (access < MLKD_READ || !pmd_protnone(pmd)) &&
-		       (access != MLKD_WRITE || pmd_write(pmd));
-	return pud_present(pud) && (access != MLKD_WRITE || pud_write(pud));
+		       (!writes(access) || pmd_write(pmd)) &&
+		       (access < MLKD_READ_FLAGGED || pmd_young(pmd)) &&
+		       (access != MLKD_WRITE_FLAGGED || pmd_dirty(pmd));
+	/* Only hugetlb has these: its first fault sets all flags, and nothing clears them. */
+	return pud_present(pud) && (!writes(access) || pud_write(pud));
 }
 
 static bool pte_allows(pte_t pte, enum mlkd_access access)
@@ -101,22 +140,25 @@ static bool pte_allows(pte_t pte, enum mlkd_access access)
 	/* A special entry is a device's, and has no page, unless it is the page of zeros. */
 	if (pte_protnone(pte) || (pte_special(pte) && !is_zero_pfn(pte_pfn(pte))))
 		return false;
-	return access != MLKD_WRITE || pte_write(pte);
+	if (access < MLKD_READ_FLAGGED)
+		return access != MLKD_WRITE || pte_write(pte);
+	return pte_young(pte) &&
+	       (access != MLKD_WRITE_FLAGGED || (pte_write(pte) && pte_dirty(pte)));
 }
 
 /*
  * Returns how far huge pages follow the one that ends at @addr whose entries allow
  * @access, or do not, as its entry does.
  */
-static unsigned long leaf_run(pud_t pud, unsigned long addr, unsigned long end,
-			      enum mlkd_access access, bool allowed)
+static unsigned long leaf_run(const struct upper *upper, unsigned long addr,
+			      unsigned long end, enum mlkd_access access, bool allowed)
 {
-	pmd_t *entry = pmd_offset(&pud, addr - 1), pmd;
+	pmd_t *entry = upper->pmdp, pmd;
 
 	while (addr < end && addr % PUD_SIZE) {
 		pmd = READ_ONCE(*++entry);
 		if (pmd_none(pmd) || (pmd_present(pmd) && !pmd_leaf(pmd)) ||
-		    leaf_allows(pud, pmd, access) != allowed)
+		    leaf_allows(upper->pud, pmd, access) != allowed)
 			break;
 		addr += PMD_SIZE;
 	}
@@ -141,21 +183,20 @@ unsigned long mlkd_pgtable_run(struct mm_struct *mm, unsigned long start,
 {
 	unsigned long flags, next, addr = start;
 	enum mlkd_pgtable level;
-	pud_t pud;
-	pmd_t pmd;
+	struct upper upper;
 
 	lockdep_assert_held(&mm->mmap_lock);
 	*allowed = false;
 	local_irq_save(flags);
-	level = upper_level(mm, start, &next, &pud, &pmd);
+	level = upper_level(mm, start, &next, &upper);
 	if (next <= start || next > end)
 		next = end;
 	if (level == MLKD_PGTABLE_LEAF) {
-		*allowed = leaf_allows(pud, pmd, access);
-		if (!pmd_none(pmd))
-			next = leaf_run(pud, next, end, access, *allowed);
+		*allowed = leaf_allows(upper.pud, upper.pmd, access);
+		if (!pmd_none(upper.pmd))
+			next = leaf_run(&upper, next, end, access, *allowed);
 	} else if (level == MLKD_PGTABLE_PTES && access != MLKD_HUGE) {
-		pte_t *pte = pte_offset_kernel(&pmd, start);
+		pte_t *pte = pte_offset_kernel(&upper.pmd, start);
 
 		*allowed = pte_allows(ptep_get_lockless(pte), access);
 		do {
@@ -243,15 +284,14 @@ bool mlkd_pgtable_empty(struct mm_struct *mm, unsigned long addr)
 {
 	unsigned long flags, next;
 	enum mlkd_pgtable level;
+	struct upper upper;
 	bool empty;
-	pud_t pud;
-	pmd_t pmd;
 
 	local_irq_save(flags);
-	level = upper_level(mm, addr, &next, &pud, &pmd);
+	level = upper_level(mm, addr, &next, &upper);
 	empty = level == MLKD_PGTABLE_NONE ||
 		(level == MLKD_PGTABLE_PTES &&
-		 pte_none(ptep_get_lockless(pte_offset_kernel(&pmd, addr))));
+		 pte_none(ptep_get_lockless(pte_offset_kernel(&upper.pmd, addr))));
 	local_irq_restore(flags);
 	return empty;
 }
@@ -272,16 +312,15 @@ unsigned long mlkd_pgtable_same(struct mm_struct *mm, unsigned long start,
 {
 	unsigned long flags, next;
 	enum mlkd_pgtable level;
-	pud_t pud;
-	pmd_t pmd;
+	struct upper upper;
 
 	lockdep_assert_held(&mm->mmap_lock);
 	local_irq_save(flags);
-	level = upper_level(mm, start, &next, &pud, &pmd);
+	level = upper_level(mm, start, &next, &upper);
 	if (level == MLKD_PGTABLE_LEAF)
-		end = leaf_same(pud, pmd, start, end, pages, first);
+		end = leaf_same(upper.pud, upper.pmd, start, end, pages, first);
 	else if (level == MLKD_PGTABLE_PTES)
-		end = ptes_same(pmd, start, end, pages, first);
+		end = ptes_same(upper.pmd, start, end, pages, first);
 	else
 		end = start;
 	local_irq_restore(flags);
@@ -303,16 +342,17 @@ unsigned int mlkd_pgtable_same_huge(struct mm_struct *mm, unsigned long start,
 				    struct page **pages, unsigned int nr)
 {
 	unsigned long flags, next;
+	struct upper upper;
 	unsigned int i = 0;
 	pmd_t *entry, pmd;
-	pud_t pud;
 
 	lockdep_assert_held(&mm->mmap_lock);
 	nr = min_t(unsigned long, nr, (PUD_SIZE - start % PUD_SIZE) / PMD_SIZE);
 	local_irq_save(flags);
-	if (upper_level(mm, start, &next, &pud, &pmd) == MLKD_PGTABLE_LEAF &&
-	    !pmd_none(pmd)) {
-		entry = pmd_offset(&pud, start);
+	if (upper_level(mm, start, &next, &upper) == MLKD_PGTABLE_LEAF &&
+	    !pmd_none(upper.pmd)) {
+		entry = upper.pmdp;
+		pmd = upper.pmd;
 		while (pmd_present(pmd) && pmd_leaf(pmd) &&
 		       pmd_pfn(pmd) == page_to_pfn(pages[i]) && ++i < nr)
 			pmd = READ_ONCE(*++entry);
@@ -353,24 +393,24 @@ unsigned int mlkd_pgtable_get(struct mm_struct *mm, unsigned long *start,
 	unsigned long flags, next, addr = *start;
 	enum mlkd_pgtable level;
 	unsigned int nr = 0;
+	struct upper upper;
 	bool same = true;
-	pud_t pud;
-	pmd_t pmd;
 
 	local_irq_save(flags);
-	level = upper_level(mm, addr, &next, &pud, &pmd);
+	level = upper_level(mm, addr, &next, &upper);
 	if (next <= addr || next > end)
 		next = end;
-	if (level == MLKD_PGTABLE_LEAF && pmd_trans_huge(pmd) && !pmd_special(pmd)) {
-		struct page *page = pmd_page(pmd);
+	if (level == MLKD_PGTABLE_LEAF && pmd_trans_huge(upper.pmd) &&
+	    !pmd_special(upper.pmd)) {
+		struct page *page = pmd_page(upper.pmd);
 
 		nr = try_get(page, pages);
-		same = !nr || (pmd_val(pmd) == pmd_val(READ_ONCE(*pmd_offset(&pud, addr))) &&
+		same = !nr || (pmd_val(upper.pmd) == pmd_val(READ_ONCE(*upper.pmdp)) &&
 			       compound_head(page) == *pages);
 		if (!same)
 			next = addr;
 	} else if (level == MLKD_PGTABLE_PTES) {
-		pte_t *entry = pte_offset_kernel(&pmd, addr);
+		pte_t *entry = pte_offset_kernel(&upper.pmd, addr);
 
 		for (; addr < next && nr < max; addr += PAGE_SIZE, entry++) {
 			pte_t pte = ptep_get_lockless(entry);

@@ -5,6 +5,7 @@
 #ifndef _MEMLOCKD_PGTABLE_H
 #define _MEMLOCKD_PGTABLE_H
 
+#include <linux/jump_label.h>
 #include <linux/mm_types.h>
 
 enum mlkd_pgtable {
@@ -20,8 +21,10 @@ enum mlkd_pgtable {
  * @MLKD_MAPPED: nothing; but there is a page
  * @MLKD_HUGE: nothing; but there is a huge page, mapped as one
  * @MLKD_SOFT_DIRTY: nothing; but there is a page that counts as written to
- * @MLKD_READ: an access that does not write does not fault
- * @MLKD_WRITE: nor does one that does
+ * @MLKD_READ: an access that does not write
+ * @MLKD_WRITE: one that does
+ * @MLKD_READ_FLAGGED: @MLKD_READ, and the entry says already that it has been accessed
+ * @MLKD_WRITE_FLAGGED: @MLKD_WRITE, and it says already that it has been written to
  */
 enum mlkd_access {
 	MLKD_GUARD,
@@ -31,7 +34,30 @@ enum mlkd_access {
 	MLKD_SOFT_DIRTY,
 	MLKD_READ,
 	MLKD_WRITE,
+	MLKD_READ_FLAGGED,
+	MLKD_WRITE_FLAGGED,
 };
+
+/*
+ * Processors note in the entry that a page has been accessed, and that it has been written
+ * to.  Where one does not, the first access faults, and so does the first write.
+ */
+DECLARE_STATIC_KEY_FALSE(mlkd_flags_by_fault);
+
+static inline bool mlkd_faults_for_flags(void)
+{
+	return static_branch_unlikely(&mlkd_flags_by_fault);
+}
+
+/* What an entry has to allow for an access that does not fault. */
+static inline enum mlkd_access mlkd_faultless(bool write)
+{
+	if (mlkd_faults_for_flags())
+		return write ? MLKD_WRITE_FLAGGED : MLKD_READ_FLAGGED;
+	return write ? MLKD_WRITE : MLKD_READ;
+}
+
+void mlkd_pgtable_init(void);
 
 enum mlkd_pgtable mlkd_pgtable_level(struct mm_struct *mm, unsigned long addr,
 				     unsigned long *next);

@@ -28,6 +28,7 @@
 #include <linux/shmem_fs.h>
 
 #include "compat.h"
+#include "pgtable.h"
 #include "policy.h"
 
 /* Says whether @mode allows that mappings made later stay unlocked. */
@@ -276,6 +277,10 @@ struct mlkd_want mlkd_want(struct vm_area_struct *vma, struct mlkd_mode mode)
 		want.gup_flags = FOLL_WRITE;
 	else if ((mode.flags & MEMLOCKD_HEAL) && mlkd_vma_writeback(vma) &&
 		 !mlkd_vma_served(vma))
+		want.gup_flags = FOLL_WRITE;
+	else if (write && mlkd_faults_for_flags() && kind != MEMLOCKD_KIND_HUGETLB &&
+		 !mlkd_vma_writeback(vma))
+		/* Nothing write-protects it, but what has only been read is not marked as dirty. */
 		want.gup_flags = FOLL_WRITE;
 	else if (!(vma->vm_flags & VM_READ))
 		want.gup_flags = FOLL_FORCE;

@@ -565,6 +565,74 @@ static int hold_later(struct mlkd_walk *walk, unsigned long start, unsigned long
 	return 0;
 }
 
+/* Would an access to [start, end), which is present, fault for want of flags? */
+static bool lacks_flags(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+{
+	bool flagged = true;
+
+	/* What is write-protected by its monitor is left to that. */
+	if (!mlkd_faults_for_flags() || userfaultfd_armed(vma))
+		return false;
+	while (flagged && start < end)
+		start = mlkd_pgtable_run(vma->vm_mm, start, end,
+					 mlkd_faultless(vma->vm_flags & VM_WRITE), &flagged);
+	return !flagged;
+}
+
+/*
+ * Has the flags set of [start, end), none of which has them, by faults that have nothing else
+ * to do.  Returns where to go on, or an error.
+ */
+static long fault_for_flags(struct mlkd_walk *walk, struct vm_area_struct *vma,
+			    unsigned long start, unsigned long end)
+{
+	bool write = vma->vm_flags & VM_WRITE, allowed;
+	unsigned long addr, next;
+	long ret;
+
+	for (addr = start; addr < end; addr += PAGE_SIZE) {
+		mlkd_pgtable_run(vma->vm_mm, addr, addr + PAGE_SIZE,
+				 write ? MLKD_WRITE : MLKD_READ, &allowed);
+		if (!allowed)
+			continue;
+		ret = fault_range(walk, vma, write ? FOLL_WRITE : 0, addr, addr + PAGE_SIZE);
+		if (ret < 0)
+			return ret;
+		if (!walk->locked)
+			return no_progress(walk, addr) ? addr + PAGE_SIZE : addr;
+		/* A huge page has them once. */
+		if (mlkd_pgtable_level(vma->vm_mm, addr, &next) == MLKD_PGTABLE_LEAF)
+			return min(next - 1, end - 1) + 1;
+	}
+	return addr;
+}
+
+/*
+ * Has the flags set of [start, *next), which is present, where the processor does not set
+ * them: neither a pin does, nor a read fault the one that a write needs.  If mmap_lock was
+ * given up meanwhile, *next is where to go on.
+ */
+static int set_flags(struct mlkd_walk *walk, struct vm_area_struct *vma,
+		     unsigned long start, unsigned long *next)
+{
+	unsigned long addr = start, end = *next, run_end;
+	bool flagged;
+	long ret;
+
+	if (!mlkd_faults_for_flags() || userfaultfd_armed(vma))
+		return 0;
+	while (addr < end && walk->locked) {
+		run_end = mlkd_pgtable_run(vma->vm_mm, addr, end,
+					   mlkd_faultless(vma->vm_flags & VM_WRITE), &flagged);
+		ret = flagged ? run_end : fault_for_flags(walk, vma, addr, run_end);
+		if (ret < 0)
+			return ret;
+		addr = ret;
+	}
+	*next = addr;
+	return 0;
+}
+
 /* Takes a step towards what @want says, which holds for @vma up to @limit. */
 static int populate_part(struct mlkd_walk *walk, struct vm_area_struct *vma,
 			 struct mlkd_want want, unsigned long start, unsigned long end,
@@ -594,7 +662,7 @@ static int populate_part(struct mlkd_walk *walk, struct vm_area_struct *vma,
 								       MLKD_READ,
 					 &there);
 		if (there)
-			return 0;
+			return set_flags(walk, vma, start, next);
 		end = min(end, *next);
 	}
 
@@ -605,7 +673,7 @@ static int populate_part(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		nr = pin_present(walk, vma, start, end, limit, want);
 		if (nr > 0) {
 			*next = start + (nr << PAGE_SHIFT);
-			return 0;
+			return set_flags(walk, vma, start, next);
 		}
 		if (fails_request(nr))
 			return nr;
@@ -673,6 +741,11 @@ static int future_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 
 	want = part_want(walk, vma, start, &end, &limit);
 	if (!want.pinned) {
+		/* The core kernel has made it present, but it does that by reading. */
+		if (want.present && mlkd_faults_for_flags()) {
+			*next = end;
+			return set_flags(walk, vma, start, next);
+		}
 		*next = limit;
 		return 0;
 	}
@@ -681,6 +754,10 @@ static int future_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		return populate_part(walk, vma, want, start, end, limit, next);
 
 	gap = mlkd_pins_next_gap(&space->pins, start, end, &gap_end);
+	if (gap > start && mlkd_faults_for_flags()) {
+		*next = min(gap, end);
+		return set_flags(walk, vma, start, next);
+	}
 	if (gap >= end) {
 		*next = end;
 		return 0;
@@ -737,7 +814,7 @@ static int present_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	if (nr <= 0)
 		return -EAGAIN;
 	*next = start + (nr << PAGE_SHIFT);
-	return 0;
+	return lacks_flags(vma, start, *next) ? -EAGAIN : 0;
 }
 
 /**

@@ -17,14 +17,15 @@ mirror() {
 	esac
 }
 
-# private_apt SUITE: an apt.conf for this suite alone, its lists fresh.
+# private_apt SUITE [ARCHITECTURE]: an apt.conf for this suite alone, its lists fresh.
 private_apt() {
-	local dir=$cache/apt/$1 uri
+	local arch=${2:-amd64} dir=$cache/apt/$1 uri
+	[[ $arch == amd64 ]] || dir+=-$arch
 	uri=$(mirror "$1")
 	[[ $uri ]] || die "this machine's apt sources name no archive to take '$1' from"
 	mkdir -p "$dir"/etc/preferences.d "$dir"/lists/partial "$dir"/cache/archives/partial
 	: >"$dir/status"
-	echo "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $1 main" >"$dir/etc/sources.list"
+	echo "deb [arch=$arch signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $1 main" >"$dir/etc/sources.list"
 	cat >"$dir/apt.conf" <<-END
 		#clear APT::Update::Post-Invoke;
 		#clear APT::Update::Post-Invoke-Success;
@@ -36,8 +37,8 @@ private_apt() {
 		Dir::Etc::sourceparts "$dir/etc/sources.list.d";
 		Dir::Etc::preferences "$dir/etc/preferences";
 		Dir::Etc::preferencesparts "$dir/etc/preferences.d";
-		APT::Architecture "amd64";
-		APT::Architectures { "amd64"; };
+		APT::Architecture "$arch";
+		APT::Architectures { "$arch"; };
 		APT::Sandbox::User "root";
 		Acquire::Languages "none";
 		Acquire::Retries "3";

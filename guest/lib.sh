@@ -43,6 +43,24 @@ kernel_line() {
 
 kernel_names() { awk '!/^#/ && NF { printf "%s%s", sep, $1; sep = " " }' "$top/guest/kernels"; }
 
+# kernel_arch NAME: Debian's name of the architecture that it is for.
+kernel_arch() { kernel_line "$1" | awk '{ print (NF > 4 ? $5 : "amd64") }'; }
+
+# selftests KERNEL: where guest/selftests has laid out those for it.
+selftests() {
+	local arch
+	arch=$(kernel_arch "$1")
+	echo "$top/build/selftests$([[ $arch == amd64 ]] || echo "-$arch")"
+}
+
+# gnu_type ARCHITECTURE: the GNU name of it, with which the names of its tools begin.
+gnu_type() {
+	case $1 in
+	amd64) echo x86_64-linux-gnu ;;
+	arm64) echo aarch64-linux-gnu ;;
+	esac
+}
+
 # release: the Debian release of this machine.
 release() { (. /etc/os-release && echo "${VERSION_CODENAME:-}"); }
 

@@ -233,8 +233,13 @@ struct seen {
 /* Of a process that is stopped after its system call. */
 static long third_argument(pid_t pid)
 {
-#ifdef __x86_64__
+#if defined(__x86_64__)
 	return ptrace(PTRACE_PEEKUSER, pid, offsetof(struct user, regs.rdx), NULL);
+#elif defined(__aarch64__)
+	struct user_regs_struct regs;
+	struct iovec iov = { &regs, sizeof(regs) };
+
+	return ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, &iov) ? -1 : (long)regs.regs[2];
 #else
 #error where does this processor have it?
 #endif

@@ -713,8 +713,8 @@ static void *remap_once(void *arg)
 static long do_remap_in_crowd(long len, long b, long c)
 {
 	pthread_t threads[CROWD];
+	long addr, failed = 0, least = sysconf(_SC_THREAD_STACK_MIN);
 	pthread_attr_t attr;
-	long addr, failed = 0;
 	void *ret;
 	pid_t pid;
 	int i;
@@ -723,7 +723,9 @@ static long do_remap_in_crowd(long len, long b, long c)
 	if (addr < 0 || pthread_barrier_init(&gate, NULL, CROWD + 1))
 		return -ENOMEM;
 	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, 32 * KIB);
+	/* All of it is pinned, so it is small; how small it may be depends on the processor. */
+	if (pthread_attr_setstacksize(&attr, least > 32 * KIB ? least : 32 * KIB))
+		return -EINVAL;
 	for (i = 0; i < CROWD; i++) {
 		if (pthread_create(&threads[i], &attr, remap_once, NULL))
 			return -EAGAIN;

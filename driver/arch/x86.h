@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What differs between processors, for x86-64: how system calls are named and called.
+ * What differs between processors, for x86-64: how system calls are named and called, and
+ * what the processor notes in page tables.
  */
 #ifndef _MEMLOCKD_ARCH_X86_H
 #define _MEMLOCKD_ARCH_X86_H
@@ -56,6 +57,15 @@ static inline void mlkd_do_again(struct pt_regs *regs)
 static inline unsigned long mlkd_vdso_start(struct mm_struct *mm)
 {
 	return (unsigned long)mm->context.vdso;
+}
+
+/*
+ * Does each processor set the flags in a page-table entry that say that its page has been
+ * accessed and written to?  One that does not takes a fault instead.
+ */
+static inline bool mlkd_cpu_sets_flags(void)
+{
+	return true;
 }
 
 #endif /* _MEMLOCKD_ARCH_X86_H */
