@@ -19,6 +19,7 @@
 #include "cgroup.h"
 #include "client.h"
 #include "compat.h"
+#include "guard.h"
 #include "holder.h"
 #include "ioctl.h"
 #include "life.h"
@@ -191,10 +192,13 @@ static u32 warnings(void)
 /* What the lock of @space, which has @mode, does not promise as things are now. */
 static u32 space_warnings(struct mlkd_space *space, struct mlkd_mode mode)
 {
-	bool cut = mode.state == MEMLOCKD_STATE_SUPERLOCKED &&
-		   test_bit(MLKD_SPACE_STACK_CUT, &space->flags);
+	u32 ret = warnings();
 
-	return warnings() | (cut ? MEMLOCKD_WARNING_STACK : 0);
+	if (mode.state != MEMLOCKD_STATE_SUPERLOCKED)
+		return ret;
+	if (test_bit(MLKD_SPACE_STACK_CUT, &space->flags))
+		ret |= MEMLOCKD_WARNING_STACK;
+	return ret | (mlkd_guards_watch() ? 0 : MEMLOCKD_WARNING_NO_GUARD);
 }
 
 /* If @holder is not to have a lock without probes, are there any? */
@@ -342,6 +346,8 @@ static int do_status(struct call *call)
 		mlkd_holders_status(space, status, minor, major);
 		status->out_warnings = space_warnings(space, mode);
 	}
+	if (mode.state == MEMLOCKD_STATE_SUPERLOCKED)
+		mlkd_guard_status(space, target->addresses, status);
 	status->out_pinned = bytes(atomic_long_read(&space->pins.nr_pages));
 	status->out_bookkeeping = mlkd_pins_bytes(&space->pins);
 	status->out_healed = atomic_long_read(&space->heal.healed);

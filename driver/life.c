@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "guard.h"
 #include "heal.h"
 #include "holder.h"
 #include "life.h"
@@ -25,6 +26,7 @@ static void reap_space(struct work_struct *work)
 
 	mlkd_holders_drop(space);
 	mlkd_wired_drop(space);
+	mlkd_guard_disarm(space);
 	mlkd_probes_disarm(space);
 	mmu_notifier_unregister(&space->notifier, space->mm);
 	mlkd_space_put(space);
@@ -136,6 +138,7 @@ static struct mlkd_space *alloc_space(struct mm_struct *mm)
 	INIT_WORK(&space->later.work, finish_claim);
 	INIT_WORK(&space->close_work, mlkd_space_close_fn);
 	mlkd_probes_setup(space);
+	mlkd_guard_setup(&space->guard);
 	spin_lock_init(&space->lock);
 	INIT_LIST_HEAD(&space->holders);
 	mlkd_wired_setup(&space->wired);
@@ -352,6 +355,8 @@ static void end_claim(struct mlkd_space *space)
 	struct mm_struct *mm = space->mm;
 
 	WRITE_ONCE(space->later.nr, space->later.nr + 1);
+	if (space->promised.state != MEMLOCKD_STATE_SUPERLOCKED)
+		mlkd_guard_disarm(space);
 	if (space->promised.state == MEMLOCKD_STATE_UNLOCKED &&
 	    !mlkd_attrs_have_ranges(&space->attrs)) {
 		if (may_linger(space))

@@ -37,6 +37,7 @@
 #include "cgroup.h"
 #include "compat.h"
 #include "crew.h"
+#include "guard.h"
 #include "holder.h"
 #include "limit.h"
 #include "lock.h"
@@ -941,6 +942,7 @@ static void set_promised(struct mlkd_space *space, struct mlkd_mode mode)
 	spin_lock(&space->lock);
 	space->promised = mode;
 	spin_unlock(&space->lock);
+	mlkd_guard_set(space, mode.state == MEMLOCKD_STATE_SUPERLOCKED);
 	leave_raised(space);
 }
 
@@ -1136,7 +1138,10 @@ static int prepare(struct request *request, u64 stack_reserve)
 	err = mlkd_probes_arm(request->space, request->mode.flags & MEMLOCKD_OVER_UNLOCKED);
 	if (err)
 		return err;
-	err = survey(request);
+	if (!request->range && request->mode.state == MEMLOCKD_STATE_SUPERLOCKED)
+		err = mlkd_guard_arm(request->space);
+	if (!err)
+		err = survey(request);
 	if (err)
 		return err;
 	/* For shared memory; what has come since the survey can do without. */

@@ -8,6 +8,7 @@
 #include <linux/module.h>
 
 #include "client.h"
+#include "guard.h"
 #include "probe.h"
 #include "heal.h"
 #include "ioctl.h"
@@ -56,6 +57,7 @@ static int __init memlockd_init(void)
 	err = mlkd_probes_init();
 	if (err)
 		goto out_heal;
+	mlkd_guards_init();
 	err = mlkd_sysctl_init();
 	if (err)
 		goto out_probes;
@@ -86,6 +88,7 @@ static void __exit memlockd_exit(void)
 	mlkd_sysctl_exit();
 	mlkd_wired_exit();
 	mlkd_life_exit();
+	mlkd_guards_exit();
 	mlkd_probes_exit();
 	mlkd_heal_exit();
 	mlkd_clients_exit();

@@ -95,6 +95,13 @@ static const struct spec {
 	{ "no ioctl", 0, sizeof(struct memlockd_lock), 0, 1, 0, true, { } },
 };
 
+/* Of the first version of its structure. */
+static unsigned int first_size(const struct spec *spec)
+{
+	return spec->cmd == MEMLOCKD_IOC_STATUS ?
+	       offsetof(struct memlockd_status, out_real_minor_faults) : spec->size;
+}
+
 /* The driver knows no more than these of each structure. */
 union args {
 	struct memlockd_lock lock;
@@ -404,9 +411,11 @@ static bool wrong(const struct fuzzer *f, const struct draft *draft, const struc
 {
 	const union args *args = &draft->args;
 	const struct spec *spec = draft->spec;
+	unsigned int first = first_size(spec);
 	unsigned int i;
 
-	if (call->room < spec->size || call->size < spec->size || call->size > PAGE)
+	if (call->room < (call->size < spec->size ? call->size : spec->size) ||
+	    call->size < first || call->size > PAGE)
 		return true;
 	for (i = spec->size; i < call->size && i < sizeof(*args); i++) {
 		if (args->bytes[i])

@@ -12,7 +12,7 @@
 #define FUZZ_THREADS		3
 
 /* The longest structure that is kept of a call. */
-#define FUZZ_ARG		128
+#define FUZZ_ARG		192
 
 /**
  * struct fuzzer - a thread that makes calls

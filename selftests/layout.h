@@ -59,7 +59,7 @@ AT(memlockd_sync, target, 12);
 AT(memlockd_sync, out_locked, 16);
 AT(memlockd_sync, out_pinned, 24);
 
-SIZE(memlockd_status, 120);
+SIZE(memlockd_status, 168);
 AT(memlockd_status, size, 0);
 AT(memlockd_status, flags, 4);
 AT(memlockd_status, target_type, 8);
@@ -80,6 +80,13 @@ AT(memlockd_status, out_healed, 96);
 AT(memlockd_status, out_holders, 104);
 AT(memlockd_status, out_warnings, 108);
 AT(memlockd_status, out_ranges, 112);
+AT(memlockd_status, out_real_minor_faults, 120);
+AT(memlockd_status, out_real_major_faults, 128);
+AT(memlockd_status, out_fault_address, 136);
+AT(memlockd_status, out_fault_ip, 144);
+AT(memlockd_status, out_fault_time_ns, 152);
+AT(memlockd_status, out_fault_tid, 160);
+AT(memlockd_status, out_fault_flags, 164);
 
 SIZE(memlockd_mapping, 48);
 AT(memlockd_mapping, start, 0);

@@ -95,8 +95,8 @@
  * privilege for the own process and for others whose real user ID is the
  * caller's, or with a file descriptor of the process's /proc/PID/mem; for any
  * process, one of CAP_IPC_LOCK in the initial user namespace and CAP_SYS_PTRACE in
- * the process's is enough.  MEMLOCKD_IOC_MAPPINGS hides the addresses where
- * ptrace(2) would not show them (MEMLOCKD_MAPPINGS_HIDDEN).  MEMLOCKD_IOC_LIST never
+ * the process's is enough.  Where ptrace(2) would not show addresses, they are hidden
+ * (MEMLOCKD_MAPPINGS_HIDDEN, MEMLOCKD_FAULT_HIDDEN).  MEMLOCKD_IOC_LIST never
  * fails for want of privilege: it leaves out what the caller may not see.
  */
 
@@ -273,12 +273,15 @@ enum memlockd_limit {
  * @MEMLOCKD_WARNING_STACK: its RLIMIT_MEMLOCK left less room than
  *	MEMLOCKD_STACK_RESERVE_DEFAULT: the stack has grown as far as there was room, and
  *	beyond that takes faults.  MEMLOCKD_IOC_SYNC tries again.
+ * @MEMLOCKD_WARNING_NO_GUARD: of MEMLOCKD_STATE_SUPERLOCKED: the kernel has no tracepoints of
+ *	page faults, so that the real ones are neither counted nor reported.
  */
 enum memlockd_warning {
 	MEMLOCKD_WARNING_CAPABILITY = 1 << 0,
 	MEMLOCKD_WARNING_FORK = 1 << 1,
 	MEMLOCKD_WARNING_NO_PROBES = 1 << 2,
 	MEMLOCKD_WARNING_STACK = 1 << 3,
+	MEMLOCKD_WARNING_NO_GUARD = 1 << 4,
 };
 
 /**
@@ -361,6 +364,24 @@ enum memlockd_kind {
 	MEMLOCKD_KIND_HUGETLB = 4,
 	MEMLOCKD_KIND_SECRETMEM = 5,
 	MEMLOCKD_KIND_SPECIAL = 6,
+};
+
+/**
+ * enum memlockd_fault_flags - what is known of a page fault
+ * @MEMLOCKD_FAULT_WRITE: a write; else a read, or
+ * @MEMLOCKD_FAULT_EXEC: an instruction was to be fetched.
+ * @MEMLOCKD_FAULT_MAJOR: the kernel counts it as a major fault.
+ * @MEMLOCKD_FAULT_KERNEL: the kernel took it in a system call of the thread, such as
+ *	read(2) into memory that was not present.
+ * @MEMLOCKD_FAULT_HIDDEN: the address and that of the instruction are 0, as the caller may
+ *	not see them (see MEMLOCKD_MAPPINGS_HIDDEN).
+ */
+enum memlockd_fault_flags {
+	MEMLOCKD_FAULT_WRITE = 1 << 0,
+	MEMLOCKD_FAULT_EXEC = 1 << 1,
+	MEMLOCKD_FAULT_MAJOR = 1 << 2,
+	MEMLOCKD_FAULT_KERNEL = 1 << 3,
+	MEMLOCKD_FAULT_HIDDEN = 1 << 4,
 };
 
 /**
@@ -536,8 +557,9 @@ struct memlockd_sync {
  * @out_locker_uid: real user ID of the locker, in the caller's user namespace.
  * @out_lock_time_ns: CLOCK_BOOTTIME, in nanoseconds, when the lock was complete.
  * @out_lock_duration_ns: nanoseconds that the locking call took.
- * @out_lock_minor_faults: minor page faults of the process since then.
- * @out_lock_major_faults: major page faults of the process since then.
+ * @out_lock_minor_faults: minor page faults of the process since then, as getrusage(2)
+ *	counts them: what mmap(2) and brk(2) populate is among them.
+ * @out_lock_major_faults: major page faults of the process since then, likewise.
  * @out_locked: bytes locked, by us and by the process itself (VmLck).
  * @out_memlock_limit: the process's RLIMIT_MEMLOCK; ~0 is no limit.
  * @out_pinned: bytes pinned by this driver, as &memlockd_lock.out_pinned.
@@ -546,6 +568,20 @@ struct memlockd_sync {
  * @out_holders: locks of it that are held; MEMLOCKD_IOC_LIST says by whom.
  * @out_warnings: &enum memlockd_warning, as things are now.
  * @out_ranges: bytes locked by MEMLOCKD_IOC_LOCK_RANGE.
+ * @out_real_minor_faults: minor page faults that its threads took by an access since the
+ *	process is superlocked.  These break the promise: what mmap(2) and brk(2) populate is
+ *	not among them, nor is an access that ends in EFAULT or a signal.  Kernel threads that
+ *	work for the process, and the workers of io_uring, are not watched.  This and all that
+ *	follows is 0 unless @out_state is MEMLOCKD_STATE_SUPERLOCKED, and where
+ *	@out_warnings has MEMLOCKD_WARNING_NO_GUARD.
+ * @out_real_major_faults: major page faults, likewise.
+ * @out_fault_address: the address of the last of them.
+ * @out_fault_ip: the address of the instruction; of the one behind the system call, with
+ *	MEMLOCKD_FAULT_KERNEL.
+ * @out_fault_time_ns: CLOCK_BOOTTIME, in nanoseconds, when it began.
+ * @out_fault_tid: the thread that took it, in the caller's PID namespace; 0 when that is
+ *	gone or not visible from there.
+ * @out_fault_flags: &enum memlockd_fault_flags.
  *
  * Cheap: walks no page tables.
  */
@@ -570,6 +606,13 @@ struct memlockd_status {
 	__u32 out_holders;
 	__u32 out_warnings;
 	__aligned_u64 out_ranges;
+	__aligned_u64 out_real_minor_faults;
+	__aligned_u64 out_real_major_faults;
+	__aligned_u64 out_fault_address;
+	__aligned_u64 out_fault_ip;
+	__aligned_u64 out_fault_time_ns;
+	__s32 out_fault_tid;
+	__u32 out_fault_flags;
 };
 
 #define MEMLOCKD_IOC_STATUS _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_STATUS)
