@@ -131,6 +131,8 @@ const char *memlockd_warning_name(unsigned int warning)
 		return "no_probes";
 	case MEMLOCKD_WARNING_STACK:
 		return "stack";
+	case MEMLOCKD_WARNING_NO_GUARD:
+		return "no_guard";
 	default:
 		return "unknown";
 	}

@@ -351,6 +351,7 @@ void json_limit(struct json_object *object, const char *key, uint64_t value);
 void json_flags(struct json_object *object, unsigned int flags);
 void json_warnings(struct json_object *object, unsigned int warnings);
 void json_address(struct json_object *object, const char *key, uint64_t value);
+void json_fault(struct json_object *object, unsigned int flags, uint64_t address, uint64_t ip);
 
 /* ---- term.c: what a terminal can do ---- */
 
@@ -389,6 +390,8 @@ char *text_mode(char *buf, size_t room, unsigned int flags);
 char *text_user(char *buf, size_t room, uid_t uid);
 /* Local time of a moment of CLOCK_BOOTTIME. */
 char *text_time(char *buf, size_t room, uint64_t boottime_ns);
+/* What a fault was for, by its &enum memlockd_fault_flags. */
+const char *text_access(unsigned int flags);
 char *text_duration(char *buf, size_t room, uint64_t ns);
 /* memlockd_format_size() into a buffer of its own, a few of them at a time. */
 const char *size_text(uint64_t bytes);

@@ -252,7 +252,8 @@ def header(_pid):
     with open(HEADER, encoding="ascii") as file:
         text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.DOTALL)
     enums = {"state": State, "target_type": memlockd.TargetType, "lock_flags": Flags, "limit": Limit, "reason": Reason,
-             "kind": Kind, "holder_kind": memlockd.HolderKind, "warning": memlockd.Warnings}
+             "kind": Kind, "holder_kind": memlockd.HolderKind, "warning": memlockd.Warnings,
+             "fault_flags": memlockd.FaultFlags}
     for name, body in re.findall(r"enum memlockd_(\w+) \{(.*?)\}", text, re.DOTALL):
         # What these say, the package takes or leaves without a number.
         if name in ("unlock_flags", "mappings_flags", "range_flags"):

@@ -617,6 +617,14 @@ test_status_of_all_is_of_what_is_locked() {
 	equal processes "$(json 'sorted(p["pid"] for p in doc["processes"])')" "[$one, $pid]"
 }
 
+test_status_tells_real_faults() {
+	spawn sleep 1000
+	memlockctl superlock -q "$pid"
+	expect 0 'real faults  0 minor, 0 major' memlockctl status "$pid"
+	document memlockctl status --json "$pid"
+	equal faults "$(json '(doc["processes"][0]["real_minor_faults"], "last_fault" in doc["processes"][0])')" '(0, False)'
+}
+
 # complete_line LINE: what bash offers at its end.
 complete_line() {
 	# shellcheck disable=SC2016 # for that bash

@@ -71,6 +71,13 @@ class Status(ctypes.Structure):
         ("out_holders", c_uint32),
         ("out_warnings", c_uint32),
         ("out_ranges", c_uint64),
+        ("out_real_minor_faults", c_uint64),
+        ("out_real_major_faults", c_uint64),
+        ("out_fault_address", c_uint64),
+        ("out_fault_ip", c_uint64),
+        ("out_fault_time_ns", c_uint64),
+        ("out_fault_tid", c_int32),
+        ("out_fault_flags", c_uint32),
     ]
 
 

@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any
 
 from . import _abi
-from ._types import (Error, Flags, Holder, HolderKind, Info, Kind, Limit, LimitError, LockResult, Mapping, Process, Reason, State,
-                     Status, SyncResult, Target, TargetType, Warnings)
+from ._types import (Error, FaultFlags, Flags, Holder, HolderKind, Info, Kind, Limit, LimitError, LockResult, Mapping, Process,
+                     Reason, State, Status, SyncResult, Target, TargetType, Warnings)
 
 STACK_RESERVE_NONE = 0xFFFF_FFFF_FFFF_FFFF
 """For `stack_reserve`: the stack stays as it is."""
@@ -157,6 +157,13 @@ class Memlockd:
             healed=status.out_healed,
             holders=status.out_holders,
             ranges=status.out_ranges,
+            real_minor_faults=status.out_real_minor_faults,
+            real_major_faults=status.out_real_major_faults,
+            fault_address=status.out_fault_address,
+            fault_ip=status.out_fault_ip,
+            fault_time_ns=status.out_fault_time_ns,
+            fault_tid=status.out_fault_tid,
+            fault_flags=FaultFlags(status.out_fault_flags),
         )
 
     def mappings(self, target: Target) -> _Mappings:

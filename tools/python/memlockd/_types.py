@@ -66,6 +66,20 @@ class Warnings(enum.IntFlag):
     """The kernel's probes are off: what the process maps later is not pinned."""
     STACK = 1 << 3
     """Its RLIMIT_MEMLOCK left less room than the default stack reserve: beyond what there was the stack takes faults."""
+    NO_GUARD = 1 << 4
+    """The kernel has no tracepoints of page faults: the real ones are not counted."""
+
+
+class FaultFlags(enum.IntFlag):
+    """What is known of a page fault. Without WRITE and EXEC it was a read."""
+
+    WRITE = 1 << 0
+    EXEC = 1 << 1
+    MAJOR = 1 << 2
+    KERNEL = 1 << 3
+    """The kernel took it in a system call of the thread."""
+    HIDDEN = 1 << 4
+    """The caller may not see the addresses, which are 0."""
 
 
 class Kind(_Growing):
@@ -189,6 +203,16 @@ class Status:
     healed: int
     holders: int
     ranges: int
+    real_minor_faults: int
+    """Those that its threads took by an access since it is superlocked, which break the promise."""
+    real_major_faults: int
+    fault_address: int
+    """Of the last of them, as the rest."""
+    fault_ip: int
+    fault_time_ns: int
+    """0 if there was none."""
+    fault_tid: int
+    fault_flags: FaultFlags
 
 
 @dataclass(frozen=True)
