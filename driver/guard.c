@@ -31,6 +31,7 @@
 
 #include "arch.h"
 #include "compat.h"
+#include "feed.h"
 #include "guard.h"
 #include "space.h"
 #include "task_call.h"
@@ -65,14 +66,17 @@ static void begin(struct mlkd_fault *fault, unsigned long address, struct pt_reg
 	fault->ip = instruction_pointer(user_mode(regs) ? regs : task_pt_regs(current));
 }
 
-/* Counts @fault, which current has begun, and which is over, if it has resolved anything. */
-static void count(struct mlkd_guard *guard, struct mlkd_fault *fault)
+/*
+ * Counts @fault, which current has begun, and which is over, if it has resolved anything;
+ * returns whether it has.
+ */
+static bool count(struct mlkd_guard *guard, struct mlkd_fault *fault)
 {
 	bool major = current->maj_flt != fault->maj_flt;
 
 	lockdep_assert_held(&guard->lock);
 	if (!major && current->min_flt == fault->min_flt)
-		return;
+		return false;
 	if (major)
 		fault->flags |= MEMLOCKD_FAULT_MAJOR;
 	guard->minor += !major;
@@ -84,6 +88,32 @@ static void count(struct mlkd_guard *guard, struct mlkd_fault *fault)
 		.tid = task_pid_nr(current),
 		.flags = fault->flags,
 	};
+	return true;
+}
+
+/* Tells of @fault, which has been counted. */
+static void tell(struct mlkd_space *space, const struct mlkd_fault *fault)
+{
+	struct mlkd_feed_event event = {
+		.mm = space->mm,
+		.process = task_tgid(current),
+		.by = task_pid(current),
+		.uid = current_uid(),
+		.out = {
+			.time_ns = fault->time,
+			.kind = MEMLOCKD_EVENT_FAULT,
+			.flags = fault->flags,
+			.address = fault->address,
+			.ip = fault->ip,
+		},
+	};
+
+	if (!mlkd_feeds_want())
+		return;
+	/* The kernel goes on after its fault, and nobody sees when. */
+	if (!(fault->flags & MEMLOCKD_FAULT_KERNEL))
+		event.out.duration_ns = ktime_get_boottime_ns() - fault->time;
+	mlkd_feed_post(&event);
 }
 
 static int compare(const void *task, const struct rb_node *node)
@@ -109,19 +139,24 @@ static struct mlkd_fault *find_open(struct mlkd_guard *guard)
 }
 
 /* Returns false when current has no call on its way, which would count this fault. */
-static bool note_next(struct mlkd_guard *guard, unsigned long address, struct pt_regs *regs,
+static bool note_next(struct mlkd_space *space, unsigned long address, struct pt_regs *regs,
 		      unsigned long error)
 {
-	struct mlkd_fault *fault;
+	struct mlkd_guard *guard = &space->guard;
+	struct mlkd_fault *fault, last;
+	bool real = false;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&guard->lock, flags);
 	fault = find_open(guard);
 	if (fault) {
-		count(guard, fault);
+		real = count(guard, fault);
+		last = *fault;
 		begin(fault, address, regs, error);
 	}
 	raw_spin_unlock_irqrestore(&guard->lock, flags);
+	if (real)
+		tell(space, &last);
 	return fault;
 }
 
@@ -139,7 +174,7 @@ static void note(struct mlkd_space *space, unsigned long address, struct pt_regs
 	/* These do not return to user space, and are not what the process waits for. */
 	if (current->flags & (PF_KTHREAD | MLKD_PF_USER_WORKER))
 		return;
-	if (note_next(guard, address, regs, error))
+	if (note_next(space, address, regs, error))
 		return;
 	/* There are enough for all threads, or the space has ended. */
 	call = mlkd_call_get(space, &gone);
@@ -181,13 +216,16 @@ static void on_fault(void *data, unsigned long address, struct pt_regs *regs,
 void mlkd_guard_resolved(struct mlkd_call *call)
 {
 	struct mlkd_guard *guard = &call->space->guard;
+	bool real = false;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&guard->lock, flags);
 	rb_erase(&call->fault.node, &guard->open);
 	if (call->fault.task == current)
-		count(guard, &call->fault);
+		real = count(guard, &call->fault);
 	raw_spin_unlock_irqrestore(&guard->lock, flags);
+	if (real)
+		tell(call->space, &call->fault);
 }
 
 static void unregister_points(unsigned int nr)

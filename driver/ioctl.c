@@ -19,6 +19,7 @@
 #include "cgroup.h"
 #include "client.h"
 #include "compat.h"
+#include "feed.h"
 #include "guard.h"
 #include "holder.h"
 #include "ioctl.h"
@@ -58,6 +59,7 @@ union ioctl_args {
 	struct memlockd_mappings mappings;
 	struct memlockd_list list;
 	struct memlockd_range range;
+	struct memlockd_subscribe subscribe;
 };
 
 /**
@@ -613,6 +615,49 @@ static void tell_range_limit(union ioctl_args *args, const struct mlkd_limit *li
 	args->range.out_allowed = limit->allowed;
 }
 
+static int check_subscribe(struct call *call)
+{
+	const struct memlockd_subscribe *subscribe = &call->args->subscribe;
+
+	if ((subscribe->kinds & ~MLKD_EVENT_KINDS) ||
+	    bad_row_size(subscribe->event_size, sizeof(struct memlockd_event)))
+		return -EINVAL;
+	if (!(subscribe->flags & MEMLOCKD_SUBSCRIBE_ALL))
+		return 0;
+	return subscribe->target_type || subscribe->target ? -EINVAL : 0;
+}
+
+/* May current look at the process, whatever user it is of by then? */
+static bool may_look_on(const struct memlockd_subscribe *subscribe,
+			const struct mlkd_target *target)
+{
+	return subscribe->target_type == MEMLOCKD_TARGET_PROC_MEM ||
+	       same_thread_group(target->task, current) ||
+	       !uid_eq(task_uid(target->task), current_uid());
+}
+
+static int do_subscribe(struct call *call)
+{
+	const struct memlockd_subscribe *subscribe = &call->args->subscribe;
+	bool trusted = capable(CAP_IPC_LOCK) || capable(CAP_SYS_PTRACE);
+	struct mlkd_target *target = &call->target;
+	struct mlkd_feed *feed;
+	int err;
+
+	feed = mlkd_client_feed(call->client);
+	if (!feed)
+		return -ENOMEM;
+	if (subscribe->flags & MEMLOCKD_SUBSCRIBE_ALL)
+		return mlkd_feed_subscribe(feed, NULL, trusted, subscribe);
+	err = mlkd_target_get(target, subscribe->target_type, subscribe->target, MLKD_TO_LOOK);
+	if (err)
+		return err;
+	trusted |= may_look_on(subscribe, target);
+	err = mlkd_feed_subscribe(feed, target, trusted, subscribe);
+	mlkd_target_put(target);
+	return err;
+}
+
 /**
  * struct ioctl_op - one of the calls
  * @size: of its structure, as the driver knows it
@@ -723,6 +768,14 @@ static const struct ioctl_op ioctl_ops[] = {
 		.tell_limit = tell_range_limit,
 		.run = do_unlock_range,
 	},
+	[INDEX(MEMLOCKD_CMD_SUBSCRIBE)] = {
+		.size = sizeof(struct memlockd_subscribe),
+		.min_size = offsetofend(struct memlockd_subscribe, event_size),
+		.out_start = sizeof(struct memlockd_subscribe),
+		.flags = MEMLOCKD_SUBSCRIBE_ALL,
+		.check = check_subscribe,
+		.run = do_subscribe,
+	},
 };
 
 static int run_claimed(const struct ioctl_op *op, struct call *call)
@@ -743,6 +796,23 @@ static int run_claimed(const struct ioctl_op *op, struct call *call)
 	return err;
 }
 
+/* The call has failed, as a limit was met. */
+static void post_limit(const struct call *call)
+{
+	const struct memlockd_event out = {
+		.kind = MEMLOCKD_EVENT_LIMIT,
+		.limit = call->limit.which,
+		.count = call->limit.needed,
+	};
+	struct pid *pid;
+
+	if (!mlkd_feeds_want())
+		return;
+	pid = get_task_pid(call->target.task, PIDTYPE_TGID);
+	mlkd_feed_tell(call->target.mm, pid, &out);
+	put_pid(pid);
+}
+
 static int run_for_target(const struct ioctl_op *op, struct call *call)
 {
 	const struct header *header = &call->args->header;
@@ -755,6 +825,8 @@ static int run_for_target(const struct ioctl_op *op, struct call *call)
 		return err;
 	if (!op->nothing_to_do || !op->nothing_to_do(call))
 		err = claims ? run_claimed(op, call) : op->run(call);
+	if (err == -ENOMEM && call->limit.which != MEMLOCKD_LIMIT_NONE)
+		post_limit(call);
 	mlkd_target_put(&call->target);
 	return err;
 }

@@ -319,6 +319,7 @@ void mlkd_space_put(struct mlkd_space *space)
 	lingers = space->lingers;
 	mlkd_pins_destroy(&space->pins);
 	mlkd_attrs_destroy(&space->attrs);
+	put_pid(space->pid);
 	mmdrop(space->mm);
 	kfree_rcu(space, rcu);
 	if (!lingers)

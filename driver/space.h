@@ -208,6 +208,7 @@ struct mlkd_later {
  * struct mlkd_space - a locked address space
  * @notifier: tells of what becomes of the address space
  * @mm: the address space; its mm_count is held, never its mm_users
+ * @pid: the process that was to be locked first, with a reference
  * @node: in the table of spaces, until @gone
  * @ref: one for the table, one for each call that uses it
  * @busy: a call has claimed it, to change it
@@ -274,6 +275,7 @@ struct mlkd_later {
 struct mlkd_space {
 	struct mmu_notifier notifier;
 	struct mm_struct *mm;
+	struct pid *pid;
 	struct hlist_node node;
 	refcount_t ref;
 	bool busy;

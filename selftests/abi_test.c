@@ -31,6 +31,7 @@ static const struct ioctl {
 	{ "LIST", MEMLOCKD_IOC_LIST, sizeof(struct memlockd_list) },
 	{ "LOCK_RANGE", MEMLOCKD_IOC_LOCK_RANGE, sizeof(struct memlockd_range) },
 	{ "UNLOCK_RANGE", MEMLOCKD_IOC_UNLOCK_RANGE, sizeof(struct memlockd_range) },
+	{ "SUBSCRIBE", MEMLOCKD_IOC_SUBSCRIBE, sizeof(struct memlockd_subscribe) },
 	/* It comes last, as the others want a locked process. */
 	{ "UNLOCK", MEMLOCKD_IOC_UNLOCK, sizeof(struct memlockd_unlock) },
 };
@@ -53,6 +54,7 @@ static void fill(unsigned int cmd, void *arg, unsigned int size, pid_t pid)
 	struct memlockd_lock *lock = arg;
 	struct memlockd_list *list = arg;
 	struct memlockd_range *range = arg;
+	struct memlockd_subscribe *subscribe = arg;
 
 	any->size = size;
 	any->flags = 0;
@@ -85,6 +87,10 @@ static void fill(unsigned int cmd, void *arg, unsigned int size, pid_t pid)
 		range->reserved = 0;
 		range->addr = 0;
 		range->len = 0;
+		break;
+	case MEMLOCKD_IOC_SUBSCRIBE:
+		subscribe->kinds = MEMLOCKD_EVENT_LOCKED;
+		subscribe->event_size = sizeof(struct memlockd_event);
 		break;
 	}
 }

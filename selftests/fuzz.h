@@ -7,7 +7,7 @@
 
 #include "churn.h"
 
-#define FUZZ_CMDS		9
+#define FUZZ_CMDS		10
 #define FUZZ_CLIENTS		3	/* the last has no privilege */
 #define FUZZ_THREADS		3
 

@@ -43,7 +43,9 @@
  * - EACCES, EPERM from open(2): the device's mode (0600 by default).
  * - EBADF: the target is a file descriptor, and that is not open.
  * - EDQUOT: MEMLOCKD_IOC_LOCK: through MEMLOCKD_MAX_HOLDERS (256) other open files the
- *   caller's user holds a lock of that process already.
+ *   caller's user holds a lock of that process already.  MEMLOCKD_IOC_SUBSCRIBE:
+ *   a user without CAP_IPC_LOCK has MEMLOCKD_MAX_SUBSCRIPTIONS (16) of them already, or
+ *   there are 256 in all.
  * - EFAULT: a pointer is bad.
  * - EINTR: a fatal signal ended the call; what it had done has been undone.
  * - EINVAL: @size too small, an unknown flag, state, target type, or reserved
@@ -91,10 +93,10 @@
  * - The superuser of another user namespace has no privilege here: memory is the
  *   machine's.
  *
- * To look is not to lock.  MEMLOCKD_IOC_STATUS and MEMLOCKD_IOC_MAPPINGS need no
- * privilege for the own process and for others whose real user ID is the
- * caller's, or with a file descriptor of the process's /proc/PID/mem; for any
- * process, one of CAP_IPC_LOCK in the initial user namespace and CAP_SYS_PTRACE in
+ * To look is not to lock.  MEMLOCKD_IOC_STATUS, MEMLOCKD_IOC_MAPPINGS and
+ * MEMLOCKD_IOC_SUBSCRIBE need no privilege for the own process and for others whose real
+ * user ID is the caller's, or with a file descriptor of the process's /proc/PID/mem; for
+ * any process, one of CAP_IPC_LOCK in the initial user namespace and CAP_SYS_PTRACE in
  * the process's is enough.  Where ptrace(2) would not show addresses, they are hidden
  * (MEMLOCKD_MAPPINGS_HIDDEN, MEMLOCKD_FAULT_HIDDEN).  MEMLOCKD_IOC_LIST never
  * fails for want of privilege: it leaves out what the caller may not see.
@@ -131,6 +133,7 @@ enum {
 	MEMLOCKD_CMD_LIST,
 	MEMLOCKD_CMD_LOCK_RANGE,
 	MEMLOCKD_CMD_UNLOCK_RANGE,
+	MEMLOCKD_CMD_SUBSCRIBE,
 };
 
 /**
@@ -816,5 +819,116 @@ struct memlockd_range {
 
 #define MEMLOCKD_IOC_LOCK_RANGE _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_LOCK_RANGE)
 #define MEMLOCKD_IOC_UNLOCK_RANGE _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_UNLOCK_RANGE)
+
+/**
+ * enum memlockd_event_kind - what has happened, and which events are wanted
+ * @MEMLOCKD_EVENT_FAULT: a superlocked process has taken a page fault, as
+ *	&memlockd_status.out_real_minor_faults counts them.
+ * @MEMLOCKD_EVENT_LOCKED: what a process is promised has changed: it is locked now, in
+ *	another state, or with other flags.
+ * @MEMLOCKD_EVENT_UNLOCKED: its last lock is given up.
+ * @MEMLOCKD_EVENT_EXECED: it has called execve(2), which has ended its lock.
+ * @MEMLOCKD_EVENT_EXITED: the process has ended, and with it its lock.
+ * @MEMLOCKD_EVENT_LIMIT: MEMLOCKD_IOC_LOCK, MEMLOCKD_IOC_LOCK_RANGE or MEMLOCKD_IOC_SYNC of it
+ *	has failed, as a limit was met.
+ * @MEMLOCKD_EVENT_LOST: there was no room for some events, as nobody has read.  Always sent,
+ *	and stands where they would have stood.
+ */
+enum memlockd_event_kind {
+	MEMLOCKD_EVENT_FAULT = 1 << 0,
+	MEMLOCKD_EVENT_LOCKED = 1 << 1,
+	MEMLOCKD_EVENT_UNLOCKED = 1 << 2,
+	MEMLOCKD_EVENT_EXECED = 1 << 3,
+	MEMLOCKD_EVENT_EXITED = 1 << 4,
+	MEMLOCKD_EVENT_LIMIT = 1 << 5,
+	MEMLOCKD_EVENT_LOST = 1 << 6,
+};
+
+/**
+ * struct memlockd_event - what read(2) of the device returns
+ * @time_ns: CLOCK_BOOTTIME, in nanoseconds; of a fault, when it began.
+ * @kind: one of &enum memlockd_event_kind.
+ * @flags: of a fault: &enum memlockd_fault_flags; of MEMLOCKD_EVENT_LOCKED: &enum
+ *	memlockd_lock_flags as &memlockd_status.out_lock_flags.
+ * @pid: the process, in the PID namespace of the subscriber; 0 of MEMLOCKD_EVENT_LOST.
+ * @tid: of a fault: the thread that took it; of MEMLOCKD_EVENT_LOCKED, _UNLOCKED and _LIMIT:
+ *	the process that has asked; 0 if there is none, as its file was closed, or if it is not
+ *	visible from the subscriber's namespace.
+ * @address: of a fault: what was accessed.
+ * @ip: of a fault: by which instruction; with MEMLOCKD_FAULT_KERNEL, the one behind the
+ *	system call.
+ * @duration_ns: of a fault that user space took: nanoseconds until its thread was about to
+ *	go on.
+ * @state: of MEMLOCKD_EVENT_LOCKED: &enum memlockd_state.
+ * @limit: of MEMLOCKD_EVENT_LIMIT: &enum memlockd_limit.
+ * @count: of MEMLOCKD_EVENT_LIMIT: bytes that it would have to allow, or 0; of
+ *	MEMLOCKD_EVENT_LOST: how many events are lost.
+ *
+ * Fields that do not belong to @kind are 0.
+ */
+struct memlockd_event {
+	__aligned_u64 time_ns;
+	__u32 kind;
+	__u32 flags;
+	__s32 pid;
+	__s32 tid;
+	__aligned_u64 address;
+	__aligned_u64 ip;
+	__aligned_u64 duration_ns;
+	__u32 state;
+	__u32 limit;
+	__aligned_u64 count;
+};
+
+/**
+ * enum memlockd_subscribe_flags - whose events are wanted
+ * @MEMLOCKD_SUBSCRIBE_ALL: those of all processes that the caller may look at: with
+ *	CAP_IPC_LOCK or CAP_SYS_PTRACE in the initial user namespace all that are visible from
+ *	his PID namespace, else those of his real user ID.  @target_type and @target must be 0.
+ */
+enum memlockd_subscribe_flags {
+	MEMLOCKD_SUBSCRIBE_ALL = 1 << 0,
+};
+
+/* So many subscriptions a user without CAP_IPC_LOCK can have. */
+#define MEMLOCKD_MAX_SUBSCRIPTIONS	16
+
+/**
+ * struct memlockd_subscribe - ioctl(MEMLOCKD_IOC_SUBSCRIBE)
+ * @size: sizeof(struct memlockd_subscribe).
+ * @flags: &enum memlockd_subscribe_flags.
+ * @target_type: &enum memlockd_target_type.
+ * @target: the process, as @target_type says.  It need not be locked.
+ * @kinds: &enum memlockd_event_kind that are wanted; 0 for no more events.
+ * @event_size: sizeof(struct memlockd_event); read(2) returns a multiple of that.  When it is
+ *	larger than the driver's, the rest of each event is written as zeros.
+ *
+ * From now on read(2) of this open file returns events, as many whole ones as there are and
+ * as @kinds and the target say.  Each open file has one subscription, which another call
+ * replaces; what has been queued stays.  A subscription of one process ends with its address
+ * space: MEMLOCKD_EVENT_EXECED or MEMLOCKD_EVENT_EXITED are the last, and are sent if it was
+ * locked.
+ *
+ * read(2) waits for the first event, unless the file has O_NONBLOCK (EAGAIN), and can be
+ * interrupted (EINTR); it fails with EINVAL if the file has no subscription, or the buffer no
+ * room for an event.  poll(2) reports POLLIN and POLLRDNORM when there is one, and POLLERR
+ * without a subscription.  Up to 1024 events wait in a file; they are charged to the memory
+ * cgroup of the subscriber.  When there is no room for more, the newest are lost, and
+ * MEMLOCKD_EVENT_LOST tells how many.
+ *
+ * Who may be looked at, and whose addresses (see MEMLOCKD_FAULT_HIDDEN), is asked of the
+ * caller of this ioctl; whom he gives the file may read on.  A caller without privilege who
+ * subscribes to all processes sees no addresses.
+ */
+struct memlockd_subscribe {
+	__u32 size;
+	__u32 flags;
+	__u32 target_type;
+	__s32 target;
+	__u32 kinds;
+	__u32 event_size;
+};
+
+#define MEMLOCKD_IOC_SUBSCRIBE _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_SUBSCRIBE)
 
 #endif /* _UAPI_LINUX_MEMLOCKD_H */
