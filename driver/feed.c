@@ -29,6 +29,9 @@
 #include "feed.h"
 #include "target.h"
 
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
 #define RING	1024	/* a power of two */
 
 /* Who posts goes through all.  A user without CAP_IPC_LOCK adds none to so many. */
@@ -81,10 +84,11 @@ struct mlkd_feed {
 static LIST_HEAD(feeds);
 static DEFINE_MUTEX(feeds_mutex);	/* who changes the list */
 
-/* False if nobody reads, so that nothing need be gathered. */
+/* False if nobody reads or traces, so that nothing need be gathered. */
 bool mlkd_feeds_want(void)
 {
-	return !list_empty(&feeds);
+	return !list_empty(&feeds) || trace_fault_enabled() || trace_lock_enabled() ||
+	       trace_unlock_enabled() || trace_end_enabled() || trace_limit_enabled();
 }
 
 static bool ready(struct mlkd_feed *feed)
@@ -142,6 +146,27 @@ static void add(struct mlkd_feed *feed, const struct mlkd_feed_event *event)
 	put(feed, &out);
 }
 
+/* The tracepoint of each kind of event. */
+static void trace_it(pid_t process, const struct memlockd_event *out)
+{
+	switch (out->kind) {
+	case MEMLOCKD_EVENT_FAULT:
+		trace_fault(process, out);
+		break;
+	case MEMLOCKD_EVENT_LOCKED:
+		trace_lock(process, out);
+		break;
+	case MEMLOCKD_EVENT_UNLOCKED:
+		trace_unlock(process, out);
+		break;
+	case MEMLOCKD_EVENT_LIMIT:
+		trace_limit(process, out);
+		break;
+	default:
+		trace_end(process, out);
+	}
+}
+
 /**
  * mlkd_feed_post - tell all that want to know
  * @event: what has happened
@@ -154,6 +179,7 @@ void mlkd_feed_post(const struct mlkd_feed_event *event)
 	unsigned long flags;
 	bool wanted;
 
+	trace_it(pid_nr(event->process), &event->out);
 	rcu_read_lock();
 	list_for_each_entry_rcu(feed, &feeds, node) {
 		raw_spin_lock_irqsave(&feed->lock, flags);

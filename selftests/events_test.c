@@ -532,6 +532,50 @@ TEST_F(events, what_is_wrong_is_EINVAL)
 	EXPECT_EQ((char)0xa5, wide[i]);
 }
 
+#define TRACING	"/sys/kernel/tracing/"
+
+/* Does a line of the trace have all of these? */
+static bool traced(const char *event, const char *what)
+{
+	FILE *file = fopen(TRACING "trace", "r");
+	char line[512];
+	bool found = false;
+
+	while (file && !found && fgets(line, sizeof(line), file)) {
+		found = strstr(line, event) && strstr(line, what);
+		if (found)
+			printf("# %s", line);
+	}
+	if (file)
+		fclose(file);
+	return found;
+}
+
+TEST_F(events, tracepoints_have_them)
+{
+	char what[64];
+
+	if (access(TRACING "events/memlockd/fault/format", R_OK))
+		SKIP(return, "there is no tracefs, or the kernel has no tracepoints");
+	ASSERT_TRUE(write_number(TRACING "events/memlockd/enable", 1));
+	superlock(_metadata, self);
+	fault(_metadata, self, 7, 1);
+	ASSERT_EQ(0, unlock_pid(self->fd, self->target.pid));
+	ASSERT_EQ(0, lock_pid(self->fd, self->target.pid, L, LIKE_MLOCKALL, NULL));
+	target_post(&self->target, do_exec, 0, 0, 0);
+	ASSERT_TRUE(target_echoes(&self->target));
+	write_number(TRACING "events/memlockd/enable", 0);
+	snprintf(what, sizeof(what), "process=%d address=0x%lx ", self->target.pid,
+		 self->addr + 7 * PAGE);
+	EXPECT_TRUE(traced(" fault: ", what));
+	snprintf(what, sizeof(what), "process=%d", self->target.pid);
+	EXPECT_TRUE(traced(" unlock: ", what));
+	snprintf(what, sizeof(what), "process=%d state=superlocked", self->target.pid);
+	EXPECT_TRUE(traced(" lock: ", what));
+	snprintf(what, sizeof(what), "process=%d by=exec", self->target.pid);
+	EXPECT_TRUE(traced(" end: ", what));
+}
+
 TEST_F(events, the_module_stays_while_one_reads)
 {
 	int err, reader = device_open();
