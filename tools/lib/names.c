@@ -138,6 +138,28 @@ const char *memlockd_warning_name(unsigned int warning)
 	}
 }
 
+const char *memlockd_event_name(unsigned int kind)
+{
+	switch (kind) {
+	case MEMLOCKD_EVENT_FAULT:
+		return "fault";
+	case MEMLOCKD_EVENT_LOCKED:
+		return "locked";
+	case MEMLOCKD_EVENT_UNLOCKED:
+		return "unlocked";
+	case MEMLOCKD_EVENT_EXECED:
+		return "execed";
+	case MEMLOCKD_EVENT_EXITED:
+		return "exited";
+	case MEMLOCKD_EVENT_LIMIT:
+		return "limit";
+	case MEMLOCKD_EVENT_LOST:
+		return "lost";
+	default:
+		return "unknown";
+	}
+}
+
 char *memlockd_format_size(char *buf, size_t room, uint64_t bytes)
 {
 	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };

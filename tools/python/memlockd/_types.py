@@ -82,6 +82,21 @@ class FaultFlags(enum.IntFlag):
     """The caller may not see the addresses, which are 0."""
 
 
+class EventKind(enum.IntFlag):
+    """What has happened."""
+
+    FAULT = 1 << 0
+    LOCKED = 1 << 1
+    UNLOCKED = 1 << 2
+    EXECED = 1 << 3
+    EXITED = 1 << 4
+    LIMIT = 1 << 5
+    LOST = 1 << 6
+
+
+ALL_EVENTS = EventKind(0x7F)
+
+
 class Kind(_Growing):
     """What a mapping is made of."""
 
@@ -241,6 +256,26 @@ class Holder:
     kind: HolderKind
     state: State
     flags: Flags
+
+
+@dataclass(frozen=True)
+class Event:
+    """What has become of a process; times in nanoseconds of CLOCK_BOOTTIME. Fields that do not belong to `kind` are 0."""
+
+    time_ns: int
+    kind: EventKind
+    flags: int
+    """FaultFlags of a FAULT, Flags of LOCKED."""
+    pid: int
+    tid: int
+    """The thread that took a FAULT; who has asked for a lock or an unlock."""
+    address: int
+    ip: int
+    duration_ns: int
+    state: State
+    limit: Limit
+    count: int
+    """How many are LOST; bytes that a LIMIT would have to allow."""
 
 
 @dataclass(frozen=True)
