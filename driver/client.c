@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An open file of the device, and the locks that it holds.
+ * An open file of the device, the locks that it holds, and the events that it reads.
  *
  * When the file is closed, a lock with MEMLOCKD_OWNED ends.  A worker ends it, one for
  * each space, as that may have to wait for another request, and the process that closes the
@@ -13,6 +13,7 @@
 
 #include "client.h"
 #include "compat.h"
+#include "feed.h"
 #include "holder.h"
 #include "life.h"
 #include "lock.h"
@@ -54,6 +55,7 @@ struct mlkd_client *mlkd_client_new(void)
 /* The last reference to the client's file has gone. */
 void mlkd_client_close(struct mlkd_client *client)
 {
+	mlkd_feed_free(client->feed);
 	/*
 	 * This wait is there so that the locks have ended when close(2) returns.  A dying
 	 * process does not wait, nor does a kernel thread, which closes the files of others.
@@ -62,6 +64,39 @@ void mlkd_client_close(struct mlkd_client *client)
 	    !(current->flags & (PF_EXITING | PF_KTHREAD)))
 		wait_for_completion_killable(&client->done);
 	mlkd_client_put(client);
+}
+
+/* Returns the feed of @client, which is made if there is none; NULL for want of memory. */
+struct mlkd_feed *mlkd_client_feed(struct mlkd_client *client)
+{
+	struct mlkd_feed *feed = READ_ONCE(client->feed), *new;
+
+	if (feed)
+		return feed;
+	new = mlkd_feed_new();
+	if (!new)
+		return NULL;
+	/* Another thread may have made one meanwhile. */
+	feed = cmpxchg(&client->feed, NULL, new);
+	if (feed)
+		mlkd_feed_free(new);
+	return feed ?: new;
+}
+
+ssize_t mlkd_read(struct file *file, char __user *buf, size_t len, loff_t *pos)
+{
+	struct mlkd_client *client = file->private_data;
+	struct mlkd_feed *feed = READ_ONCE(client->feed);
+
+	return feed ? mlkd_feed_read(feed, buf, len, file->f_flags & O_NONBLOCK) : -EINVAL;
+}
+
+__poll_t mlkd_poll(struct file *file, poll_table *wait)
+{
+	struct mlkd_client *client = file->private_data;
+	struct mlkd_feed *feed = READ_ONCE(client->feed);
+
+	return feed ? mlkd_feed_poll(feed, file, wait) : EPOLLERR;
 }
 
 /**

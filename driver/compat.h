@@ -212,6 +212,13 @@ static inline struct pid *mlkd_pidfd_pid(struct file *file)
 	return NULL;
 }
 
+/* Threads of a process that run in the kernel only.  Before 6.4 there were only io_uring's. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+#define MLKD_PF_USER_WORKER	PF_IO_WORKER
+#else
+#define MLKD_PF_USER_WORKER	PF_USER_WORKER
+#endif
+
 /* Says whether current is in a system call of 32 bits, which has other numbers. */
 static inline bool mlkd_compat_syscall(void)
 {

@@ -16,6 +16,7 @@
 
 struct memlockd_holder;
 struct memlockd_status;
+struct mlkd_feed;
 struct mlkd_space;
 
 /* These flags of a lock are about its holder, not about the memory. */
@@ -66,6 +67,7 @@ struct mlkd_holder {
  * @owned: likewise, those with MEMLOCKD_OWNED
  * @closed: the file is closed: what is still in the lists is to be given up
  * @done: completed when it has been
+ * @feed: what it reads; NULL until it subscribes.  It goes with the file
  */
 struct mlkd_client {
 	refcount_t ref;
@@ -73,6 +75,7 @@ struct mlkd_client {
 	struct list_head owned;
 	bool closed;
 	struct completion done;
+	struct mlkd_feed *feed;
 };
 
 void mlkd_client_put(struct mlkd_client *client);

@@ -19,6 +19,8 @@
 #include "cgroup.h"
 #include "client.h"
 #include "compat.h"
+#include "feed.h"
+#include "guard.h"
 #include "holder.h"
 #include "ioctl.h"
 #include "life.h"
@@ -58,6 +60,7 @@ union ioctl_args {
 	struct memlockd_mappings mappings;
 	struct memlockd_list list;
 	struct memlockd_range range;
+	struct memlockd_subscribe subscribe;
 };
 
 /**
@@ -189,10 +192,13 @@ static u32 warnings(void)
 /* What the lock of @space, which has @mode, does not promise as things are now. */
 static u32 space_warnings(struct mlkd_space *space, struct mlkd_mode mode)
 {
-	bool cut = mode.state == MEMLOCKD_STATE_SUPERLOCKED &&
-		   test_bit(MLKD_SPACE_STACK_CUT, &space->flags);
+	u32 ret = warnings();
 
-	return warnings() | (cut ? MEMLOCKD_WARNING_STACK : 0);
+	if (mode.state != MEMLOCKD_STATE_SUPERLOCKED)
+		return ret;
+	if (test_bit(MLKD_SPACE_STACK_CUT, &space->flags))
+		ret |= MEMLOCKD_WARNING_STACK;
+	return ret | (mlkd_guards_watch() ? 0 : MEMLOCKD_WARNING_NO_GUARD);
 }
 
 /* If @holder is not to have a lock without probes, are there any? */
@@ -340,6 +346,8 @@ static int do_status(struct call *call)
 		mlkd_holders_status(space, status, minor, major);
 		status->out_warnings = space_warnings(space, mode);
 	}
+	if (mode.state == MEMLOCKD_STATE_SUPERLOCKED)
+		mlkd_guard_status(space, target->addresses, status);
 	status->out_pinned = bytes(atomic_long_read(&space->pins.nr_pages));
 	status->out_bookkeeping = mlkd_pins_bytes(&space->pins);
 	status->out_healed = atomic_long_read(&space->heal.healed);
@@ -600,6 +608,49 @@ static void tell_range_limit(union ioctl_args *args, const struct mlkd_limit *li
 	args->range.out_allowed = limit->allowed;
 }
 
+static int check_subscribe(struct call *call)
+{
+	const struct memlockd_subscribe *subscribe = &call->args->subscribe;
+
+	if ((subscribe->kinds & ~MLKD_EVENT_KINDS) ||
+	    bad_row_size(subscribe->event_size, sizeof(struct memlockd_event)))
+		return -EINVAL;
+	if (!(subscribe->flags & MEMLOCKD_SUBSCRIBE_ALL))
+		return 0;
+	return subscribe->target_type || subscribe->target ? -EINVAL : 0;
+}
+
+/* May current look at the process, whatever user it is of by then? */
+static bool may_look_on(const struct memlockd_subscribe *subscribe,
+			const struct mlkd_target *target)
+{
+	return subscribe->target_type == MEMLOCKD_TARGET_PROC_MEM ||
+	       same_thread_group(target->task, current) ||
+	       !uid_eq(task_uid(target->task), current_uid());
+}
+
+static int do_subscribe(struct call *call)
+{
+	const struct memlockd_subscribe *subscribe = &call->args->subscribe;
+	bool trusted = capable(CAP_IPC_LOCK) || capable(CAP_SYS_PTRACE);
+	struct mlkd_target *target = &call->target;
+	struct mlkd_feed *feed;
+	int err;
+
+	feed = mlkd_client_feed(call->client);
+	if (!feed)
+		return -ENOMEM;
+	if (subscribe->flags & MEMLOCKD_SUBSCRIBE_ALL)
+		return mlkd_feed_subscribe(feed, NULL, trusted, subscribe);
+	err = mlkd_target_get(target, subscribe->target_type, subscribe->target, MLKD_TO_LOOK);
+	if (err)
+		return err;
+	trusted |= may_look_on(subscribe, target);
+	err = mlkd_feed_subscribe(feed, target, trusted, subscribe);
+	mlkd_target_put(target);
+	return err;
+}
+
 /**
  * struct ioctl_op - one of the calls
  * @size: of its structure, as the driver knows it
@@ -710,6 +761,14 @@ static const struct ioctl_op ioctl_ops[] = {
 		.tell_limit = tell_range_limit,
 		.run = do_unlock_range,
 	},
+	[INDEX(MEMLOCKD_CMD_SUBSCRIBE)] = {
+		.size = sizeof(struct memlockd_subscribe),
+		.min_size = offsetofend(struct memlockd_subscribe, event_size),
+		.out_start = sizeof(struct memlockd_subscribe),
+		.flags = MEMLOCKD_SUBSCRIBE_ALL,
+		.check = check_subscribe,
+		.run = do_subscribe,
+	},
 };
 
 static int run_claimed(const struct ioctl_op *op, struct call *call)
@@ -730,6 +789,23 @@ static int run_claimed(const struct ioctl_op *op, struct call *call)
 	return err;
 }
 
+/* The call has failed, as a limit was met. */
+static void post_limit(const struct call *call)
+{
+	const struct memlockd_event out = {
+		.kind = MEMLOCKD_EVENT_LIMIT,
+		.limit = call->limit.which,
+		.count = call->limit.needed,
+	};
+	struct pid *pid;
+
+	if (!mlkd_feeds_want())
+		return;
+	pid = get_task_pid(call->target.task, PIDTYPE_TGID);
+	mlkd_feed_tell(call->target.mm, pid, &out);
+	put_pid(pid);
+}
+
 static int run_for_target(const struct ioctl_op *op, struct call *call)
 {
 	const struct header *header = &call->args->header;
@@ -742,6 +818,8 @@ static int run_for_target(const struct ioctl_op *op, struct call *call)
 		return err;
 	if (!op->nothing_to_do || !op->nothing_to_do(call))
 		err = claims ? run_claimed(op, call) : op->run(call);
+	if (err == -ENOMEM && call->limit.which != MEMLOCKD_LIMIT_NONE)
+		post_limit(call);
 	mlkd_target_put(&call->target);
 	return err;
 }

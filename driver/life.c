@@ -8,6 +8,8 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "feed.h"
+#include "guard.h"
 #include "heal.h"
 #include "holder.h"
 #include "life.h"
@@ -25,9 +27,38 @@ static void reap_space(struct work_struct *work)
 
 	mlkd_holders_drop(space);
 	mlkd_wired_drop(space);
+	mlkd_guard_disarm(space);
 	mlkd_probes_disarm(space);
 	mmu_notifier_unregister(&space->notifier, space->mm);
 	mlkd_space_put(space);
+}
+
+/* Has the process left @mm, which ends now, for another one? */
+static bool has_execed(struct mlkd_space *space)
+{
+	struct task_struct *task;
+	struct mm_struct *mm;
+	bool execed = false;
+
+	rcu_read_lock();
+	task = pid_task(space->pid, PIDTYPE_TGID);
+	if (task) {
+		mm = READ_ONCE(task->mm);
+		execed = mm && mm != space->mm;
+	}
+	rcu_read_unlock();
+	return execed;
+}
+
+static void tell_end(struct mlkd_space *space)
+{
+	struct memlockd_event out = { .kind = MEMLOCKD_EVENT_EXITED };
+
+	if (mlkd_space_promised(space).state == MEMLOCKD_STATE_UNLOCKED)
+		return;
+	if (has_execed(space))
+		out.kind = MEMLOCKD_EVENT_EXECED;
+	mlkd_feed_tell(space->mm, space->pid, &out);
 }
 
 /*
@@ -41,6 +72,7 @@ static void notifier_release(struct mmu_notifier *notifier, struct mm_struct *mm
 	if (!mlkd_space_leave(space))
 		return;		/* an unlock is unregistering the notifier */
 	mlkd_pins_drop(&space->pins, 0, ULONG_MAX, false);
+	tell_end(space);
 	/* The process may go on with another program. */
 	mlkd_limit_restore(space);
 	mlkd_space_reap_later(space);
@@ -119,8 +151,9 @@ static const struct mmu_notifier_ops notifier_ops = {
 
 static void finish_claim(struct work_struct *work);
 
-static struct mlkd_space *alloc_space(struct mm_struct *mm)
+static struct mlkd_space *alloc_space(struct mlkd_target *target)
 {
+	struct mm_struct *mm = target->mm;
 	struct mlkd_space *space = kzalloc(sizeof(*space), GFP_KERNEL_ACCOUNT);
 
 	if (!space)
@@ -128,6 +161,7 @@ static struct mlkd_space *alloc_space(struct mm_struct *mm)
 	mlkd_space_begin(space);
 	space->notifier.ops = &notifier_ops;
 	space->mm = mm;
+	space->pid = get_task_pid(target->task, PIDTYPE_TGID);
 	mmgrab(mm);
 	space->busy = true;
 	refcount_set(&space->ref, 2);
@@ -136,6 +170,7 @@ static struct mlkd_space *alloc_space(struct mm_struct *mm)
 	INIT_WORK(&space->later.work, finish_claim);
 	INIT_WORK(&space->close_work, mlkd_space_close_fn);
 	mlkd_probes_setup(space);
+	mlkd_guard_setup(&space->guard);
 	spin_lock_init(&space->lock);
 	INIT_LIST_HEAD(&space->holders);
 	mlkd_wired_setup(&space->wired);
@@ -237,10 +272,11 @@ void mlkd_life_exit(void)
 	while (!mlkd_spaces_wait(HZ / 10));
 }
 
-/* Makes a space of @mm, with a claim; -EEXIST if there is one already. */
-static struct mlkd_space *new_space(struct mm_struct *mm)
+/* Makes a space of @target's mm, with a claim; -EEXIST if there is one already. */
+static struct mlkd_space *new_space(struct mlkd_target *target)
 {
-	struct mlkd_space *space = alloc_space(mm);
+	struct mlkd_space *space = alloc_space(target);
+	struct mm_struct *mm = target->mm;
 	int err;
 
 	if (!space)
@@ -295,7 +331,7 @@ struct mlkd_space *mlkd_space_claim(struct mlkd_target *target, bool create)
 			return space;
 		}
 		if (!space) {
-			space = create ? new_space(mm) : ERR_PTR(-ENOENT);
+			space = create ? new_space(target) : ERR_PTR(-ENOENT);
 			if (!IS_ERR(space)) {
 				space->by_self = current->mm == mm;
 				return space;
@@ -357,6 +393,8 @@ static void end_claim(struct mlkd_space *space)
 	struct mm_struct *mm = space->mm;
 
 	WRITE_ONCE(space->later.nr, space->later.nr + 1);
+	if (space->promised.state != MEMLOCKD_STATE_SUPERLOCKED)
+		mlkd_guard_disarm(space);
 	if (space->promised.state == MEMLOCKD_STATE_UNLOCKED &&
 	    !mlkd_attrs_have_ranges(&space->attrs)) {
 		if (may_linger(space))

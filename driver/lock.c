@@ -37,6 +37,8 @@
 #include "cgroup.h"
 #include "compat.h"
 #include "crew.h"
+#include "feed.h"
+#include "guard.h"
 #include "holder.h"
 #include "limit.h"
 #include "lock.h"
@@ -1025,13 +1027,30 @@ static void leave_raised(struct mlkd_space *space)
 		mlkd_limit_restore(space);
 }
 
+static void tell_promised(struct mlkd_space *space, struct mlkd_mode mode)
+{
+	const struct memlockd_event out = {
+		.kind = mode.state == MEMLOCKD_STATE_UNLOCKED ? MEMLOCKD_EVENT_UNLOCKED :
+								MEMLOCKD_EVENT_LOCKED,
+		.flags = mode.flags,
+		.state = mode.state,
+	};
+
+	mlkd_feed_tell(space->mm, space->pid, &out);
+}
+
 /* RLIMIT_MEMLOCK is what it was when no lock that is promised has it raised any more. */
 static void set_promised(struct mlkd_space *space, struct mlkd_mode mode)
 {
+	struct mlkd_mode old = space->promised;
+
 	spin_lock(&space->lock);
 	space->promised = mode;
 	spin_unlock(&space->lock);
+	mlkd_guard_set(space, mode.state == MEMLOCKD_STATE_SUPERLOCKED);
 	leave_raised(space);
+	if (mode.state != old.state || mode.flags != old.flags)
+		tell_promised(space, mode);
 }
 
 /* Notes what was mapped when the lock still covered the future. */
@@ -1226,7 +1245,10 @@ static int prepare(struct request *request, u64 stack_reserve)
 	err = mlkd_probes_arm(request->space, request->mode.flags & MEMLOCKD_OVER_UNLOCKED);
 	if (err)
 		return err;
-	err = survey(request);
+	if (!request->range && request->mode.state == MEMLOCKD_STATE_SUPERLOCKED)
+		err = mlkd_guard_arm(request->space);
+	if (!err)
+		err = survey(request);
 	if (err)
 		return err;
 	/* For shared memory; what has come since the survey can do without. */

@@ -8,6 +8,7 @@
 #include <linux/module.h>
 
 #include "client.h"
+#include "guard.h"
 #include "probe.h"
 #include "heal.h"
 #include "ioctl.h"
@@ -23,6 +24,8 @@ static const struct file_operations fops = {
 	.owner = THIS_MODULE,
 	.open = mlkd_open,
 	.release = mlkd_release,
+	.read = mlkd_read,
+	.poll = mlkd_poll,
 	.unlocked_ioctl = mlkd_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.llseek = noop_llseek,
@@ -58,6 +61,7 @@ static int __init memlockd_init(void)
 	err = mlkd_probes_init();
 	if (err)
 		goto out_heal;
+	mlkd_guards_init();
 	err = mlkd_sysctl_init();
 	if (err)
 		goto out_probes;
@@ -88,6 +92,7 @@ static void __exit memlockd_exit(void)
 	mlkd_sysctl_exit();
 	mlkd_wired_exit();
 	mlkd_life_exit();
+	mlkd_guards_exit();
 	mlkd_probes_exit();
 	mlkd_heal_exit();
 	mlkd_clients_exit();

@@ -51,6 +51,7 @@
 #include "arch.h"
 #include "cgroup.h"
 #include "compat.h"
+#include "guard.h"
 #include "hold.h"
 #include "probe.h"
 #include "populate.h"
@@ -244,6 +245,10 @@ static void run_call(struct mlkd_call *call)
 	struct mlkd_space *space = call->space;
 	unsigned long start, end;
 
+	if (call->event == MLKD_CALL_FAULT) {
+		mlkd_guard_resolved(call);
+		return;
+	}
 	if (call->event == MLKD_CALL_SOFT_DIRTY) {
 		if (mmget_not_zero(space->mm)) {
 			mlkd_populate_writable(space);

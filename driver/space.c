@@ -11,7 +11,7 @@
 #include "space.h"
 #include "target.h"
 
-static DEFINE_HASHTABLE(spaces, 8);
+DEFINE_HASHTABLE(mlkd_spaces, MLKD_SPACES_BITS);
 static DEFINE_SPINLOCK(spaces_lock);
 static unsigned int nr_spaces;		/* without those that linger */
 static unsigned int nr_lingering;
@@ -316,7 +316,7 @@ static struct mlkd_space *lookup(struct mm_struct *mm)
 	struct mlkd_space *space;
 
 	lockdep_assert_held(&spaces_lock);
-	hash_for_each_possible(spaces, space, node, (unsigned long)mm)
+	hash_for_each_possible(mlkd_spaces, space, node, (unsigned long)mm)
 		if (space->mm == mm)
 			return space;
 	return NULL;
@@ -338,6 +338,7 @@ void mlkd_space_put(struct mlkd_space *space)
 	lingers = space->lingers;
 	mlkd_pins_destroy(&space->pins);
 	mlkd_attrs_destroy(&space->attrs);
+	put_pid(space->pid);
 	mmdrop(space->mm);
 	kfree_rcu(space, rcu);
 	if (!lingers)
@@ -384,7 +385,7 @@ struct mlkd_space *mlkd_space_claim_lingering(unsigned long age)
 	int bucket;
 
 	spin_lock(&spaces_lock);
-	hash_for_each(spaces, bucket, space, node) {
+	hash_for_each(mlkd_spaces, bucket, space, node) {
 		if (!space->lingers || space->busy ||
 		    time_before(jiffies, space->lingers_since + age))
 			continue;
@@ -410,7 +411,7 @@ bool mlkd_space_enter(struct mlkd_space *space)
 	spin_lock(&spaces_lock);
 	exists = lookup(space->mm);
 	if (!exists) {
-		hash_add_rcu(spaces, &space->node, (unsigned long)space->mm);
+		hash_add_rcu(mlkd_spaces, &space->node, (unsigned long)space->mm);
 		nr_spaces++;
 	}
 	spin_unlock(&spaces_lock);
@@ -504,7 +505,7 @@ struct mlkd_space *mlkd_space_find_rcu(struct mm_struct *mm)
 {
 	struct mlkd_space *space;
 
-	hash_for_each_possible_rcu(spaces, space, node, (unsigned long)mm)
+	hash_for_each_possible_rcu(mlkd_spaces, space, node, (unsigned long)mm)
 		if (space->mm == mm)
 			return space;
 	return NULL;

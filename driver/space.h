@@ -116,6 +116,65 @@ struct mlkd_missed {
 	unsigned long locked_vm;
 };
 
+/**
+ * struct mlkd_fault - a page fault that a thread has begun
+ * @node: in &mlkd_guard.open, by @task
+ * @task: the thread
+ * @min_flt: its counter of minor faults then
+ * @maj_flt: its counter of major faults then
+ * @time: when it was; CLOCK_BOOTTIME, in nanoseconds
+ * @address: what was accessed
+ * @ip: by which instruction
+ * @flags: &enum memlockd_fault_flags
+ */
+struct mlkd_fault {
+	struct rb_node node;
+	struct task_struct *task;
+	unsigned long min_flt;
+	unsigned long maj_flt;
+	u64 time;
+	unsigned long address;
+	unsigned long ip;
+	u32 flags;
+};
+
+/**
+ * struct mlkd_last_fault - what is kept of the last fault
+ * @time: as in &mlkd_fault; 0 if there was none
+ * @address: likewise
+ * @ip: likewise
+ * @tid: the thread, in the first PID namespace
+ * @flags: as in &mlkd_fault
+ */
+struct mlkd_last_fault {
+	u64 time;
+	unsigned long address;
+	unsigned long ip;
+	pid_t tid;
+	u32 flags;
+};
+
+/**
+ * struct mlkd_guard - the page faults of one address space; see guard.c
+ * @armed: the tracepoints are in place for it; changed with the claim held, or at the end of
+ *	the space
+ * @lock: protects all that follows; raw, as probes take it.  Probes read @on without it
+ * @on: it is superlocked, so that each fault breaks a promise
+ * @open: faults that have begun and have not been counted
+ * @minor: minor faults since @on
+ * @major: likewise, major ones
+ * @last: the last of them
+ */
+struct mlkd_guard {
+	bool armed;
+	raw_spinlock_t lock;
+	bool on;
+	struct rb_root open;
+	u64 minor;
+	u64 major;
+	struct mlkd_last_fault last;
+};
+
 struct mlkd_space;
 
 /**
@@ -150,6 +209,7 @@ struct mlkd_later {
  * struct mlkd_space - a locked address space
  * @notifier: tells of what becomes of the address space
  * @mm: the address space; its mm_count is held, never its mm_users
+ * @pid: the process that was to be locked first, with a reference
  * @node: in the table of spaces, until @gone
  * @ref: one for the table, one for each call that uses it
  * @busy: a call has claimed it, to change it
@@ -181,6 +241,7 @@ struct mlkd_later {
  * @armed: the probes for what it does later are in place for it
  * @calls: what these need
  * @missed: what they have missed
+ * @guard: the page faults that it takes all the same
  * @moves_lock: protects @moves and @nr_moves
  * @moves: the threads that are within mremap(2)
  * @nr_moves: how often a thread has begun with that
@@ -210,12 +271,14 @@ struct mlkd_later {
  * that waits for a claim holds none.
  *
  * Lock order: mmap_lock, then one of the leaves: the table's lock, @lock, that of
- * holder.c, @pins.chunks, @attrs.tree, @moves_lock, @calls.lock, @heal.lock.  The mutex of wired.c
- * is taken without mmap_lock, and also before the leaves.
+ * holder.c, @pins.chunks, @attrs.tree, @moves_lock, @calls.lock, @guard.lock,
+ * @heal.lock.  The mutex of wired.c is taken without mmap_lock, and also before the
+ * leaves.
  */
 struct mlkd_space {
 	struct mmu_notifier notifier;
 	struct mm_struct *mm;
+	struct pid *pid;
 	struct hlist_node node;
 	refcount_t ref;
 	bool busy;
@@ -246,6 +309,7 @@ struct mlkd_space {
 	bool armed;
 	struct mlkd_calls calls;
 	struct mlkd_missed missed;
+	struct mlkd_guard guard;
 	raw_spinlock_t moves_lock;	/* @moves, @nr_moves */
 	struct list_head moves;
 	unsigned long nr_moves;
@@ -257,6 +321,16 @@ struct mlkd_space {
 };
 
 extern work_func_t mlkd_space_close_fn;
+
+#define MLKD_SPACES_BITS	8
+
+extern struct hlist_head mlkd_spaces[1 << MLKD_SPACES_BITS];
+
+/* For probes: false if @mm has no space.  One of another address space may be in its place. */
+static inline bool mlkd_space_likely(struct mm_struct *mm)
+{
+	return !hlist_empty(&mlkd_spaces[hash_min((unsigned long)mm, MLKD_SPACES_BITS)]);
+}
 
 #define MLKD_SPACE_PINNING	0
 #define MLKD_SPACE_SOFT_DIRTY	1

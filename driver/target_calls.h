@@ -22,6 +22,7 @@ enum mlkd_event {
 	MLKD_CALL_MSYNC,
 	MLKD_CALL_PRCTL,
 	MLKD_CALL_THREAD,
+	MLKD_CALL_FAULT,	/* a page fault, see guard.c */
 	MLKD_CALL_SOFT_DIRTY,	/* not by the process itself, as a rule */
 };
 

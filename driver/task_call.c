@@ -10,9 +10,9 @@
  * A probe cannot allocate, so the calls are made beforehand.  Each space has its own,
  * so that no process can use up what another one needs, and as many as its threads
  * can have on their way at the same time: a thread is in one system call, which
- * queues one call at its entry and one for all that it maps.  Who makes a new thread
- * makes its calls as well, before it returns to user space; the spare ones are for
- * the threads that are being made meanwhile.
+ * queues one call at its entry, one for all that it maps, and one for the page faults
+ * that it takes.  Who makes a new thread makes its calls as well, before it returns to
+ * user space; the spare ones are for the threads that are being made meanwhile.
  *
  * All of this may be called from probes: raw spinlocks only.
  */
@@ -29,7 +29,7 @@
 #include "space.h"
 #include "worker.h"
 
-#define CALLS_PER_THREAD	2
+#define CALLS_PER_THREAD	3
 #define SPARE_CALLS		16
 
 static void (*run_call)(struct mlkd_call *call);

@@ -24,6 +24,7 @@
  * @locked_vm: of the address space then, in pages
  * @move: in the list of its space, if @event moves something
  * @advice: the call, if @event is MLKD_CALL_MADVISE
+ * @fault: the fault, if @event is MLKD_CALL_FAULT
  * @mergeable: the mapping has VM_MERGEABLE
  * @start: of the mapping, as it was merged; 0 if unknown
  * @end: likewise; 0 for all there is
@@ -43,6 +44,7 @@ struct mlkd_call {
 	unsigned long locked_vm;
 	struct mlkd_move move;
 	struct mlkd_advice advice;
+	struct mlkd_fault fault;
 	bool mergeable;
 	unsigned long start;
 	unsigned long end;

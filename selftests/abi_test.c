@@ -31,9 +31,17 @@ static const struct ioctl {
 	{ "LIST", MEMLOCKD_IOC_LIST, sizeof(struct memlockd_list) },
 	{ "LOCK_RANGE", MEMLOCKD_IOC_LOCK_RANGE, sizeof(struct memlockd_range) },
 	{ "UNLOCK_RANGE", MEMLOCKD_IOC_UNLOCK_RANGE, sizeof(struct memlockd_range) },
+	{ "SUBSCRIBE", MEMLOCKD_IOC_SUBSCRIBE, sizeof(struct memlockd_subscribe) },
 	/* It comes last, as the others want a locked process. */
 	{ "UNLOCK", MEMLOCKD_IOC_UNLOCK, sizeof(struct memlockd_unlock) },
 };
+
+/* Of the first version of its structure. */
+static unsigned int first_size(const struct ioctl *ioctl)
+{
+	return ioctl->cmd == MEMLOCKD_IOC_STATUS ?
+	       offsetof(struct memlockd_status, out_real_minor_faults) : ioctl->size;
+}
 
 static struct memlockd_mapping rows[NR_ROWS];
 static struct memlockd_holder holders[16];
@@ -46,6 +54,7 @@ static void fill(unsigned int cmd, void *arg, unsigned int size, pid_t pid)
 	struct memlockd_lock *lock = arg;
 	struct memlockd_list *list = arg;
 	struct memlockd_range *range = arg;
+	struct memlockd_subscribe *subscribe = arg;
 
 	any->size = size;
 	any->flags = 0;
@@ -78,6 +87,10 @@ static void fill(unsigned int cmd, void *arg, unsigned int size, pid_t pid)
 		range->reserved = 0;
 		range->addr = 0;
 		range->len = 0;
+		break;
+	case MEMLOCKD_IOC_SUBSCRIBE:
+		subscribe->kinds = MEMLOCKD_EVENT_LOCKED;
+		subscribe->event_size = sizeof(struct memlockd_event);
 		break;
 	}
 }
@@ -120,7 +133,9 @@ TEST_F(abi, too_small_is_EINVAL)
 	unsigned int i, size;
 
 	for (i = 0; i < ARRAY_SIZE(ioctls); i++) {
-		for (size = 0; size < ioctls[i].size; size++) {
+		unsigned int first = first_size(&ioctls[i]);
+
+		for (size = 0; size < first; size++) {
 			memset(arg, 0, sizeof(arg));
 			fill(ioctls[i].cmd, arg, size, self->target.pid);
 			ASSERT_EQ(-EINVAL, device_call(self->fd, ioctls[i].cmd, arg)) {
@@ -130,6 +145,27 @@ TEST_F(abi, too_small_is_EINVAL)
 		TH_LOG("%s: sizes 0 to %u refused", ioctls[i].name, size - 1);
 	}
 	EXPECT_EQ(MEMLOCKD_STATE_UNLOCKED, state_of(self->fd, self->target.pid));
+}
+
+/* A program that was compiled with an older header. */
+TEST_F(abi, first_versions_are_accepted)
+{
+	unsigned char arg[ROOM];
+	unsigned int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(ioctls); i++) {
+		unsigned int first = first_size(&ioctls[i]);
+
+		if (first == ioctls[i].size)
+			continue;
+		memset(arg, 0xa5, sizeof(arg));
+		fill(ioctls[i].cmd, arg, first, self->target.pid);
+		ASSERT_EQ(0, device_call(self->fd, ioctls[i].cmd, arg));
+		for (j = first; j < ROOM; j++)
+			ASSERT_EQ(0xa5, arg[j]);
+		TH_LOG("%s: %u of %u bytes are enough", ioctls[i].name, first,
+		       ioctls[i].size);
+	}
 }
 
 TEST_F(abi, larger_with_zeros_is_accepted)

@@ -305,6 +305,21 @@ static int call_info(struct inject *in)
 	return device_call(in->fd, MEMLOCKD_IOC_INFO, &arg);
 }
 
+static int call_subscribe(struct inject *in)
+{
+	struct memlockd_subscribe arg = {
+		.size = sizeof(arg),
+		.target = in->target.pid,
+		.kinds = MEMLOCKD_EVENT_FAULT,
+		.event_size = sizeof(struct memlockd_event),
+	};
+	int fd = device_open(), err = fd < 0 ? fd : device_call(fd, MEMLOCKD_IOC_SUBSCRIBE, &arg);
+
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
 static int call_open(struct inject *in)
 {
 	int fd = device_open();
@@ -346,6 +361,7 @@ static const struct one {
 	{ "LIST", lock_super, call_list, false },
 	{ "INFO", NULL, call_info, false },
 	{ "open", NULL, call_open, false },
+	{ "SUBSCRIBE", lock_super, call_subscribe, false },
 	{ "LOCK_RANGE", NULL, lock_private, false },
 	{ "LOCK_RANGE of shared memory", NULL, lock_range_of_shared, false },
 	{ "LOCK_RANGE of a part of a range", lock_private, lock_part, false },

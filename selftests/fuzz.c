@@ -21,6 +21,7 @@
 
 enum kind {
 	SIZE, FLAGS, TYPE, TARGET, STATE, ZERO, STACK, ADDR, LEN, START, ROWS, NR_ROWS, ROW_SIZE,
+	KINDS, EVENT_SIZE,
 };
 
 struct field {
@@ -30,6 +31,7 @@ struct field {
 #define FIELD(type, name, kind)	{ offsetof(struct type, name), \
 				  sizeof(((struct type *)0)->name), kind }
 #define FIELDS		10
+#define ALL_KINDS	(2 * MEMLOCKD_EVENT_LOST - 1)
 
 /* Each structure begins so; and goes on so, if the call has a target. */
 static const struct field begin[] = {
@@ -92,8 +94,20 @@ static const struct spec {
 		FIELD(memlockd_range, state, STATE), FIELD(memlockd_range, reserved, ZERO),
 		FIELD(memlockd_range, addr, ADDR), FIELD(memlockd_range, len, LEN),
 	} },
+	{ "SUBSCRIBE", MEMLOCKD_IOC_SUBSCRIBE, sizeof(struct memlockd_subscribe),
+	  sizeof(struct memlockd_subscribe), 3, 0, true, {
+		FIELD(memlockd_subscribe, kinds, KINDS),
+		FIELD(memlockd_subscribe, event_size, EVENT_SIZE),
+	} },
 	{ "no ioctl", 0, sizeof(struct memlockd_lock), 0, 1, 0, true, { } },
 };
+
+/* Of the first version of its structure. */
+static unsigned int first_size(const struct spec *spec)
+{
+	return spec->cmd == MEMLOCKD_IOC_STATUS ?
+	       offsetof(struct memlockd_status, out_real_minor_faults) : spec->size;
+}
 
 /* The driver knows no more than these of each structure. */
 union args {
@@ -102,6 +116,7 @@ union args {
 	struct memlockd_mappings mappings;
 	struct memlockd_list list;
 	struct memlockd_range range;
+	struct memlockd_subscribe subscribe;
 	unsigned char bytes[FUZZ_ARG];
 };
 
@@ -246,6 +261,10 @@ static uint64_t right_value(struct fuzzer *f, struct draft *draft, enum kind kin
 		return draw(&f->seed, ROW_PAGES * PAGE / spec->row);
 	case ROW_SIZE:
 		return spec->row;
+	case KINDS:
+		return draw(&f->seed, ALL_KINDS + 1);
+	case EVENT_SIZE:
+		return sizeof(struct memlockd_event);
 	case ROWS:
 		return (uintptr_t)ROW_MEM(f->mem);
 	default:
@@ -386,6 +405,13 @@ static bool range_wrong(const struct memlockd_range *range, bool unlock)
 	       (range->len && range->addr + range->len - 1 < range->addr);
 }
 
+static bool subscribe_wrong(const struct memlockd_subscribe *subscribe)
+{
+	return subscribe->flags & ~MEMLOCKD_SUBSCRIBE_ALL || subscribe->kinds & ~ALL_KINDS ||
+	       subscribe->event_size < sizeof(struct memlockd_event) ||
+	       (subscribe->flags && (subscribe->target_type || subscribe->target));
+}
+
 static bool target_wrong(const struct draft *draft)
 {
 	const struct memlockd_unlock *whom = &draft->args.whom;
@@ -404,16 +430,19 @@ static bool wrong(const struct fuzzer *f, const struct draft *draft, const struc
 {
 	const union args *args = &draft->args;
 	const struct spec *spec = draft->spec;
+	unsigned int first = first_size(spec);
 	unsigned int i;
 
-	if (call->room < spec->size || call->size < spec->size || call->size > PAGE)
+	if (call->room < (call->size < spec->size ? call->size : spec->size) ||
+	    call->size < first || call->size > PAGE)
 		return true;
 	for (i = spec->size; i < call->size && i < sizeof(*args); i++) {
 		if (args->bytes[i])
 			return true;
 	}
 	if (spec->cmd != MEMLOCKD_IOC_LOCK && spec->cmd != MEMLOCKD_IOC_UNLOCK &&
-	    spec->cmd != MEMLOCKD_IOC_UNLOCK_RANGE && args->whom.flags)
+	    spec->cmd != MEMLOCKD_IOC_UNLOCK_RANGE && spec->cmd != MEMLOCKD_IOC_SUBSCRIBE &&
+	    args->whom.flags)
 		return true;
 	if (spec->cmd == MEMLOCKD_IOC_INFO)
 		return false;
@@ -422,8 +451,11 @@ static bool wrong(const struct fuzzer *f, const struct draft *draft, const struc
 		return row_size_wrong(args->list.row_size, spec->row);
 	/* Without privilege a process may look at its own user's, and lock nothing. */
 	if (!f->privileged && spec->cmd != MEMLOCKD_IOC_STATUS &&
-	    spec->cmd != MEMLOCKD_IOC_MAPPINGS)
+	    spec->cmd != MEMLOCKD_IOC_MAPPINGS && spec->cmd != MEMLOCKD_IOC_SUBSCRIBE)
 		return true;
+	if (spec->cmd == MEMLOCKD_IOC_SUBSCRIBE &&
+	    (subscribe_wrong(&args->subscribe) || args->subscribe.flags))
+		return subscribe_wrong(&args->subscribe);
 	if (target_wrong(draft))
 		return true;
 	switch (spec->cmd) {
@@ -462,7 +494,7 @@ static bool documented(const struct spec *spec, int err)
 		return spec->cmd == MEMLOCKD_IOC_UNLOCK || spec->cmd == MEMLOCKD_IOC_SYNC ||
 		       spec->cmd == MEMLOCKD_IOC_UNLOCK_RANGE;
 	case EDQUOT:
-		return spec->cmd == MEMLOCKD_IOC_LOCK;
+		return spec->cmd == MEMLOCKD_IOC_LOCK || spec->cmd == MEMLOCKD_IOC_SUBSCRIBE;
 	case EOPNOTSUPP:
 		return spec->cmd == MEMLOCKD_IOC_LOCK_RANGE || spec->cmd == MEMLOCKD_IOC_LOCK;
 	default:

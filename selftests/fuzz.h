@@ -7,12 +7,12 @@
 
 #include "churn.h"
 
-#define FUZZ_CMDS		9
+#define FUZZ_CMDS		10
 #define FUZZ_CLIENTS		3	/* the last has no privilege */
 #define FUZZ_THREADS		3
 
 /* The longest structure that is kept of a call. */
-#define FUZZ_ARG		128
+#define FUZZ_ARG		192
 
 /**
  * struct fuzzer - a thread that makes calls

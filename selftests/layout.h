@@ -59,7 +59,7 @@ AT(memlockd_sync, target, 12);
 AT(memlockd_sync, out_locked, 16);
 AT(memlockd_sync, out_pinned, 24);
 
-SIZE(memlockd_status, 120);
+SIZE(memlockd_status, 168);
 AT(memlockd_status, size, 0);
 AT(memlockd_status, flags, 4);
 AT(memlockd_status, target_type, 8);
@@ -80,6 +80,13 @@ AT(memlockd_status, out_healed, 96);
 AT(memlockd_status, out_holders, 104);
 AT(memlockd_status, out_warnings, 108);
 AT(memlockd_status, out_ranges, 112);
+AT(memlockd_status, out_real_minor_faults, 120);
+AT(memlockd_status, out_real_major_faults, 128);
+AT(memlockd_status, out_fault_address, 136);
+AT(memlockd_status, out_fault_ip, 144);
+AT(memlockd_status, out_fault_time_ns, 152);
+AT(memlockd_status, out_fault_tid, 160);
+AT(memlockd_status, out_fault_flags, 164);
 
 SIZE(memlockd_mapping, 48);
 AT(memlockd_mapping, start, 0);
@@ -139,6 +146,27 @@ AT(memlockd_range, out_reserved, 44);
 AT(memlockd_range, out_needed, 48);
 AT(memlockd_range, out_allowed, 56);
 
+SIZE(memlockd_event, 64);
+AT(memlockd_event, time_ns, 0);
+AT(memlockd_event, kind, 8);
+AT(memlockd_event, flags, 12);
+AT(memlockd_event, pid, 16);
+AT(memlockd_event, tid, 20);
+AT(memlockd_event, address, 24);
+AT(memlockd_event, ip, 32);
+AT(memlockd_event, duration_ns, 40);
+AT(memlockd_event, state, 48);
+AT(memlockd_event, limit, 52);
+AT(memlockd_event, count, 56);
+
+SIZE(memlockd_subscribe, 24);
+AT(memlockd_subscribe, size, 0);
+AT(memlockd_subscribe, flags, 4);
+AT(memlockd_subscribe, target_type, 8);
+AT(memlockd_subscribe, target, 12);
+AT(memlockd_subscribe, kinds, 16);
+AT(memlockd_subscribe, event_size, 20);
+
 _Static_assert(MEMLOCKD_IOC_INFO == 0xB740, "INFO");
 _Static_assert(MEMLOCKD_IOC_LOCK == 0xB741, "LOCK");
 _Static_assert(MEMLOCKD_IOC_UNLOCK == 0xB742, "UNLOCK");
@@ -148,5 +176,6 @@ _Static_assert(MEMLOCKD_IOC_SYNC == 0xB745, "SYNC");
 _Static_assert(MEMLOCKD_IOC_LIST == 0xB746, "LIST");
 _Static_assert(MEMLOCKD_IOC_LOCK_RANGE == 0xB747, "LOCK_RANGE");
 _Static_assert(MEMLOCKD_IOC_UNLOCK_RANGE == 0xB748, "UNLOCK_RANGE");
+_Static_assert(MEMLOCKD_IOC_SUBSCRIBE == 0xB749, "SUBSCRIBE");
 
 #endif /* MEMLOCKD_LAYOUT_H */

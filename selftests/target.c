@@ -331,6 +331,13 @@ long do_map_same(long times, long shared, long c)
 	return (long)addr;
 }
 
+long do_map_fd(long fd, long len, long flags)
+{
+	void *p = mmap(NULL, len, RW, flags, fd, 0);
+
+	return p == MAP_FAILED ? -errno : (long)p;
+}
+
 long do_unmap(long addr, long len, long c)
 {
 	return munmap((void *)addr, len) ? -errno : 0;

@@ -45,6 +45,20 @@ static inline void mlkd_do_again(struct pt_regs *regs)
 	regs->pc -= compat_thumb_mode(regs) ? 2 : 4;
 }
 
+/* No tracepoints tell of page faults there. */
+#define MLKD_FAULT_TRACEPOINTS
+
+/* What a page fault is for, by the last argument of its tracepoint. */
+static inline bool mlkd_fault_writes(unsigned long error)
+{
+	return false;
+}
+
+static inline bool mlkd_fault_fetches(unsigned long error)
+{
+	return false;
+}
+
 /* Where [vdso] of @mm begins; 0 if it has none. */
 static inline unsigned long mlkd_vdso_start(struct mm_struct *mm)
 {

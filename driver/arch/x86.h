@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What differs between processors, for x86-64: how system calls are named and called, and
- * what the processor notes in page tables.
+ * What differs between processors, for x86-64: how system calls are named and called, what
+ * tells of page faults, and what the processor notes in page tables.
  */
 #ifndef _MEMLOCKD_ARCH_X86_H
 #define _MEMLOCKD_ARCH_X86_H
 
 #include <linux/ptrace.h>
 #include <asm/mmu.h>
+#include <asm/trap_pf.h>
 
 /* The wrapper of a system call, of 64-bit and of 32-bit callers. */
 #define MLKD_SYSCALL(name)	"__x64_sys_" #name
@@ -51,6 +52,23 @@ static inline void mlkd_do_again(struct pt_regs *regs)
 {
 	regs->ax = regs->orig_ax;
 	regs->ip -= 2;
+}
+
+/*
+ * The tracepoints of the page faults that user space takes, and that the kernel takes.  A
+ * processor that has none leaves this empty.
+ */
+#define MLKD_FAULT_TRACEPOINTS	"page_fault_user", "page_fault_kernel"
+
+/* What a page fault is for, by the last argument of its tracepoint. */
+static inline bool mlkd_fault_writes(unsigned long error)
+{
+	return error & X86_PF_WRITE;
+}
+
+static inline bool mlkd_fault_fetches(unsigned long error)
+{
+	return error & X86_PF_INSTR;
 }
 
 /* Where [vdso] of @mm begins; 0 if it has none. */

@@ -67,7 +67,8 @@ static int fail_permission(struct memlockd *m, int err, const char *name, unsign
 
 	if (cmd == MEMLOCKD_IOC_LIST)
 		return fail(m, err, "what is locked may not be listed by this user");
-	if (cmd == MEMLOCKD_IOC_STATUS || cmd == MEMLOCKD_IOC_MAPPINGS)
+	if (cmd == MEMLOCKD_IOC_STATUS || cmd == MEMLOCKD_IOC_MAPPINGS ||
+	    cmd == MEMLOCKD_IOC_SUBSCRIBE)
 		return fail_look(m, err, name);
 	if (!have_capability(CAP_IPC_LOCK))
 		return fail(m, err, "%s may not be %s without CAP_IPC_LOCK: run this as root, or set vm.memlockd.unprivileged_mlock for processes of one's own",
@@ -167,6 +168,9 @@ int fail_call(struct memlockd *m, int err, struct memlockd_process process, unsi
 	case EINTR:
 		return fail(m, err, "%s: interrupted; nothing has changed", name);
 	case EDQUOT:
+		if (cmd == MEMLOCKD_IOC_SUBSCRIBE)
+			return fail(m, err, "this user has as many subscriptions as there can be (%d): end some",
+				    MEMLOCKD_MAX_SUBSCRIPTIONS);
 		return fail(m, err, "%s has as many locks of this user as there can be (%d): unlock some",
 			    name, MEMLOCKD_MAX_HOLDERS);
 	case EBADF:

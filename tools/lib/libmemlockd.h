@@ -218,6 +218,35 @@ ssize_t memlockd_read_holders(struct memlockd *m, struct memlockd_holder **rows,
 int memlockd_read_warnings(struct memlockd *m, unsigned int *warnings);
 
 /**
+ * memlockd_subscribe() - say which events of a process are wanted
+ * @m: the handle; another call replaces its subscription
+ * @process: the process
+ * @kinds: &enum memlockd_event_kind; 0 for no more
+ * @event_size: sizeof(struct memlockd_event)
+ *
+ * Return: 0 or a negative errno; -ENOTTY when the driver is too old.
+ */
+int memlockd_subscribe(struct memlockd *m, struct memlockd_process process, unsigned int kinds,
+		       size_t event_size);
+
+/* The same, of all processes that the caller may look at. */
+int memlockd_subscribe_all(struct memlockd *m, unsigned int kinds, size_t event_size);
+
+/**
+ * memlockd_read_events() - read what has happened
+ * @m: the handle, which has subscribed
+ * @events: where to
+ * @nr: room there
+ * @event_size: as it has subscribed
+ *
+ * Waits for an event, unless memlockd_fd() has been given O_NONBLOCK; that can be polled, too.
+ *
+ * Return: how many, at least 1; -EAGAIN when there is none; -EINTR; or another negative errno.
+ */
+ssize_t memlockd_read_events(struct memlockd *m, struct memlockd_event *events, size_t nr,
+			     size_t event_size);
+
+/**
  * memlockd_lock_range() - lock a part of an address space
  * @m: the handle
  * @process: the process; memlockd_self() gets more, see below
@@ -293,6 +322,8 @@ const char *memlockd_reason_name(unsigned int reason);
 const char *memlockd_limit_name(unsigned int limit);
 /* Of one bit of &enum memlockd_lock_flags. */
 const char *memlockd_flag_name(unsigned int flag);
+/* One of &enum memlockd_event_kind. */
+const char *memlockd_event_name(unsigned int kind);
 /* Of one bit of &enum memlockd_warning. */
 const char *memlockd_warning_name(unsigned int warning);
 /* A reason in a few words; empty for MEMLOCKD_REASON_NONE. */

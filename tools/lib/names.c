@@ -131,6 +131,30 @@ const char *memlockd_warning_name(unsigned int warning)
 		return "no_probes";
 	case MEMLOCKD_WARNING_STACK:
 		return "stack";
+	case MEMLOCKD_WARNING_NO_GUARD:
+		return "no_guard";
+	default:
+		return "unknown";
+	}
+}
+
+const char *memlockd_event_name(unsigned int kind)
+{
+	switch (kind) {
+	case MEMLOCKD_EVENT_FAULT:
+		return "fault";
+	case MEMLOCKD_EVENT_LOCKED:
+		return "locked";
+	case MEMLOCKD_EVENT_UNLOCKED:
+		return "unlocked";
+	case MEMLOCKD_EVENT_EXECED:
+		return "execed";
+	case MEMLOCKD_EVENT_EXITED:
+		return "exited";
+	case MEMLOCKD_EVENT_LIMIT:
+		return "limit";
+	case MEMLOCKD_EVENT_LOST:
+		return "lost";
 	default:
 		return "unknown";
 	}

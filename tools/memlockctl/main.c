@@ -38,6 +38,8 @@ static const struct command commands[] = {
 	{ "watch", "[" PROCESSES "]", "a table that refreshes itself; q quits",
 	  OF_SELECT | OF_JSON | OF_TABLE | OF_WATCH, .columns = watch_columns,
 	  .selects = true, .all = true, .run = watch_run },
+	{ "events", "[PID]", "page faults, locks and their ends, as they happen",
+	  OF_JSON | OF_EVENTS, .selects = true, .all = true, .run = events_run },
 };
 
 static const struct command *command_find(const char *name)

@@ -38,6 +38,7 @@ enum {
 /* The options: by their letter, or, where nobody types one, by a number that is none. */
 enum {
 	OPT_COUNT = 't',
+	OPT_FOLLOW = 'f',
 	OPT_HELP = 'h',
 	OPT_INTERVAL = 'i',
 	OPT_JSON = 'j',
@@ -79,6 +80,7 @@ enum {
 	OF_MAPS = 1 << 9,
 	OF_RUN = 1 << 10,
 	OF_WATCH = 1 << 11,
+	OF_EVENTS = 1 << 12,
 };
 
 /* More columns than any table has. */
@@ -96,6 +98,7 @@ enum {
  * @superlock: `run` superlocks
  * @raise_limit: raise the target's RLIMIT_MEMLOCK
  * @no_headings: tables without their first line
+ * @follow: `events` goes on after execve(2)
  * @by_faults: `watch` has those with the most new page faults first
  * @over_limit: MEMLOCKD_OVER_RAISE, MEMLOCKD_OVER_UNLOCKED or 0
  * @limit: what to raise the limit to
@@ -111,7 +114,7 @@ enum {
  */
 struct options {
 	bool json, quiet, force, movable, heal, owned, bypass, need_probes, current, future;
-	bool set_sysctl, summary, superlock, raise_limit, no_headings, by_faults;
+	bool set_sysctl, summary, superlock, raise_limit, no_headings, by_faults, follow;
 	unsigned int over_limit;
 	uint64_t limit;
 	uint64_t stack_reserve;
@@ -202,6 +205,7 @@ void list_run(struct ctl *ctl);
 void info_run(struct ctl *ctl);
 void run_run(struct ctl *ctl);
 void watch_run(struct ctl *ctl);
+void events_run(struct ctl *ctl);
 
 /* ---- table.c: tables, by libsmartcols ---- */
 
@@ -351,6 +355,7 @@ void json_limit(struct json_object *object, const char *key, uint64_t value);
 void json_flags(struct json_object *object, unsigned int flags);
 void json_warnings(struct json_object *object, unsigned int warnings);
 void json_address(struct json_object *object, const char *key, uint64_t value);
+void json_fault(struct json_object *object, unsigned int flags, uint64_t address, uint64_t ip);
 
 /* ---- term.c: what a terminal can do ---- */
 
@@ -389,6 +394,8 @@ char *text_mode(char *buf, size_t room, unsigned int flags);
 char *text_user(char *buf, size_t room, uid_t uid);
 /* Local time of a moment of CLOCK_BOOTTIME. */
 char *text_time(char *buf, size_t room, uint64_t boottime_ns);
+/* What a fault was for, by its &enum memlockd_fault_flags. */
+const char *text_access(unsigned int flags);
 char *text_duration(char *buf, size_t room, uint64_t ns);
 /* memlockd_format_size() into a buffer of its own, a few of them at a time. */
 const char *size_text(uint64_t bytes);

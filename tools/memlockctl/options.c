@@ -62,6 +62,7 @@ static const struct option_help table[] = {
 	{ OPT_COUNT, OF_WATCH, "count", "N", "stop after so many refreshes" },
 	{ OPT_SORT, OF_WATCH, "sort", "COLUMN",
 	  "'pid', or 'faults': who has the most new ones comes first" },
+	{ OPT_FOLLOW, OF_EVENTS, "follow", NULL, "of one process: go on after its execve(2)" },
 	{ OPT_OUTPUT, OF_TABLE, "output", "LIST",
 	  "these columns; with '+' in front, beside the usual ones" },
 	{ OPT_NO_HEADINGS, OF_TABLE, "noheadings", NULL, "no line of headings" },
@@ -332,6 +333,8 @@ static bool *flag_of(struct options *options, int id)
 		return &options->summary;
 	case OPT_NO_HEADINGS:
 		return &options->no_headings;
+	case OPT_FOLLOW:
+		return &options->follow;
 	case OPT_JSON:
 		return &options->json;
 	case OPT_QUIET:
@@ -442,6 +445,10 @@ static void check(struct options *options, const struct command *command)
 		wrong("which process? A PID, -n NAME or --cgroup PATH is missing");
 	if (!command->selects && command->run != run_run && options->nr_words)
 		wrong("'%s' is too much", options->words[0]);
+	if (command->run == events_run && options->nr_words > 1)
+		wrong("'%s' is too much: one process, or all", options->words[1]);
+	if (options->follow && !options->nr_words)
+		wrong("--follow is for one process");
 	if (command->run == run_run && !options->nr_words)
 		wrong("which program? A COMMAND is missing");
 	if (options->output)

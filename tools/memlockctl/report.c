@@ -183,6 +183,22 @@ void json_warnings(struct json_object *object, unsigned int warnings)
 	json_bits(object, "warnings", warnings, memlockd_warning_name);
 }
 
+/* What a fault was: "access", "kind", "by", and the addresses. */
+void json_fault(struct json_object *object, unsigned int flags, uint64_t address, uint64_t ip)
+{
+	json_string(object, "access", flags & MEMLOCKD_FAULT_WRITE ? "write" :
+		    flags & MEMLOCKD_FAULT_EXEC ? "exec" : "read");
+	json_string(object, "fault", flags & MEMLOCKD_FAULT_MAJOR ? "major" : "minor");
+	json_string(object, "by", flags & MEMLOCKD_FAULT_KERNEL ? "kernel" : "user");
+	if (flags & MEMLOCKD_FAULT_HIDDEN) {
+		json_string(object, "address", NULL);
+		json_string(object, "ip", NULL);
+	} else {
+		json_address(object, "address", address);
+		json_address(object, "ip", ip);
+	}
+}
+
 /* As text: more than 53 bits would not survive every reader of JSON. */
 void json_address(struct json_object *object, const char *key, uint64_t value)
 {

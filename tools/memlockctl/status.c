@@ -30,6 +30,31 @@ static void print_lock(const struct memlockd_status *status)
 		printf("  holders      %u; memlockctl list says who\n", status->out_holders);
 }
 
+/* The faults that break the promise of a superlock. */
+static void print_real_faults(const struct memlockd_status *status)
+{
+	uint64_t real = status->out_real_minor_faults + status->out_real_major_faults;
+	char when[32];
+
+	if (status->out_warnings & MEMLOCKD_WARNING_NO_GUARD) {
+		puts("  real faults  cannot be told from the others on this kernel");
+		return;
+	}
+	printf("  real faults  %llu minor, %llu major: those that broke the promise\n",
+	       (unsigned long long)status->out_real_minor_faults,
+	       (unsigned long long)status->out_real_major_faults);
+	if (!real)
+		return;
+	printf("  the last     %s, a %s", text_time(when, sizeof(when), status->out_fault_time_ns),
+	       text_access(status->out_fault_flags));
+	if (!(status->out_fault_flags & MEMLOCKD_FAULT_HIDDEN))
+		printf(" at 0x%llx by 0x%llx", (unsigned long long)status->out_fault_address,
+		       (unsigned long long)status->out_fault_ip);
+	if (status->out_fault_tid)
+		printf(" of thread %d", status->out_fault_tid);
+	putchar('\n');
+}
+
 static void print_status(const struct target *target, const struct memlockd_status *status,
 			 const struct sizes *sizes)
 {
@@ -50,6 +75,19 @@ static void print_status(const struct target *target, const struct memlockd_stat
 		printf("  ranges       %s locked by range\n", size_text(status->out_ranges));
 	if (status->out_state != MEMLOCKD_STATE_UNLOCKED)
 		print_lock(status);
+	if (status->out_state == MEMLOCKD_STATE_SUPERLOCKED)
+		print_real_faults(status);
+}
+
+static struct json_object *last_fault(const struct memlockd_status *status)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_number(object, "time_ns", status->out_fault_time_ns);
+	json_number(object, "tid", status->out_fault_tid);
+	json_fault(object, status->out_fault_flags, status->out_fault_address,
+		   status->out_fault_ip);
+	return object;
 }
 
 static void add_status(struct json_object *object, const struct memlockd_status *status,
@@ -71,6 +109,10 @@ static void add_status(struct json_object *object, const struct memlockd_status 
 	json_number(object, "lock_duration_ns", status->out_lock_duration_ns);
 	json_number(object, "minor_faults", status->out_lock_minor_faults);
 	json_number(object, "major_faults", status->out_lock_major_faults);
+	json_number(object, "real_minor_faults", status->out_real_minor_faults);
+	json_number(object, "real_major_faults", status->out_real_major_faults);
+	if (status->out_fault_time_ns)
+		json_object_object_add(object, "last_fault", last_fault(status));
 	json_number(object, "healed", status->out_healed);
 	json_warnings(object, status->out_warnings);
 }

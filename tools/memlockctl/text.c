@@ -69,6 +69,16 @@ char *text_time(char *buf, size_t room, uint64_t boottime_ns)
 	return buf;
 }
 
+const char *text_access(unsigned int flags)
+{
+	if (flags & MEMLOCKD_FAULT_KERNEL)
+		return flags & MEMLOCKD_FAULT_WRITE ? "write by a system call" :
+						      "read by a system call";
+	if (flags & MEMLOCKD_FAULT_WRITE)
+		return "write";
+	return flags & MEMLOCKD_FAULT_EXEC ? "fetch of an instruction" : "read";
+}
+
 char *text_duration(char *buf, size_t room, uint64_t ns)
 {
 	if (ns < 1000000)

@@ -188,6 +188,27 @@ def ranges(pid):
         equal("bytes", device.status(pid).ranges, 0)
 
 
+def events(pid):
+    """A lock and an unlock of a process, as they are read."""
+    with memlockd.Memlockd() as device:
+        equal("without a subscription", failure(device.read_events).errno, errno.EINVAL)
+        device.subscribe(pid)
+        equal("nothing yet", device.read_events(), [])
+        device.superlock(pid)
+        device.unlock(pid)
+        seen = device.read_events()
+        show(events=seen)
+        equal("kinds", [event.kind for event in seen], [memlockd.EventKind.LOCKED, memlockd.EventKind.UNLOCKED])
+        equal("who", [(event.pid, event.tid) for event in seen], 2 * [(pid, os.getpid())])
+        equal("state", seen[0].state, State.SUPERLOCKED)
+        device.subscribe(None, memlockd.EventKind.LIMIT)
+        device.superlock(pid)
+        equal("other kinds", device.read_events(), [])
+        status = device.status(pid)
+        equal("real faults of a sleep", (status.real_minor_faults, status.real_major_faults, status.fault_time_ns), (0, 0, 0))
+        device.unlock(pid)
+
+
 def info(pid):
     with memlockd.Memlockd() as device:
         before = device.info()
@@ -252,10 +273,11 @@ def header(_pid):
     with open(HEADER, encoding="ascii") as file:
         text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.DOTALL)
     enums = {"state": State, "target_type": memlockd.TargetType, "lock_flags": Flags, "limit": Limit, "reason": Reason,
-             "kind": Kind, "holder_kind": memlockd.HolderKind, "warning": memlockd.Warnings}
+             "kind": Kind, "holder_kind": memlockd.HolderKind, "warning": memlockd.Warnings,
+             "fault_flags": memlockd.FaultFlags, "event_kind": memlockd.EventKind}
     for name, body in re.findall(r"enum memlockd_(\w+) \{(.*?)\}", text, re.DOTALL):
         # What these say, the package takes or leaves without a number.
-        if name in ("unlock_flags", "mappings_flags", "range_flags"):
+        if name in ("unlock_flags", "mappings_flags", "range_flags", "subscribe_flags"):
             continue
         known = enums.pop(name)
         there = {key: eval(value) for key, value in re.findall(r"(MEMLOCKD_\w+) = ([^,]*),", body)}

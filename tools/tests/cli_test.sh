@@ -617,6 +617,53 @@ test_status_of_all_is_of_what_is_locked() {
 	equal processes "$(json 'sorted(p["pid"] for p in doc["processes"])')" "[$one, $pid]"
 }
 
+# seen_locked PID FILE: a lock and an unlock of it, until somebody has written of one.
+seen_locked() {
+	memlockctl lock -q "$1" && memlockctl unlock -q "$1" && [[ -s $2 ]]
+}
+
+test_events_of_a_process_end_with_it() {
+	local reader
+	settle
+	spawn sleep 1000
+	memlockctl events "$pid" >"$scratch/events" 2>&1 &
+	reader=$!
+	children+=("$reader")
+	# nothing tells when it has subscribed
+	await "an event" seen_locked "$pid" "$scratch/events"
+	memlockctl superlock -q "$pid"
+	kill -KILL "$pid"
+	wait "$reader" || fail "exit status $?"
+	output=$(<"$scratch/events")
+	say_output memlockctl events "$pid"
+	[[ $output =~ "sleep (PID $pid): SUPERLOCKED, by PID "[0-9]+$'\n'.*"(PID $pid): exited"$ ]] || fail "not that"
+}
+
+test_events_of_all_end_by_a_signal() {
+	local reader
+	settle
+	spawn sleep 1000
+	memlockctl events >"$scratch/events" 2>&1 &
+	reader=$!
+	children+=("$reader")
+	await "an event" seen_locked "$pid" "$scratch/events"
+	kill -TERM "$reader"
+	wait "$reader" || fail "exit status $?"
+	say "$(head -2 "$scratch/events")"
+	grep -q "sleep (PID $pid): LOCKED" "$scratch/events" || fail "no lock"
+	expect 2 'too much' memlockctl events 1 2
+	expect 2 'for one process' memlockctl events --follow
+	expect 3 'no process' memlockctl events 4194303
+}
+
+test_status_tells_real_faults() {
+	spawn sleep 1000
+	memlockctl superlock -q "$pid"
+	expect 0 'real faults  0 minor, 0 major' memlockctl status "$pid"
+	document memlockctl status --json "$pid"
+	equal faults "$(json '(doc["processes"][0]["real_minor_faults"], "last_fault" in doc["processes"][0])')" '(0, False)'
+}
+
 # complete_line LINE: what bash offers at its end.
 complete_line() {
 	# shellcheck disable=SC2016 # for that bash

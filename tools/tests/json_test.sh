@@ -78,6 +78,29 @@ test_list_is_as_the_schema_says() {
 	validate
 }
 
+# seen_locked PID FILE: a lock and an unlock of it, until somebody has written of one.
+seen_locked() {
+	memlockctl lock -q "$1" && memlockctl unlock -q "$1" && [[ -s $2 ]]
+}
+
+test_events_are_as_the_schema_says() {
+	local reader
+	settle
+	spawn setpriv --reuid=nobody --clear-groups --regid=nogroup sleep 1000
+	await "sleep" named "$pid" sleep
+	memlockctl events --json "$pid" >"$scratch/documents" 2>/dev/null &
+	reader=$!
+	children+=("$reader")
+	# nothing tells when it has subscribed
+	await "an event" seen_locked "$pid" "$scratch/documents"
+	prlimit --pid "$pid" --memlock=65536
+	! memlockctl lock -q "$pid" 2>/dev/null || fail "beyond the limit"
+	kill -KILL "$pid"
+	wait "$reader" || fail "exit status $?"
+	grep -q '"event":"limit".*"limit":"rlimit_memlock"' "$scratch/documents" || fail "no limit"
+	validate
+}
+
 test_failures_are_as_the_schema_says() {
 	check_json 3 lock --json 4194303
 	equal errno "$(json 'doc["errors"][0]["errno"]')" ESRCH

@@ -43,7 +43,9 @@
  * - EACCES, EPERM from open(2): the device's mode (0600 by default).
  * - EBADF: the target is a file descriptor, and that is not open.
  * - EDQUOT: MEMLOCKD_IOC_LOCK: through MEMLOCKD_MAX_HOLDERS (256) other open files the
- *   caller's user holds a lock of that process already.
+ *   caller's user holds a lock of that process already.  MEMLOCKD_IOC_SUBSCRIBE:
+ *   a user without CAP_IPC_LOCK has MEMLOCKD_MAX_SUBSCRIPTIONS (16) of them already, or
+ *   there are 256 in all.
  * - EFAULT: a pointer is bad.
  * - EINTR: a fatal signal ended the call; what it had done has been undone.
  * - EINVAL: @size too small, an unknown flag, state, target type, or reserved
@@ -91,12 +93,12 @@
  * - The superuser of another user namespace has no privilege here: memory is the
  *   machine's.
  *
- * To look is not to lock.  MEMLOCKD_IOC_STATUS and MEMLOCKD_IOC_MAPPINGS need no
- * privilege for the own process and for others whose real user ID is the
- * caller's, or with a file descriptor of the process's /proc/PID/mem; for any
- * process, one of CAP_IPC_LOCK in the initial user namespace and CAP_SYS_PTRACE in
- * the process's is enough.  MEMLOCKD_IOC_MAPPINGS hides the addresses where
- * ptrace(2) would not show them (MEMLOCKD_MAPPINGS_HIDDEN).  MEMLOCKD_IOC_LIST never
+ * To look is not to lock.  MEMLOCKD_IOC_STATUS, MEMLOCKD_IOC_MAPPINGS and
+ * MEMLOCKD_IOC_SUBSCRIBE need no privilege for the own process and for others whose real
+ * user ID is the caller's, or with a file descriptor of the process's /proc/PID/mem; for
+ * any process, one of CAP_IPC_LOCK in the initial user namespace and CAP_SYS_PTRACE in
+ * the process's is enough.  Where ptrace(2) would not show addresses, they are hidden
+ * (MEMLOCKD_MAPPINGS_HIDDEN, MEMLOCKD_FAULT_HIDDEN).  MEMLOCKD_IOC_LIST never
  * fails for want of privilege: it leaves out what the caller may not see.
  */
 
@@ -131,6 +133,7 @@ enum {
 	MEMLOCKD_CMD_LIST,
 	MEMLOCKD_CMD_LOCK_RANGE,
 	MEMLOCKD_CMD_UNLOCK_RANGE,
+	MEMLOCKD_CMD_SUBSCRIBE,
 };
 
 /**
@@ -273,12 +276,15 @@ enum memlockd_limit {
  * @MEMLOCKD_WARNING_STACK: its RLIMIT_MEMLOCK left less room than
  *	MEMLOCKD_STACK_RESERVE_DEFAULT: the stack has grown as far as there was room, and
  *	beyond that takes faults.  MEMLOCKD_IOC_SYNC tries again.
+ * @MEMLOCKD_WARNING_NO_GUARD: of MEMLOCKD_STATE_SUPERLOCKED: the kernel has no tracepoints of
+ *	page faults, so that the real ones are neither counted nor reported.
  */
 enum memlockd_warning {
 	MEMLOCKD_WARNING_CAPABILITY = 1 << 0,
 	MEMLOCKD_WARNING_FORK = 1 << 1,
 	MEMLOCKD_WARNING_NO_PROBES = 1 << 2,
 	MEMLOCKD_WARNING_STACK = 1 << 3,
+	MEMLOCKD_WARNING_NO_GUARD = 1 << 4,
 };
 
 /**
@@ -361,6 +367,24 @@ enum memlockd_kind {
 	MEMLOCKD_KIND_HUGETLB = 4,
 	MEMLOCKD_KIND_SECRETMEM = 5,
 	MEMLOCKD_KIND_SPECIAL = 6,
+};
+
+/**
+ * enum memlockd_fault_flags - what is known of a page fault
+ * @MEMLOCKD_FAULT_WRITE: a write; else a read, or
+ * @MEMLOCKD_FAULT_EXEC: an instruction was to be fetched.
+ * @MEMLOCKD_FAULT_MAJOR: the kernel counts it as a major fault.
+ * @MEMLOCKD_FAULT_KERNEL: the kernel took it in a system call of the thread, such as
+ *	read(2) into memory that was not present.
+ * @MEMLOCKD_FAULT_HIDDEN: the address and that of the instruction are 0, as the caller may
+ *	not see them (see MEMLOCKD_MAPPINGS_HIDDEN).
+ */
+enum memlockd_fault_flags {
+	MEMLOCKD_FAULT_WRITE = 1 << 0,
+	MEMLOCKD_FAULT_EXEC = 1 << 1,
+	MEMLOCKD_FAULT_MAJOR = 1 << 2,
+	MEMLOCKD_FAULT_KERNEL = 1 << 3,
+	MEMLOCKD_FAULT_HIDDEN = 1 << 4,
 };
 
 /**
@@ -536,8 +560,9 @@ struct memlockd_sync {
  * @out_locker_uid: real user ID of the locker, in the caller's user namespace.
  * @out_lock_time_ns: CLOCK_BOOTTIME, in nanoseconds, when the lock was complete.
  * @out_lock_duration_ns: nanoseconds that the locking call took.
- * @out_lock_minor_faults: minor page faults of the process since then.
- * @out_lock_major_faults: major page faults of the process since then.
+ * @out_lock_minor_faults: minor page faults of the process since then, as getrusage(2)
+ *	counts them: what mmap(2) and brk(2) populate is among them.
+ * @out_lock_major_faults: major page faults of the process since then, likewise.
  * @out_locked: bytes locked, by us and by the process itself (VmLck).
  * @out_memlock_limit: the process's RLIMIT_MEMLOCK; ~0 is no limit.
  * @out_pinned: bytes pinned by this driver, as &memlockd_lock.out_pinned.
@@ -546,6 +571,20 @@ struct memlockd_sync {
  * @out_holders: locks of it that are held; MEMLOCKD_IOC_LIST says by whom.
  * @out_warnings: &enum memlockd_warning, as things are now.
  * @out_ranges: bytes locked by MEMLOCKD_IOC_LOCK_RANGE.
+ * @out_real_minor_faults: minor page faults that its threads took by an access since the
+ *	process is superlocked.  These break the promise: what mmap(2) and brk(2) populate is
+ *	not among them, nor is an access that ends in EFAULT or a signal.  Kernel threads that
+ *	work for the process, and the workers of io_uring, are not watched.  This and all that
+ *	follows is 0 unless @out_state is MEMLOCKD_STATE_SUPERLOCKED, and where
+ *	@out_warnings has MEMLOCKD_WARNING_NO_GUARD.
+ * @out_real_major_faults: major page faults, likewise.
+ * @out_fault_address: the address of the last of them.
+ * @out_fault_ip: the address of the instruction; of the one behind the system call, with
+ *	MEMLOCKD_FAULT_KERNEL.
+ * @out_fault_time_ns: CLOCK_BOOTTIME, in nanoseconds, when it began.
+ * @out_fault_tid: the thread that took it, in the caller's PID namespace; 0 when that is
+ *	gone or not visible from there.
+ * @out_fault_flags: &enum memlockd_fault_flags.
  *
  * Cheap: walks no page tables.
  */
@@ -570,6 +609,13 @@ struct memlockd_status {
 	__u32 out_holders;
 	__u32 out_warnings;
 	__aligned_u64 out_ranges;
+	__aligned_u64 out_real_minor_faults;
+	__aligned_u64 out_real_major_faults;
+	__aligned_u64 out_fault_address;
+	__aligned_u64 out_fault_ip;
+	__aligned_u64 out_fault_time_ns;
+	__s32 out_fault_tid;
+	__u32 out_fault_flags;
 };
 
 #define MEMLOCKD_IOC_STATUS _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_STATUS)
@@ -774,5 +820,116 @@ struct memlockd_range {
 
 #define MEMLOCKD_IOC_LOCK_RANGE _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_LOCK_RANGE)
 #define MEMLOCKD_IOC_UNLOCK_RANGE _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_UNLOCK_RANGE)
+
+/**
+ * enum memlockd_event_kind - what has happened, and which events are wanted
+ * @MEMLOCKD_EVENT_FAULT: a superlocked process has taken a page fault, as
+ *	&memlockd_status.out_real_minor_faults counts them.
+ * @MEMLOCKD_EVENT_LOCKED: what a process is promised has changed: it is locked now, in
+ *	another state, or with other flags.
+ * @MEMLOCKD_EVENT_UNLOCKED: its last lock is given up.
+ * @MEMLOCKD_EVENT_EXECED: it has called execve(2), which has ended its lock.
+ * @MEMLOCKD_EVENT_EXITED: the process has ended, and with it its lock.
+ * @MEMLOCKD_EVENT_LIMIT: MEMLOCKD_IOC_LOCK, MEMLOCKD_IOC_LOCK_RANGE or MEMLOCKD_IOC_SYNC of it
+ *	has failed, as a limit was met.
+ * @MEMLOCKD_EVENT_LOST: there was no room for some events, as nobody has read.  Always sent,
+ *	and stands where they would have stood.
+ */
+enum memlockd_event_kind {
+	MEMLOCKD_EVENT_FAULT = 1 << 0,
+	MEMLOCKD_EVENT_LOCKED = 1 << 1,
+	MEMLOCKD_EVENT_UNLOCKED = 1 << 2,
+	MEMLOCKD_EVENT_EXECED = 1 << 3,
+	MEMLOCKD_EVENT_EXITED = 1 << 4,
+	MEMLOCKD_EVENT_LIMIT = 1 << 5,
+	MEMLOCKD_EVENT_LOST = 1 << 6,
+};
+
+/**
+ * struct memlockd_event - what read(2) of the device returns
+ * @time_ns: CLOCK_BOOTTIME, in nanoseconds; of a fault, when it began.
+ * @kind: one of &enum memlockd_event_kind.
+ * @flags: of a fault: &enum memlockd_fault_flags; of MEMLOCKD_EVENT_LOCKED: &enum
+ *	memlockd_lock_flags as &memlockd_status.out_lock_flags.
+ * @pid: the process, in the PID namespace of the subscriber; 0 of MEMLOCKD_EVENT_LOST.
+ * @tid: of a fault: the thread that took it; of MEMLOCKD_EVENT_LOCKED, _UNLOCKED and _LIMIT:
+ *	the process that has asked; 0 if there is none, as its file was closed, or if it is not
+ *	visible from the subscriber's namespace.
+ * @address: of a fault: what was accessed.
+ * @ip: of a fault: by which instruction; with MEMLOCKD_FAULT_KERNEL, the one behind the
+ *	system call.
+ * @duration_ns: of a fault that user space took: nanoseconds until its thread was about to
+ *	go on.
+ * @state: of MEMLOCKD_EVENT_LOCKED: &enum memlockd_state.
+ * @limit: of MEMLOCKD_EVENT_LIMIT: &enum memlockd_limit.
+ * @count: of MEMLOCKD_EVENT_LIMIT: bytes that it would have to allow, or 0; of
+ *	MEMLOCKD_EVENT_LOST: how many events are lost.
+ *
+ * Fields that do not belong to @kind are 0.
+ */
+struct memlockd_event {
+	__aligned_u64 time_ns;
+	__u32 kind;
+	__u32 flags;
+	__s32 pid;
+	__s32 tid;
+	__aligned_u64 address;
+	__aligned_u64 ip;
+	__aligned_u64 duration_ns;
+	__u32 state;
+	__u32 limit;
+	__aligned_u64 count;
+};
+
+/**
+ * enum memlockd_subscribe_flags - whose events are wanted
+ * @MEMLOCKD_SUBSCRIBE_ALL: those of all processes that the caller may look at: with
+ *	CAP_IPC_LOCK or CAP_SYS_PTRACE in the initial user namespace all that are visible from
+ *	his PID namespace, else those of his real user ID.  @target_type and @target must be 0.
+ */
+enum memlockd_subscribe_flags {
+	MEMLOCKD_SUBSCRIBE_ALL = 1 << 0,
+};
+
+/* So many subscriptions a user without CAP_IPC_LOCK can have. */
+#define MEMLOCKD_MAX_SUBSCRIPTIONS	16
+
+/**
+ * struct memlockd_subscribe - ioctl(MEMLOCKD_IOC_SUBSCRIBE)
+ * @size: sizeof(struct memlockd_subscribe).
+ * @flags: &enum memlockd_subscribe_flags.
+ * @target_type: &enum memlockd_target_type.
+ * @target: the process, as @target_type says.  It need not be locked.
+ * @kinds: &enum memlockd_event_kind that are wanted; 0 for no more events.
+ * @event_size: sizeof(struct memlockd_event); read(2) returns a multiple of that.  When it is
+ *	larger than the driver's, the rest of each event is written as zeros.
+ *
+ * From now on read(2) of this open file returns events, as many whole ones as there are and
+ * as @kinds and the target say.  Each open file has one subscription, which another call
+ * replaces; what has been queued stays.  A subscription of one process ends with its address
+ * space: MEMLOCKD_EVENT_EXECED or MEMLOCKD_EVENT_EXITED are the last, and are sent if it was
+ * locked.
+ *
+ * read(2) waits for the first event, unless the file has O_NONBLOCK (EAGAIN), and can be
+ * interrupted (EINTR); it fails with EINVAL if the file has no subscription, or the buffer no
+ * room for an event.  poll(2) reports POLLIN and POLLRDNORM when there is one, and POLLERR
+ * without a subscription.  Up to 1024 events wait in a file; they are charged to the memory
+ * cgroup of the subscriber.  When there is no room for more, the newest are lost, and
+ * MEMLOCKD_EVENT_LOST tells how many.
+ *
+ * Who may be looked at, and whose addresses (see MEMLOCKD_FAULT_HIDDEN), is asked of the
+ * caller of this ioctl; whom he gives the file may read on.  A caller without privilege who
+ * subscribes to all processes sees no addresses.
+ */
+struct memlockd_subscribe {
+	__u32 size;
+	__u32 flags;
+	__u32 target_type;
+	__s32 target;
+	__u32 kinds;
+	__u32 event_size;
+};
+
+#define MEMLOCKD_IOC_SUBSCRIBE _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_SUBSCRIBE)
 
 #endif /* _UAPI_LINUX_MEMLOCKD_H */

@@ -12,11 +12,15 @@
 Calls go through libmemlockd.so.1, by ctypes. What states, flags and fields mean stands in <linux/memlockd.h>.
 """
 from ._device import STACK_RESERVE_NONE, Memlockd, reason_text
-from ._types import (Error, Flags, Holder, HolderKind, Info, Kind, Limit, LimitError, LockResult, Mapping, Process, Reason, State,
-                     Status, SyncResult, Target, TargetType, Warnings)
+from ._types import (ALL_EVENTS, Error, Event, EventKind, FaultFlags, Flags, Holder, HolderKind, Info, Kind, Limit, LimitError,
+                     LockResult, Mapping, Process, Reason, State, Status, SyncResult, Target, TargetType, Warnings)
 
 __all__ = [
+    "ALL_EVENTS",
     "Error",
+    "Event",
+    "EventKind",
+    "FaultFlags",
     "Flags",
     "Holder",
     "HolderKind",

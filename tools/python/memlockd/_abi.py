@@ -71,6 +71,13 @@ class Status(ctypes.Structure):
         ("out_holders", c_uint32),
         ("out_warnings", c_uint32),
         ("out_ranges", c_uint64),
+        ("out_real_minor_faults", c_uint64),
+        ("out_real_major_faults", c_uint64),
+        ("out_fault_address", c_uint64),
+        ("out_fault_ip", c_uint64),
+        ("out_fault_time_ns", c_uint64),
+        ("out_fault_tid", c_int32),
+        ("out_fault_flags", c_uint32),
     ]
 
 
@@ -115,6 +122,22 @@ class Holder(ctypes.Structure):
     ]
 
 
+class Event(ctypes.Structure):
+    _fields_ = [
+        ("time_ns", c_uint64),
+        ("kind", c_uint32),
+        ("flags", c_uint32),
+        ("pid", c_int32),
+        ("tid", c_int32),
+        ("address", c_uint64),
+        ("ip", c_uint64),
+        ("duration_ns", c_uint64),
+        ("state", c_uint32),
+        ("limit", c_uint32),
+        ("count", c_uint64),
+    ]
+
+
 # What is returned, and what is taken, of each function.
 _FUNCTIONS = {
     "memlockd_open": (c_int, [POINTER(c_void_p)]),
@@ -129,6 +152,9 @@ _FUNCTIONS = {
     "memlockd_read_mappings": (c_ssize_t, [c_void_p, Process, POINTER(POINTER(Mapping)), c_size_t]),
     "memlockd_read_holders": (c_ssize_t, [c_void_p, POINTER(POINTER(Holder)), c_size_t]),
     "memlockd_read_warnings": (c_int, [c_void_p, POINTER(c_uint)]),
+    "memlockd_subscribe": (c_int, [c_void_p, Process, c_uint, c_size_t]),
+    "memlockd_subscribe_all": (c_int, [c_void_p, c_uint, c_size_t]),
+    "memlockd_read_events": (c_ssize_t, [c_void_p, POINTER(Event), c_size_t, c_size_t]),
     "memlockd_lock_range": (c_int, [c_void_p, Process, c_uint64, c_uint64, c_uint]),
     "memlockd_unlock_range": (c_int, [c_void_p, Process, c_uint64, c_uint64]),
     "memlockd_reason_text": (c_char_p, [c_uint]),

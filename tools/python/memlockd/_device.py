@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import os
 import threading
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
 from . import _abi
-from ._types import (Error, Flags, Holder, HolderKind, Info, Kind, Limit, LimitError, LockResult, Mapping, Process, Reason, State,
-                     Status, SyncResult, Target, TargetType, Warnings)
+from ._types import (ALL_EVENTS, Error, Event, EventKind, FaultFlags, Flags, Holder, HolderKind, Info, Kind, Limit, LimitError,
+                     LockResult, Mapping, Process, Reason, State, Status, SyncResult, Target, TargetType, Warnings)
 
 STACK_RESERVE_NONE = 0xFFFF_FFFF_FFFF_FFFF
 """For `stack_reserve`: the stack stays as it is."""
@@ -24,6 +25,7 @@ _UNLOCK_FORCE = 1
 # Memlockd.list() hides the type of that name in its class.
 _Mappings = list[Mapping]
 _Holders = list[Holder]
+_Events = list[Event]
 
 
 def _process(target: Target) -> _abi.Process:
@@ -157,6 +159,13 @@ class Memlockd:
             healed=status.out_healed,
             holders=status.out_holders,
             ranges=status.out_ranges,
+            real_minor_faults=status.out_real_minor_faults,
+            real_major_faults=status.out_real_major_faults,
+            fault_address=status.out_fault_address,
+            fault_ip=status.out_fault_ip,
+            fault_time_ns=status.out_fault_time_ns,
+            fault_tid=status.out_fault_tid,
+            fault_flags=FaultFlags(status.out_fault_flags),
         )
 
     def mappings(self, target: Target) -> _Mappings:
@@ -197,6 +206,30 @@ class Memlockd:
             wired_peak=info.out_wired_peak,
             max_wired=info.out_max_wired,
         )
+
+    def subscribe(self, target: Target | None = None, kinds: EventKind = ALL_EVENTS) -> None:
+        """Say which events read_events() is to return: of a process, or of all that the caller may look at."""
+        size = ctypes.sizeof(_abi.Event)
+        os.set_blocking(self.fileno(), False)
+        if target is None:
+            self._call("memlockd_subscribe_all", kinds, size)
+        else:
+            self._call("memlockd_subscribe", _process(target), kinds, size)
+
+    def read_events(self) -> _Events:
+        """What has happened since, up to 64 events; none if there are none yet. poll() of this object tells when there are."""
+        events = (_abi.Event * 64)()
+        try:
+            count = self._call("memlockd_read_events", events, len(events), ctypes.sizeof(_abi.Event))
+        except Error as error:
+            if error.errno != errno.EAGAIN:
+                raise
+            count = 0
+        return [
+            Event(event.time_ns, EventKind(event.kind), event.flags, event.pid, event.tid, event.address, event.ip,
+                  event.duration_ns, State(event.state), Limit(event.limit), event.count)
+            for event in events[:count]
+        ]
 
     def lock_range(self, target: Target, addr: int, length: int, state: State = State.LOCKED) -> None:
         """Lock a part of an address space: all pages that [addr, addr + length) has a part of."""

@@ -66,6 +66,35 @@ class Warnings(enum.IntFlag):
     """The kernel's probes are off: what the process maps later is not pinned."""
     STACK = 1 << 3
     """Its RLIMIT_MEMLOCK left less room than the default stack reserve: beyond what there was the stack takes faults."""
+    NO_GUARD = 1 << 4
+    """The kernel has no tracepoints of page faults: the real ones are not counted."""
+
+
+class FaultFlags(enum.IntFlag):
+    """What is known of a page fault. Without WRITE and EXEC it was a read."""
+
+    WRITE = 1 << 0
+    EXEC = 1 << 1
+    MAJOR = 1 << 2
+    KERNEL = 1 << 3
+    """The kernel took it in a system call of the thread."""
+    HIDDEN = 1 << 4
+    """The caller may not see the addresses, which are 0."""
+
+
+class EventKind(enum.IntFlag):
+    """What has happened."""
+
+    FAULT = 1 << 0
+    LOCKED = 1 << 1
+    UNLOCKED = 1 << 2
+    EXECED = 1 << 3
+    EXITED = 1 << 4
+    LIMIT = 1 << 5
+    LOST = 1 << 6
+
+
+ALL_EVENTS = EventKind(0x7F)
 
 
 class Kind(_Growing):
@@ -189,6 +218,16 @@ class Status:
     healed: int
     holders: int
     ranges: int
+    real_minor_faults: int
+    """Those that its threads took by an access since it is superlocked, which break the promise."""
+    real_major_faults: int
+    fault_address: int
+    """Of the last of them, as the rest."""
+    fault_ip: int
+    fault_time_ns: int
+    """0 if there was none."""
+    fault_tid: int
+    fault_flags: FaultFlags
 
 
 @dataclass(frozen=True)
@@ -217,6 +256,26 @@ class Holder:
     kind: HolderKind
     state: State
     flags: Flags
+
+
+@dataclass(frozen=True)
+class Event:
+    """What has become of a process; times in nanoseconds of CLOCK_BOOTTIME. Fields that do not belong to `kind` are 0."""
+
+    time_ns: int
+    kind: EventKind
+    flags: int
+    """FaultFlags of a FAULT, Flags of LOCKED."""
+    pid: int
+    tid: int
+    """The thread that took a FAULT; who has asked for a lock or an unlock."""
+    address: int
+    ip: int
+    duration_ns: int
+    state: State
+    limit: Limit
+    count: int
+    """How many are LOST; bytes that a LIMIT would have to allow."""
 
 
 @dataclass(frozen=True)
