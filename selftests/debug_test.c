@@ -496,10 +496,13 @@ struct scanned {
 #define UFFD_WRITTEN_ASYNC	(1 << 15)
 #define UFFD_UNPOPULATED	(1 << 13)
 
-/* The target has its writes noted, as a checkpointer or a garbage collector does, without a fault handler. */
+/* The target has its writes noted, as a checkpointer or a garbage collector does. */
 static long do_note_writes(long addr, long len, long c)
 {
-	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_WRITTEN_ASYNC | UFFD_UNPOPULATED };
+	struct uffdio_api api = {
+		.api = UFFD_API,
+		.features = UFFD_WRITTEN_ASYNC | UFFD_UNPOPULATED,
+	};
 	struct uffdio_register range = {
 		.range = { .start = addr, .len = len },
 		.mode = UFFDIO_REGISTER_MODE_WP,
