@@ -8,7 +8,6 @@
 #include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -495,17 +494,8 @@ static int do_userfaultfd = -1;
 
 static long do_register(long addr, long len, long c)
 {
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register range = {
-		.range = { .start = addr, .len = len },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-
-	do_userfaultfd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (do_userfaultfd < 0 || ioctl(do_userfaultfd, UFFDIO_API, &api) ||
-	    ioctl(do_userfaultfd, UFFDIO_REGISTER, &range))
-		return -errno;
-	return 0;
+	do_userfaultfd = userfault_register(addr, len, UFFDIO_REGISTER_MODE_MISSING, 0);
+	return do_userfaultfd < 0 ? do_userfaultfd : 0;
 }
 
 static long do_unregister(long a, long b, long c)

@@ -499,20 +499,11 @@ struct scanned {
 /* The target has its writes noted, as a checkpointer or a garbage collector does. */
 static long do_note_writes(long addr, long len, long c)
 {
-	struct uffdio_api api = {
-		.api = UFFD_API,
-		.features = UFFD_WRITTEN_ASYNC | UFFD_UNPOPULATED,
-	};
-	struct uffdio_register range = {
-		.range = { .start = addr, .len = len },
-		.mode = UFFDIO_REGISTER_MODE_WP,
-	};
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
-
 	/* It stays open until the target ends. */
-	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &range))
-		return -errno;
-	return 0;
+	int fd = userfault_register(addr, len, UFFDIO_REGISTER_MODE_WP,
+				    UFFD_WRITTEN_ASYNC | UFFD_UNPOPULATED);
+
+	return fd < 0 ? fd : 0;
 }
 
 /*

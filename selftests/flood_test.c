@@ -10,7 +10,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
 
 #include "kselftest_harness.h"
@@ -339,17 +338,14 @@ FIXTURE_TEARDOWN(crowd)
 /* A page for each thread, which nobody but we can give it; we never do. */
 static long do_absent(long nr, long b, long c)
 {
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
 	long addr = do_map_small(nr * PAGE, RW, MAP_PRIVATE);
+	int fd;
 
 	if (addr < 0)
 		return addr;
-	reg.range.start = addr;
-	reg.range.len = nr * PAGE;
-	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg))
-		return -errno;
+	fd = userfault_register(addr, nr * PAGE, UFFDIO_REGISTER_MODE_MISSING, 0);
+	if (fd < 0)
+		return fd;
 	/* do_crowd() finds it by its address. */
 	return dup2(fd, 900) == 900 ? addr : -errno;
 }

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/userfaultfd.h>
-#include <sys/ioctl.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -308,16 +307,9 @@ static long map_bios(long len, long prot, long flags)
 /* The first half is missing for good: nobody answers. */
 static long register_userfault(long addr, long len, long c)
 {
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register range = {
-		.range = { .start = addr, .len = len },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	int fd = userfault_register(addr, len, UFFDIO_REGISTER_MODE_MISSING, 0);
 
-	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &range))
-		return -errno;
-	return 0;
+	return fd < 0 ? fd : 0;
 }
 
 static long read_clock(long a, long b, long c)

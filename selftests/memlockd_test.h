@@ -168,6 +168,8 @@ long do_map_small(long len, long prot, long flags);	/* the same, in base pages *
 long do_map_huge(long len, long prot, long flags);	/* in huge pages; -EINVAL: none here */
 long do_map_at(long addr, long len, long prot);		/* anonymous and private, there */
 long do_map_fd(long fd, long len, long flags);		/* readable and writable */
+/* A userfaultfd that watches [addr, addr + len), in a mode and with features of its manual. */
+int userfault_register(unsigned long addr, unsigned long len, uint64_t mode, uint64_t features);
 /* One page of a memfd, side by side: the first @shared of them mapped shared, others private. */
 long do_map_same(long times, long shared, long c);
 long do_unmap(long addr, long len, long c);

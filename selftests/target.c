@@ -8,11 +8,13 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/sched.h>
+#include <linux/userfaultfd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -336,6 +338,24 @@ long do_map_fd(long fd, long len, long flags)
 	void *p = mmap(NULL, len, RW, flags, fd, 0);
 
 	return p == MAP_FAILED ? -errno : (long)p;
+}
+
+int userfault_register(unsigned long addr, unsigned long len, uint64_t mode, uint64_t features)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = features };
+	struct uffdio_register range = {
+		.range = { .start = addr, .len = len },
+		.mode = mode,
+	};
+	int err, fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (!ioctl(fd, UFFDIO_API, &api) && !ioctl(fd, UFFDIO_REGISTER, &range))
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
 }
 
 long do_unmap(long addr, long len, long c)
