@@ -180,28 +180,48 @@ static bool settled(struct folio *folio)
 	       (!folio_test_mlocked(folio) || folio_test_unevictable(folio));
 }
 
-/* Holds @folio once more.  *@new is what to note it in, if it is not held yet. */
-static int hold(struct folio *folio, bool late, struct held **new)
-{
-	struct held **link;
-	int err = -EAGAIN;
+/* So many pages are looked at under one hold of the lock. */
+#define AT_ONCE		15		/* the room of a struct folio_batch, or less */
 
-	raw_spin_lock(&table_lock);
-	link = find(folio);
-	if (*link && !(*link)->given_back) {
-		(*link)->count++;
-		err = 0;
-	} else if (!*link && !*new) {
-		err = -ENOMEM;
-	} else if (!*link && (late || settled(folio)) && folio_test_clear_lru(folio)) {
-		**new = (struct held){ .folio = folio, .count = 1 };
-		*link = *new;
-		*new = NULL;
-		atomic_long_inc(&nr_held);
-		err = 0;
+/* What a new folio is noted in. */
+struct spares {
+	struct held *held[AT_ONCE];
+	unsigned int nr;
+};
+
+/* Holds @folio once more; -ENOMEM if that takes one of @spares, and there is none. */
+static int hold(struct folio *folio, bool late, struct spares *spares)
+{
+	struct held **link = find(folio), *held = *link;
+
+	if (held && held->given_back)
+		return -EAGAIN;
+	if (held) {
+		held->count++;
+		return 0;
 	}
+	if (!spares->nr)
+		return -ENOMEM;
+	if (!(late || settled(folio)) || !folio_test_clear_lru(folio))
+		return -EAGAIN;
+	held = spares->held[--spares->nr];
+	*held = (struct held){ .folio = folio, .count = 1 };
+	*link = held;
+	atomic_long_inc(&nr_held);
+	return 0;
+}
+
+/* Holds pages of @pages, up to the first that cannot be, and some at most; returns how many. */
+static long hold_some(struct page **pages, long nr, bool late, struct spares *spares, int *err)
+{
+	long i;
+
+	*err = 0;
+	raw_spin_lock(&table_lock);
+	for (i = 0; i < min(nr, (long)AT_ONCE) && !*err; i++)
+		*err = hold(page_folio(pages[i]), late, spares);
 	raw_spin_unlock(&table_lock);
-	return err;
+	return *err ? i - 1 : i;
 }
 
 /**
@@ -217,25 +237,25 @@ static int hold(struct folio *folio, bool late, struct held **new)
  */
 long mlkd_hold(struct page **pages, long nr, bool late)
 {
-	struct held *new = NULL;
-	int err = 0;
-	long i;
+	struct spares spares = {};
+	long done = 0;
+	int err;
 
-	for (i = 0; i < nr; i++) {
-		struct folio *folio = page_folio(pages[i]);
-
-		err = hold(folio, late, &new);
+	while (done < nr) {
+		done += hold_some(pages + done, nr - done, late, &spares, &err);
 		if (err == -ENOMEM) {
-			new = kmem_cache_alloc(held_cache, GFP_KERNEL_ACCOUNT |
-					       __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
-			err = new ? hold(folio, late, &new) : -ENOMEM;
+			spares.nr = kmem_cache_alloc_bulk(held_cache, GFP_KERNEL_ACCOUNT |
+							  __GFP_RETRY_MAYFAIL | __GFP_NOWARN,
+							  min(nr - done, (long)AT_ONCE),
+							  (void **)spares.held);
+			err = spares.nr ? 0 : -ENOMEM;
 		}
 		if (err)
 			break;
 	}
-	if (new)
-		kmem_cache_free(held_cache, new);
-	return i ?: err;
+	if (spares.nr)
+		kmem_cache_free_bulk(held_cache, spares.nr, (void **)spares.held);
+	return done ?: err;
 }
 
 static bool drained(long asked)
@@ -269,28 +289,33 @@ bool mlkd_hold_wait(void)
 	return wait_event_killable_timeout(drains_wait, drained(asked), DRAIN_TIME) > 0;
 }
 
-/* Lets go of @folio once; true if it is to be looked at, as it was the last time. */
-static bool let_go(struct folio *folio)
+/* Lets go of @folio once.  Returns what it was noted in, if that was the last time. */
+static struct held *let_go(struct folio *folio)
 {
-	struct held **link, *held;
-	bool last = false;
+	struct held **link = find(folio), *held = *link;
 
-	raw_spin_lock(&table_lock);
-	link = find(folio);
-	held = *link;
-	if (!WARN_ON_ONCE(!held) && !--held->count) {
-		*link = held->next;
-		last = !held->given_back;
-		if (last)
-			folio_set_lru(folio);
-		atomic_long_dec(&nr_held);
-	} else {
-		held = NULL;
-	}
-	raw_spin_unlock(&table_lock);
-	if (held)
-		kmem_cache_free(held_cache, held);
-	return last;
+	if (WARN_ON_ONCE(!held) || --held->count)
+		return NULL;
+	*link = held->next;
+	if (!held->given_back)
+		folio_set_lru(folio);
+	atomic_long_dec(&nr_held);
+	return held;
+}
+
+/* These folios are not held any more.  The last munlock(2) of one may have found it held. */
+static void give_back(struct held **gone, unsigned int nr)
+{
+	struct folio_batch batch;
+	unsigned int i;
+
+	folio_batch_init(&batch);
+	for (i = 0; i < nr; i++)
+		if (!gone[i]->given_back && folio_test_unevictable(gone[i]->folio))
+			folio_batch_add(&batch, gone[i]->folio);
+	if (folio_batch_count(&batch))
+		check_move_unevictable_folios(&batch);
+	kmem_cache_free_bulk(held_cache, nr, (void **)gone);
 }
 
 /**
@@ -302,26 +327,29 @@ static bool let_go(struct folio *folio)
  */
 void mlkd_let_go(struct page **pages, unsigned int nr)
 {
-	struct folio_batch batch;
-	unsigned int i;
+	struct held *gone[AT_ONCE];
+	unsigned int i = 0, end, nr_gone;
 
 	/* Those of the caller would be in this number. */
 	if (!atomic_long_read(&nr_held))
 		return;
-	folio_batch_init(&batch);
-	for (i = 0; i < nr; i++) {
-		struct folio *folio = page_folio(pages[i]);
+	while (i < nr) {
+		end = min(nr, i + (unsigned int)ARRAY_SIZE(gone));
+		nr_gone = 0;
+		raw_spin_lock(&table_lock);
+		for (; i < end; i++) {
+			struct folio *folio = page_folio(pages[i]);
+			struct held *held = NULL;
 
-		if (!mlkd_may_be_held(folio) || !let_go(folio))
-			continue;
-		/* Its last munlock(2) may have found it held. */
-		if (folio_test_unevictable(folio) && !folio_batch_add(&batch, folio)) {
-			check_move_unevictable_folios(&batch);
-			folio_batch_init(&batch);
+			if (mlkd_may_be_held(folio))
+				held = let_go(folio);
+			if (held)
+				gone[nr_gone++] = held;
 		}
+		raw_spin_unlock(&table_lock);
+		if (nr_gone)
+			give_back(gone, nr_gone);
 	}
-	if (folio_batch_count(&batch))
-		check_move_unevictable_folios(&batch);
 }
 
 /**
