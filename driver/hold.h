@@ -14,6 +14,18 @@ static inline bool mlkd_may_be_held(struct folio *folio)
 	return !folio_test_anon(folio) && !folio_test_hugetlb(folio);
 }
 
+/*
+ * Says whether @folio, which has been pinned, but not for the long term, is one of @mapping and
+ * may be held.  What lies in a zone that has areas of CMA may be in one of these.
+ */
+static inline bool mlkd_may_hold(struct folio *folio, struct address_space *mapping)
+{
+	struct zone *zone = folio_zone(folio);
+
+	return READ_ONCE(folio->mapping) == mapping && zone_idx(zone) != ZONE_MOVABLE &&
+	       !zone_cma_pages(zone);
+}
+
 int mlkd_hold_init(void);
 void mlkd_hold_exit(void);
 

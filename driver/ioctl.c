@@ -36,7 +36,7 @@
 #define LOCK_FLAGS	(MEMLOCKD_CURRENT | MEMLOCKD_FUTURE |	\
 			 MEMLOCKD_MOVABLE | MEMLOCKD_HEAL |	\
 			 MEMLOCKD_OVER_RAISE | MEMLOCKD_OVER_UNLOCKED |	\
-			 MLKD_HOLDER_FLAGS)
+			 MEMLOCKD_COPY_TEXT | MLKD_HOLDER_FLAGS)
 
 /* Rows that MAPPINGS gathers before it copies them out. */
 #define ROWS_AT_ONCE	16
@@ -142,7 +142,7 @@ static int check_lock(struct call *call)
 		return -EINVAL;
 	switch (lock->state) {
 	case MEMLOCKD_STATE_LOCKED:
-		return lock->stack_reserve ? -EINVAL : 0;
+		return lock->stack_reserve || (lock->flags & MEMLOCKD_COPY_TEXT) ? -EINVAL : 0;
 	case MEMLOCKD_STATE_SUPERLOCKED:
 		return (lock->flags & (both | MEMLOCKD_MOVABLE)) == both ? 0 : -EINVAL;
 	default:

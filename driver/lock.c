@@ -1441,7 +1441,7 @@ int mlkd_lock_range(struct mlkd_space *space, struct task_struct *task, u32 stat
 	struct request request = {
 		.space = space,
 		.task = task,
-		.mode = { .state = state, .flags = MEMLOCKD_CURRENT },
+		.mode = { .state = state, .flags = MEMLOCKD_CURRENT | MEMLOCKD_COPY_TEXT },
 		.start = start,
 		.end = end,
 		.range = true,

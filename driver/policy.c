@@ -4,9 +4,9 @@
  *
  *		LOCKED|MOVABLE	LOCKED			SUPERLOCKED
  * private, w	VM_LOCKED	VM_LOCKED + pin		VM_LOCKED + pin
- * private, r/o	VM_LOCKED	VM_LOCKED		VM_LOCKED + own copy, pin
+ * private, r/o	VM_LOCKED	VM_LOCKED		VM_LOCKED + pin, held; or own copy, pin
  * shared memory	VM_LOCKED	VM_LOCKED		VM_LOCKED + pin, held
- * shared files	VM_LOCKED	VM_LOCKED		VM_LOCKED
+ * shared files	VM_LOCKED	VM_LOCKED		VM_LOCKED + pin, held; under writeback VM_LOCKED
  * hugetlb	present		present, private w: pin	present + pin
  * PROT_NONE	VM_LOCKED, nothing made present, in every state
  * vdso, vvar	present, in every state
@@ -18,7 +18,8 @@
  * which the core kernel would end the process with SIGSEGV at the limit.
  * A pin keeps a private page where it is and out of copy-on-write.  On a shared
  * page it does harm by itself: compaction unmaps it, fails to move it, and comes back.  So
- * what is shared and pinned is held as well, which is what hold.c is about.
+ * what is shared and pinned is held as well, which is what hold.c is about.  A page of
+ * a private mapping that has not been written to is shared, too: it is the file's.
  */
 #include <linux/dax.h>
 #include <linux/fs.h>
@@ -45,7 +46,7 @@ static bool may_leave_unlocked(struct mlkd_mode mode)
 struct mlkd_mode mlkd_mode_join(struct mlkd_mode a, struct mlkd_mode b)
 {
 	const u32 either = MEMLOCKD_CURRENT | MEMLOCKD_FUTURE | MEMLOCKD_HEAL |
-			   MEMLOCKD_OVER_RAISE;
+			   MEMLOCKD_OVER_RAISE | MEMLOCKD_COPY_TEXT;
 	struct mlkd_mode mode;
 
 	if (a.state == MEMLOCKD_STATE_UNLOCKED)
@@ -100,20 +101,22 @@ bool mlkd_vma_writeback(struct vm_area_struct *vma)
 	       vma->vm_ops && vma->vm_ops->page_mkwrite;
 }
 
-/*
- * Says whether a server has the pages of @vma: where it makes a page writable, it may wait
- * for that with mmap_lock held.
- */
-bool mlkd_vma_served(struct vm_area_struct *vma)
+static unsigned long file_system(struct vm_area_struct *vma)
 {
-	if (!vma->vm_file)
-		return false;
-	switch (vma->vm_file->f_mapping->host->i_sb->s_magic) {
+	return vma->vm_file ? vma->vm_file->f_mapping->host->i_sb->s_magic : 0;
+}
+
+/*
+ * Says whether a server has the pages of @vma that takes them out of the page cache when it
+ * likes: as another machine writes to the file, say.
+ */
+static bool revocable(struct vm_area_struct *vma)
+{
+	switch (file_system(vma)) {
 	case FUSE_SUPER_MAGIC:
 	case NFS_SUPER_MAGIC:
 	case CIFS_SUPER_MAGIC:
 	case SMB2_SUPER_MAGIC:
-	case V9FS_MAGIC:
 	case CEPH_SUPER_MAGIC:
 	case AFS_FS_MAGIC:
 	case CODA_SUPER_MAGIC:
@@ -124,12 +127,22 @@ bool mlkd_vma_served(struct vm_area_struct *vma)
 }
 
 /*
+ * Says whether a server has the pages of @vma: where it makes a page writable, it may wait
+ * for that with mmap_lock held.
+ */
+bool mlkd_vma_served(struct vm_area_struct *vma)
+{
+	/* Its server cannot tell anything that it has not been asked. */
+	return file_system(vma) == V9FS_MAGIC || revocable(vma);
+}
+
+/*
  * Says whether a program has the pages of @vma: it may take them out of memory at any time,
  * and not give them back.
  */
 bool mlkd_vma_fuse(struct vm_area_struct *vma)
 {
-	return vma->vm_file && vma->vm_file->f_mapping->host->i_sb->s_magic == FUSE_SUPER_MAGIC;
+	return file_system(vma) == FUSE_SUPER_MAGIC;
 }
 
 bool mlkd_vma_droppable(struct vm_area_struct *vma)
@@ -215,6 +228,20 @@ dev_t mlkd_vma_dev(struct vm_area_struct *vma)
 	return vma->vm_file ? vma->vm_file->f_mapping->host->i_sb->s_dev : 0;
 }
 
+/*
+ * Says whether a superlock holds pages of @vma where they lie in the page cache of its file.
+ * Those that are written back are write-protected by that, held or not.
+ */
+static bool held_in_cache(struct vm_area_struct *vma, struct mlkd_mode mode,
+			  enum memlockd_kind kind)
+{
+	if (revocable(vma))
+		return false;
+	if (kind == MEMLOCKD_KIND_FILE_PRIVATE)
+		return !(vma->vm_flags & VM_WRITE) && !(mode.flags & MEMLOCKD_COPY_TEXT);
+	return kind == MEMLOCKD_KIND_FILE_SHARED && !mlkd_vma_writeback(vma);
+}
+
 /**
  * mlkd_want - what @mode asks of @vma
  * @vma: the mapping; mmap_lock is held
@@ -258,21 +285,23 @@ struct mlkd_want mlkd_want(struct vm_area_struct *vma, struct mlkd_mode mode)
 		return want;
 
 	want.present = true;
+	if (mode.state == MEMLOCKD_STATE_SUPERLOCKED)
+		want.cached = held_in_cache(vma, mode, kind);
 	if (!want.locked && kind != MEMLOCKD_KIND_HUGETLB)
 		want.pinned = true;
 	else if (mode.state == MEMLOCKD_STATE_SUPERLOCKED)
 		want.pinned = private || kind == MEMLOCKD_KIND_HUGETLB ||
-			      kind == MEMLOCKD_KIND_SHMEM;
+			      kind == MEMLOCKD_KIND_SHMEM || want.cached;
 	else if (!(mode.flags & MEMLOCKD_MOVABLE))
 		want.pinned = private && write;
-	want.held = want.pinned && kind == MEMLOCKD_KIND_SHMEM;
+	want.held = want.pinned && (kind == MEMLOCKD_KIND_SHMEM || want.cached);
 
 	if (private && write)
 		/* To a shadow stack GUP writes only by force. */
 		want.gup_flags = FOLL_WRITE | (shadow_stack(vma) ? FOLL_FORCE : 0);
-	else if (want.pinned && private && kind != MEMLOCKD_KIND_HUGETLB)
+	else if (want.pinned && private && !want.cached && kind != MEMLOCKD_KIND_HUGETLB)
 		/* A private copy instead of the page cache's page. */
-		want.gup_flags = FOLL_WRITE | FOLL_FORCE;
+		want.gup_flags = MLKD_GUP_COPY;
 	else if (want.held && write)
 		want.gup_flags = FOLL_WRITE;
 	else if ((mode.flags & MEMLOCKD_HEAL) && mlkd_vma_writeback(vma) &&

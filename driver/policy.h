@@ -24,6 +24,8 @@ struct mlkd_mode {
  * @present: its pages are faulted in
  * @pinned: and pinned
  * @held: and held, as others may map them, too; only with @pinned
+ * @cached: what is held is the page cache's, of a file; only with @held.  What the process
+ *	has for itself in such a mapping is pinned
  * @fault: made present by plain faults, as GUP refuses it
  * @gup_flags: how to fault them in, and to pin them
  */
@@ -32,9 +34,13 @@ struct mlkd_want {
 	bool present;
 	bool pinned;
 	bool held;
+	bool cached;
 	bool fault;
 	unsigned int gup_flags;
 };
+
+/* How the process gets its own copy of a page that it may not write to. */
+#define MLKD_GUP_COPY	(FOLL_WRITE | FOLL_FORCE)
 
 struct mlkd_mode mlkd_mode_join(struct mlkd_mode a, struct mlkd_mode b);
 bool mlkd_mode_pins_future(struct mlkd_mode mode);

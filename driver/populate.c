@@ -15,6 +15,12 @@
  * A page of a file that is not in memory is read first, without mmap_lock and without
  * the address space.  So a server that does not answer keeps nothing of the process from
  * ending.
+ *
+ * Pages of files are held where they lie in the page cache (want.cached).  A pin for the long
+ * term would have a private mapping get a copy instead, and another one be refused.  So the
+ * pin is one for a short time in name, and what it must not keep in its place (CMA,
+ * ZONE_MOVABLE) is not held.  A private mapping has a copy of such a page, and of each other
+ * one that cannot be held; what it has for itself already is pinned for the long term.
  */
 #include <linux/fadvise.h>
 #include <linux/file.h>
@@ -34,6 +40,7 @@
 #include "hold.h"
 #include "munlock.h"
 #include "pgtable.h"
+#include "policy.h"
 #include "populate.h"
 #include "shared.h"
 #include "space.h"
@@ -76,16 +83,64 @@ static int fault_secretmem(struct mlkd_walk *walk, struct vm_area_struct *vma,
 }
 
 /* Pins pages that are present, up to the first that is not. */
-static long pin_pages(struct mm_struct *mm, unsigned long start, unsigned long nr,
+static long pin_flags(struct mm_struct *mm, unsigned long start, unsigned long nr,
 		      unsigned int gup_flags, struct page **pages)
 {
 	long got = 0;
 
-	gup_flags |= FOLL_LONGTERM;
 	/* This looks at page tables only, so it cannot do what FOLL_FORCE asks for. */
-	if (current->mm == mm && (gup_flags & (FOLL_WRITE | FOLL_FORCE)) == FOLL_WRITE)
+	if (current->mm == mm && !(gup_flags & FOLL_FORCE))
 		got = mlkd_pin_fast(start, nr, gup_flags, pages);
 	return got ?: mlkd_pin_remote(mm, start, nr, gup_flags | FOLL_NOFAULT, pages);
+}
+
+/* Returns how many pages at the start are those that @mapping has; drops the pins of the rest. */
+static long keep_cached(struct address_space *mapping, struct page **pages, long nr)
+{
+	long i = 0;
+
+	while (i < nr && mlkd_may_hold(page_folio(pages[i]), mapping))
+		i++;
+	if (nr > i)
+		unpin_user_pages(pages + i, nr - i);
+	return i;
+}
+
+/* Returns how many pages at the start are the process's own; drops the pins of the rest. */
+static long keep_own(struct page **pages, long nr)
+{
+	long i = 0;
+
+	while (i < nr && folio_test_anon(page_folio(pages[i])))
+		i++;
+	if (nr > i)
+		unpin_user_pages(pages + i, nr - i);
+	return i;
+}
+
+/*
+ * Pins pages that are present as @want says, up to the first that is not.  Of those of a file,
+ * which are to be held, only such come with others as can be; *@hold says whether they are.
+ */
+static long pin_pages(struct vm_area_struct *vma, unsigned long start, unsigned long nr,
+		      struct mlkd_want want, struct page **pages, bool *hold)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	long got;
+
+	*hold = want.held;
+	if (!want.cached)
+		return pin_flags(mm, start, nr, want.gup_flags | FOLL_LONGTERM, pages);
+
+	got = pin_flags(mm, start, nr, want.gup_flags, pages);
+	if (got <= 0)
+		return got;
+	got = keep_cached(vma->vm_file->f_mapping, pages, got);
+	if (got)
+		return got;
+	*hold = false;
+	got = pin_flags(mm, start, nr, want.gup_flags | FOLL_LONGTERM, pages);
+	return got > 0 ? keep_own(pages, got) : got;
 }
 
 /* So often pages that cannot be held are waited for in a walk. */
@@ -124,25 +179,28 @@ static unsigned int huge_run(struct mm_struct *mm, unsigned long start,
  * Pins chunks that are mapped by a huge page each, with one pin each.  Returns how many
  * pages these are, or an error.
  */
-static long pin_huge(struct mlkd_walk *walk, unsigned long start,
+static long pin_huge(struct mlkd_walk *walk, struct vm_area_struct *vma, unsigned long start,
 		     unsigned long end, struct mlkd_want want)
 {
 	struct mm_struct *mm = walk->space->mm;
 	struct page **pages = walk->pages;
+	bool hold = false, held;
 	unsigned int nr, i;
 	long err;
 
 	end = min(end, start + MLKD_MANY_HUGE * MLKD_CHUNK_SIZE);
 	nr = huge_run(mm, start, end);
 	for (i = 0; i < nr; i++) {
-		if (pin_pages(mm, start + i * MLKD_CHUNK_SIZE, 1, want.gup_flags,
-			      &pages[i]) != 1)
+		if (pin_pages(vma, start + i * MLKD_CHUNK_SIZE, 1, want, &pages[i],
+			      &held) != 1)
 			break;
-		if (compound_order(compound_head(pages[i])) < get_order(MLKD_CHUNK_SIZE) ||
+		if ((i && held != hold) ||
+		    compound_order(compound_head(pages[i])) < get_order(MLKD_CHUNK_SIZE) ||
 		    (page_to_pfn(pages[i]) & (MLKD_CHUNK_PAGES - 1))) {
 			unpin_user_page(pages[i]);
 			break;
 		}
+		hold = held;
 	}
 	if (!i)
 		return 0;
@@ -151,7 +209,7 @@ static long pin_huge(struct mlkd_walk *walk, unsigned long start,
 	unpin_user_pages(pages + nr, i - nr);
 	if (!nr)
 		return 0;
-	if (want.held) {
+	if (hold) {
 		err = hold_pages(walk, start, pages, nr);
 		if (err < 0)
 			return err;
@@ -175,20 +233,20 @@ static long pin_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	unsigned long nr_pages = (end - start) >> PAGE_SHIFT;
 	struct mlkd_pins *pins = &walk->space->pins;
 	long nr, err, kept = atomic_long_read(&pins->nr_kept);
+	bool hold;
 
 	if (!(start % MLKD_CHUNK_SIZE) && nr_pages == MLKD_CHUNK_PAGES) {
-		nr = pin_huge(walk, start, limit, want);
+		nr = pin_huge(walk, vma, start, limit, want);
 		if (nr > 0)
 			walk->spared = MLKD_CHUNK_PAGES -
 				       (nr / MLKD_CHUNK_PAGES - 1) * MLKD_COST_VMA;
 		if (nr)
 			return nr;
 	}
-	nr = pin_pages(walk->space->mm, start, min(nr_pages, walk->room), want.gup_flags,
-		       walk->pages);
+	nr = pin_pages(vma, start, min(nr_pages, walk->room), want, walk->pages, &hold);
 	if (nr <= 0)
 		return nr == -EAGAIN || !nr ? -EFAULT : nr;
-	if (want.held) {
+	if (hold) {
 		nr = hold_pages(walk, start, walk->pages, nr);
 		if (nr < 0)
 			return nr;
@@ -546,15 +604,13 @@ static int make_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 }
 
 /*
- * The page at @start cannot be held yet: the walk waits for it, without mmap_lock, or goes
- * on behind it.
+ * The page at @start cannot be held yet: the walk waits for it, without mmap_lock.  Returns
+ * false if that has been done often enough.
  */
-static int hold_later(struct mlkd_walk *walk, unsigned long start, unsigned long *next)
+static bool hold_later(struct mlkd_walk *walk, unsigned long start)
 {
-	*next = start + PAGE_SIZE;
 	if (no_progress(walk, start) || walk->waits >= MAX_WAITS)
-		return 0;
-	*next = start;
+		return false;
 	walk->waits++;
 	walk->waited = start;
 	mmap_read_unlock(walk->space->mm);
@@ -562,7 +618,18 @@ static int hold_later(struct mlkd_walk *walk, unsigned long start, unsigned long
 	/* A processor that has no time for it now has none for the next page either. */
 	if (!mlkd_hold_wait())
 		walk->waits = MAX_WAITS;
-	return 0;
+	return true;
+}
+
+/* Is the page at @start there, so that nothing but a copy of it can be pinned or held? */
+static bool to_be_copied(struct vm_area_struct *vma, struct mlkd_want want, unsigned long start)
+{
+	bool there;
+
+	if (!want.cached || !mlkd_vma_private(vma))
+		return false;
+	mlkd_pgtable_run(vma->vm_mm, start, start + PAGE_SIZE, MLKD_READ, &there);
+	return there;
 }
 
 /* Would an access to [start, end), which is present, fault for want of flags? */
@@ -677,8 +744,17 @@ static int populate_part(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		}
 		if (fails_request(nr))
 			return nr;
-		if (nr == -EAGAIN)
-			return hold_later(walk, start, next);
+		if (nr == -EAGAIN && hold_later(walk, start)) {
+			*next = start;
+			return 0;
+		}
+		if (to_be_copied(vma, want, start)) {
+			want.gup_flags = MLKD_GUP_COPY;
+			end = start + PAGE_SIZE;
+		} else if (nr == -EAGAIN) {
+			*next = start + PAGE_SIZE;
+			return 0;
+		}
 	}
 
 	/* The monitor of a userfaultfd makes this present, and is not waited for. */

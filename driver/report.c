@@ -320,15 +320,17 @@ int mlkd_report_sum(struct mlkd_report *report, struct mlkd_sum *sum)
 		if (fatal_signal_pending(current) || mlkd_turn_begin(turn))
 			return -EINTR;
 		while ((vma = find_vma(report->mm, row.end))) {
+			bool forked = vma->anon_vma;
+
 			if (report_mapping(report, vma, &row))
 				return -EINTR;
 			sum->mappings++;
 			sum->incomplete += incomplete(&row);
 			/*
 			 * fork(2) takes pages of hugetlbfs from their own pool, and copies none
-			 * of shared memory.
+			 * of a mapping that has nothing but a file's.
 			 */
-			if (row.kind != MEMLOCKD_KIND_HUGETLB && row.kind != MEMLOCKD_KIND_SHMEM)
+			if (forked && row.kind != MEMLOCKD_KIND_HUGETLB)
 				sum->fork_copy += row.pinned;
 			if (mlkd_turn_over(turn, MLKD_COST_VMA))
 				break;

@@ -225,7 +225,7 @@ static uint64_t right_flags(struct fuzzer *f, struct draft *draft)
 		return 0;
 	flags = draw(&f->seed, 64) & more;
 	if (draft->super)
-		return flags | CURRENT_FUTURE;
+		return flags | CURRENT_FUTURE | (draw(&f->seed, 2) ? MEMLOCKD_COPY_TEXT : 0);
 	return flags | (1 + draw(&f->seed, 3)) | (draw(&f->seed, 2) ? MEMLOCKD_MOVABLE : 0);
 }
 
@@ -386,12 +386,13 @@ static bool row_size_wrong(unsigned int row_size, unsigned int row)
 static bool lock_wrong(const struct memlockd_lock *lock)
 {
 	const unsigned int all = CURRENT_FUTURE | MEMLOCKD_MOVABLE | MEMLOCKD_HEAL |
-				 MEMLOCKD_OWNED | MEMLOCKD_BYPASS | MEMLOCKD_NEED_PROBES;
+				 MEMLOCKD_OWNED | MEMLOCKD_BYPASS | MEMLOCKD_NEED_PROBES |
+				 MEMLOCKD_COPY_TEXT;
 
 	if (lock->reserved || lock->flags & ~all || !(lock->flags & CURRENT_FUTURE))
 		return true;
 	if (lock->state == MEMLOCKD_STATE_LOCKED)
-		return lock->stack_reserve;
+		return lock->stack_reserve || lock->flags & MEMLOCKD_COPY_TEXT;
 	return lock->state != MEMLOCKD_STATE_SUPERLOCKED || lock->flags & MEMLOCKD_MOVABLE ||
 	       (lock->flags & CURRENT_FUTURE) != CURRENT_FUTURE;
 }

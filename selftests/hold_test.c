@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Shared memory of a superlocked process: nobody moves it, makes huge pages of it or takes it
- * away, whoever else maps it; and all of it is given back.
+ * Shared memory of a superlocked process, and what it maps of files: nobody moves it, makes huge
+ * pages of it or takes it away, whoever else maps it; and all of it is given back.
  *
  * A page that is held has no PG_lru, as if somebody had isolated it, and has it again when
  * the last lock of it goes: /proc/kpageflags shows both.  In each test that moves something
@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
-#include "memlockd_test.h"
+#include "served.h"
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE	25
@@ -791,6 +791,225 @@ TEST_F(hold, memory_cgroup_is_removed_meanwhile)
 	ASSERT_EQ(0, target_call(&self->target, do_advise, self->addr, LEN, MADV_PAGEOUT));
 	TH_LOG("%lu bytes of it are still there",
 	       present_bytes(self->target.pid, self->addr, self->addr + LEN));
+}
+
+/* What is mapped of files: program text, as a rule, in the page cache for all to share. */
+FIXTURE(text)
+{
+	struct counters start;
+	struct target target;
+	struct target other;		/* maps the same */
+	struct target control;		/* maps another file */
+	unsigned long addr;		/* in the first two */
+	long control_addr;
+	uint64_t frames[PAGES];
+	int file;
+	int fd;
+};
+
+FIXTURE_VARIANT(text)
+{
+	int flags;
+};
+
+FIXTURE_VARIANT_ADD(text, private_file) { MAP_PRIVATE };
+FIXTURE_VARIANT_ADD(text, shared_file) { MAP_SHARED };
+
+/* In the target: another file of its own, all of it read. */
+static long do_map_disk_file(long len, long flags, long c)
+{
+	int fd = disk_file(len);
+	void *addr = mmap(NULL, len, PROT_READ, flags, fd, 0);
+
+	close(fd);
+	if (addr == MAP_FAILED)
+		return -errno;
+	do_read((long)addr, len, PAGE);
+	return (long)addr;
+}
+
+FIXTURE_SETUP(text)
+{
+	self->file = disk_file(LEN);
+	if (self->file < 0)
+		SKIP(return, "no file on a disk: %s", strerror(errno));
+	self->fd = device_open();
+	ASSERT_LE(0, self->fd);
+	counters_start(&self->start);
+	self->addr = (unsigned long)mmap(NULL, LEN, PROT_READ, variant->flags, self->file, 0);
+	ASSERT_NE(MAP_FAILED, (void *)self->addr);
+	target_start(&self->target);
+	target_start(&self->other);
+	target_start(&self->control);
+	ASSERT_EQ(0, target_call(&self->target, do_read, self->addr, LEN, PAGE));
+	self->control_addr = target_call(&self->control, do_map_disk_file, LEN, variant->flags, 0);
+	ASSERT_LT(0, self->control_addr);
+}
+
+FIXTURE_TEARDOWN(text)
+{
+	if (self->file < 0)
+		return;
+	target_stop(&self->target);
+	target_stop(&self->other);
+	target_stop(&self->control);
+	munmap((void *)self->addr, LEN);
+	close(self->file);
+	EXPECT_TRUE(counters_back(&self->start));
+}
+
+/* It is there, of the file, and held. */
+static void check_text(struct __test_metadata *_metadata, FIXTURE_DATA(text) *self, pid_t pid)
+{
+	struct memlockd_mapping row = row_of(self->fd, pid, self->addr);
+
+	EXPECT_EQ(S, row.state);
+	EXPECT_EQ(MEMLOCKD_REASON_NONE, row.reason);
+	EXPECT_EQ(LEN, row.pinned);
+	EXPECT_EQ(LEN, row.resident);
+	EXPECT_EQ(LEN, file_bytes(pid, self->addr, self->addr + LEN));
+	frames_of(pid, self->addr, LEN, self->frames);
+	EXPECT_EQ(0, flagged(self->frames, PAGES, KPF_LRU));
+}
+
+static void lock_text(struct __test_metadata *_metadata, FIXTURE_DATA(text) *self)
+{
+	ASSERT_EQ(0, lock_pid(self->fd, self->target.pid, S, CURRENT_FUTURE, NULL));
+	check_text(_metadata, self, self->target.pid);
+}
+
+static void check_text_back(struct __test_metadata *_metadata, FIXTURE_DATA(text) *self)
+{
+	drain_batches();
+	EXPECT_EQ(PAGES, flagged(self->frames, PAGES, KPF_LRU));
+	EXPECT_EQ(0, flagged(self->frames, PAGES, KPF_UNEVICTABLE));
+}
+
+TEST_F(text, nobody_moves_it)
+{
+	static const move_fn moves[] = { migrate_all, move_all };
+	uint64_t before[PAGES], after[PAGES];
+	unsigned long control = 0, own;
+	unsigned int i;
+
+	if (count_nodes() < 2)
+		SKIP(return, "this machine has one node");
+	lock_text(_metadata, self);
+	for (i = 0; i < 8; i++) {
+		frames_of(self->control.pid, self->control_addr, LEN, before);
+		moves[i / 4](self->control.pid, self->control_addr, i % 2);
+		moves[i / 4](self->target.pid, self->addr, i % 2);
+		frames_of(self->control.pid, self->control_addr, LEN, after);
+		control += differing(before, after, PAGES);
+		ASSERT_EQ(0, target_call(&self->target, do_read, self->addr, LEN, PAGE));
+		EXPECT_EQ(0, self->target.minflt + self->target.majflt);
+		ASSERT_EQ(0, target_call(&self->control, do_read, self->control_addr, LEN, PAGE));
+	}
+	frames_of(self->target.pid, self->addr, LEN, after);
+	own = differing(self->frames, after, PAGES);
+	TH_LOG("without a lock %lu pages were moved, superlocked %lu", control, own);
+	EXPECT_LE(PAGES, control);
+	EXPECT_EQ(0, own);
+	ASSERT_EQ(0, unlock_pid(self->fd, self->target.pid));
+	check_text_back(_metadata, self);
+}
+
+TEST_F(text, the_last_of_two_locks_gives_it_back)
+{
+	lock_text(_metadata, self);
+	ASSERT_EQ(0, lock_pid(self->fd, self->other.pid, S, CURRENT_FUTURE, NULL));
+	check_text(_metadata, self, self->other.pid);
+	ASSERT_EQ(0, unlock_pid(self->fd, self->target.pid));
+	check_text(_metadata, self, self->other.pid);
+	/* A lock that is lowered holds nothing either. */
+	ASSERT_EQ(0, lock_pid(self->fd, self->other.pid, L, CURRENT_FUTURE, NULL));
+	drain_batches();
+	EXPECT_EQ(PAGES, flagged(self->frames, PAGES, KPF_LRU));
+	ASSERT_EQ(0, unlock_pid(self->fd, self->other.pid));
+	check_text_back(_metadata, self);
+}
+
+TEST_F(text, exec_gives_it_back)
+{
+	lock_text(_metadata, self);
+	target_post(&self->target, do_exec, 0, 0, 0);
+	ASSERT_TRUE(target_echoes(&self->target));
+	check_text_back(_metadata, self);
+}
+
+static long do_get_byte(long addr, long b, long c)
+{
+	return *(volatile char *)addr;
+}
+
+/* With a copy it would not. */
+TEST_F(text, it_has_what_others_write_to_the_file)
+{
+	const char letter = 'w';
+	long i, seen = 0;
+
+	lock_text(_metadata, self);
+	for (i = 0; i < PAGES; i += 8)
+		ASSERT_EQ(1, pwrite(self->file, &letter, 1, i * PAGE));
+	for (i = 0; i < PAGES; i += 8)
+		seen += target_call(&self->target, do_get_byte, self->addr + i * PAGE, 0, 0) ==
+			letter;
+	TH_LOG("%ld of %d writes seen", seen, PAGES / 8);
+	EXPECT_EQ(PAGES / 8, seen);
+	check_text(_metadata, self, self->target.pid);
+}
+
+/* A fork does not copy it, and its lock does not say so. */
+TEST_F(text, fork_copies_none_of_it)
+{
+	struct memlockd_lock with, without;
+
+	ASSERT_EQ(0, lock_pid(self->fd, self->target.pid, S, CURRENT_FUTURE, &with));
+	ASSERT_EQ(0, unlock_pid(self->fd, self->target.pid));
+	ASSERT_EQ(0, target_call(&self->target, do_unmap, self->addr, LEN, 0));
+	ASSERT_EQ(0, lock_pid(self->fd, self->target.pid, S, CURRENT_FUTURE, &without));
+	TH_LOG("pinned %llu and %llu, a fork copies %llu and %llu",
+	       (unsigned long long)with.out_pinned, (unsigned long long)without.out_pinned,
+	       (unsigned long long)with.out_fork_copy, (unsigned long long)without.out_fork_copy);
+	EXPECT_EQ(LEN, with.out_pinned - without.out_pinned);
+	EXPECT_EQ(with.out_fork_copy, without.out_fork_copy);
+}
+
+/* A server may take its pages away: they are copied, or named where others see them written. */
+TEST(pages_of_a_server_are_copied_or_named)
+{
+	struct server *server = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct memlockd_mapping row;
+	struct counters start;
+	struct target target;
+	long private, shared;
+	pid_t pid;
+	int fd;
+
+	ASSERT_NE(MAP_FAILED, server);
+	server->seed = 1;
+	server->prompt = true;
+	pid = server_start(server);
+	if (pid < 0)
+		SKIP(return, "this kernel has no FUSE");
+	fd = device_open();
+	ASSERT_LE(0, fd);
+	counters_start(&start);
+	target_start(&target);
+	private = target_call(&target, do_map_served, 0, PROT_READ, MAP_PRIVATE);
+	shared = target_call(&target, do_map_served, 0, PROT_READ, MAP_SHARED);
+	ASSERT_LT(0, private);
+	ASSERT_LT(0, shared);
+	ASSERT_EQ(0, lock_pid(fd, target.pid, S, CURRENT_FUTURE, NULL));
+	row = row_of(fd, target.pid, private);
+	EXPECT_EQ(S, row.state);
+	EXPECT_EQ(0, file_bytes(target.pid, row.start, row.end));
+	row = row_of(fd, target.pid, shared);
+	EXPECT_EQ(L, row.state);
+	EXPECT_EQ(MEMLOCKD_REASON_SHARED, row.reason);
+	target_stop(&target);
+	EXPECT_TRUE(counters_back(&start));
+	server_stop(pid);
 }
 
 int main(int argc, char **argv)

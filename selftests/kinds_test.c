@@ -25,7 +25,8 @@
 #define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
 #define THP_ENABLED	"/sys/kernel/mm/transparent_hugepage/enabled"
 
-enum mode { MOVABLE, LOCKED, SUPERLOCKED, MODES };
+/* COPIED: SUPERLOCKED, with MEMLOCKD_COPY_TEXT. */
+enum mode { MOVABLE, LOCKED, SUPERLOCKED, MODES, COPIED = MODES };
 
 enum part {
 	NOTHING,
@@ -57,14 +58,8 @@ static const struct promise private_read_only[MODES] = {
 	{ ALL, ALL, S, R(NONE) },
 };
 
-static const struct promise shared[MODES] = {
-	{ ALL, NOTHING, L, R(NONE) },
-	{ ALL, NOTHING, L, R(NONE) },
-	{ ALL, NOTHING, L, R(SHARED) },
-};
-
 /* Others map it, too: what is pinned of it is held as well, see hold_test. */
-static const struct promise shared_memory[MODES] = {
+static const struct promise shared[MODES] = {
 	{ ALL, NOTHING, L, R(NONE) },
 	{ ALL, NOTHING, L, R(NONE) },
 	{ ALL, ALL, S, R(NONE) },
@@ -74,13 +69,6 @@ static const struct promise shared_file_writable[MODES] = {
 	{ ALL, NOTHING, L, R(NONE) },
 	{ ALL, NOTHING, L, R(NONE) },
 	{ ALL, NOTHING, L, R(WRITEBACK) },
-};
-
-/* Huge pages are pinned even where they are shared: nothing moves them then. */
-static const struct promise hugetlb_shared[MODES] = {
-	{ ALL, NOTHING, L, R(NONE) },
-	{ ALL, NOTHING, L, R(NONE) },
-	{ ALL, ALL, S, R(NONE) },
 };
 
 /* Cannot be pinned, but no more can it be moved. */
@@ -410,17 +398,17 @@ FIXTURE_VARIANT_ADD(kind, library_data) {
 
 FIXTURE_VARIANT_ADD(kind, shared_anonymous) {
 	.map = do_map, .flags = MAP_SHARED, .prot = RW, .touch = WRITE,
-	.kind = MEMLOCKD_KIND_SHMEM, .promises = shared_memory,
+	.kind = MEMLOCKD_KIND_SHMEM, .promises = shared,
 };
 
 FIXTURE_VARIANT_ADD(kind, memfd) {
 	.map = map_memfd, .flags = MAP_SHARED, .prot = RW, .touch = WRITE,
-	.kind = MEMLOCKD_KIND_SHMEM, .promises = shared_memory,
+	.kind = MEMLOCKD_KIND_SHMEM, .promises = shared,
 };
 
 FIXTURE_VARIANT_ADD(kind, tmpfs_file) {
 	.map = map_tmpfs_file, .flags = MAP_SHARED, .prot = RW, .touch = WRITE,
-	.kind = MEMLOCKD_KIND_SHMEM, .promises = shared_memory,
+	.kind = MEMLOCKD_KIND_SHMEM, .promises = shared,
 };
 
 FIXTURE_VARIANT_ADD(kind, tmpfs_file_private) {
@@ -430,7 +418,7 @@ FIXTURE_VARIANT_ADD(kind, tmpfs_file_private) {
 
 FIXTURE_VARIANT_ADD(kind, system_v) {
 	.map = map_sysv, .prot = RW, .touch = WRITE,
-	.kind = MEMLOCKD_KIND_SHMEM, .promises = shared_memory,
+	.kind = MEMLOCKD_KIND_SHMEM, .promises = shared,
 };
 
 FIXTURE_VARIANT_ADD(kind, hugetlb_private) {
@@ -440,7 +428,7 @@ FIXTURE_VARIANT_ADD(kind, hugetlb_private) {
 
 FIXTURE_VARIANT_ADD(kind, hugetlb_shared) {
 	.map = map_hugetlb, .flags = MAP_SHARED, .prot = RW, .touch = WRITE, .huge = true,
-	.kind = MEMLOCKD_KIND_HUGETLB, .promises = hugetlb_shared, .not_charged = true,
+	.kind = MEMLOCKD_KIND_HUGETLB, .promises = shared, .not_charged = true,
 };
 
 FIXTURE_VARIANT_ADD(kind, file_shared_read_only) {
@@ -470,7 +458,7 @@ FIXTURE_VARIANT_ADD(kind, zero_private) {
 
 FIXTURE_VARIANT_ADD(kind, zero_shared) {
 	.map = map_zero, .flags = MAP_SHARED, .prot = RW, .touch = WRITE,
-	.kind = MEMLOCKD_KIND_SHMEM, .promises = shared_memory,
+	.kind = MEMLOCKD_KIND_SHMEM, .promises = shared,
 };
 
 FIXTURE_VARIANT_ADD(kind, stack) {
@@ -651,7 +639,7 @@ static void check_row(struct __test_metadata *_metadata, const FIXTURE_VARIANT(k
 		      FIXTURE_DATA(kind) *self, enum mode mode,
 		      const struct memlockd_mapping *row)
 {
-	const struct promise *promise = &variant->promises[mode];
+	const struct promise *promise = &variant->promises[mode == COPIED ? SUPERLOCKED : mode];
 
 	row_print(row);
 	EXPECT_STREQ(kind_name(variant->kind), kind_name(row->kind));
@@ -668,8 +656,8 @@ static void check_row(struct __test_metadata *_metadata, const FIXTURE_VARIANT(k
 
 /*
  * A page that the process has for itself is out of reach of what happens to the
- * file: SUPERLOCKED makes one of each page of a private mapping. LOCKED leaves
- * read-only pages in the page cache, for all to share.
+ * file: SUPERLOCKED makes one of each page of a private mapping, if it is asked for.  Else
+ * read-only pages stay those of the file, for all to share, before the unlock and after it.
  */
 static void check_copies(struct __test_metadata *_metadata, const FIXTURE_VARIANT(kind) *variant,
 			 FIXTURE_DATA(kind) *self, enum mode mode,
@@ -681,8 +669,12 @@ static void check_copies(struct __test_metadata *_metadata, const FIXTURE_VARIAN
 		return;
 	TH_LOG("%lu of %llu pages are the file's", of_file / PAGE,
 	       (unsigned long long)row->resident / PAGE);
-	if (mode == SUPERLOCKED || !(variant->prot & PROT_WRITE))
-		EXPECT_EQ(mode == SUPERLOCKED ? 0 : row->resident, of_file);
+	if (variant->prot & PROT_WRITE) {
+		if (mode >= SUPERLOCKED)
+			EXPECT_EQ(0, of_file);
+	} else {
+		EXPECT_EQ(mode == COPIED ? 0 : row->resident, of_file);
+	}
 }
 
 static void check_sums(struct __test_metadata *_metadata, FIXTURE_DATA(kind) *self,
@@ -745,7 +737,7 @@ static void check_touch(struct __test_metadata *_metadata, const FIXTURE_VARIANT
 	TH_LOG("touching %lu pages: %ld minor, %ld major faults", len / PAGE, t->minflt,
 	       t->majflt);
 	EXPECT_EQ(0, t->majflt);
-	if (mode == SUPERLOCKED && !variant->writes_fault)
+	if (mode >= SUPERLOCKED && !variant->writes_fault)
 		EXPECT_EQ(0, t->minflt);
 }
 
@@ -779,6 +771,13 @@ static void check_unlocked(struct __test_metadata *_metadata, const FIXTURE_VARI
 		EXPECT_EQ(0, stuck);
 }
 
+static const unsigned int lock_flags[] = {
+	[MOVABLE] = LIKE_MLOCKALL,
+	[LOCKED] = CURRENT_FUTURE,
+	[SUPERLOCKED] = CURRENT_FUTURE,
+	[COPIED] = CURRENT_FUTURE | MEMLOCKD_COPY_TEXT,
+};
+
 static void check_kind(struct __test_metadata *_metadata, const FIXTURE_VARIANT(kind) *variant,
 		       FIXTURE_DATA(kind) *self, enum mode mode)
 {
@@ -788,8 +787,8 @@ static void check_kind(struct __test_metadata *_metadata, const FIXTURE_VARIANT(
 	long nr, i, nr_vmas;
 
 	self->locked_before = status_bytes(self->target.pid, "VmLck");
-	ASSERT_EQ(0, lock_pid(self->fd, self->target.pid, mode == SUPERLOCKED ? S : L,
-			      mode == MOVABLE ? LIKE_MLOCKALL : CURRENT_FUTURE, &lock));
+	ASSERT_EQ(0, lock_pid(self->fd, self->target.pid, mode >= SUPERLOCKED ? S : L,
+			      lock_flags[mode], &lock));
 	nr = mappings_pid(self->fd, self->target.pid, 256, &rows);
 	ASSERT_LT(0, nr);
 	row = row_at(rows, nr, self->addr);
@@ -798,7 +797,7 @@ static void check_kind(struct __test_metadata *_metadata, const FIXTURE_VARIANT(
 	check_copies(_metadata, variant, self, mode, row);
 	if (row->reason == MEMLOCKD_REASON_SHARED)
 		check_unevictable(_metadata, self, row);
-	EXPECT_EQ(0, rows_wrong(rows, nr, mode == SUPERLOCKED ? S : L));
+	EXPECT_EQ(0, rows_wrong(rows, nr, mode >= SUPERLOCKED ? S : L));
 	check_sums(_metadata, self, &lock, rows, nr);
 	free(rows);
 
@@ -828,6 +827,13 @@ TEST_F(kind, locked)
 TEST_F(kind, superlocked)
 {
 	check_kind(_metadata, variant, self, SUPERLOCKED);
+}
+
+TEST_F(kind, superlocked_and_copied)
+{
+	if (variant->kind != MEMLOCKD_KIND_FILE_PRIVATE)
+		SKIP(return, "of files that are mapped privately");
+	check_kind(_metadata, variant, self, COPIED);
 }
 
 int main(int argc, char **argv)

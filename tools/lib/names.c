@@ -109,6 +109,8 @@ const char *memlockd_flag_name(unsigned int flag)
 		return "owned";
 	case MEMLOCKD_NEED_PROBES:
 		return "need_probes";
+	case MEMLOCKD_COPY_TEXT:
+		return "copy_text";
 	case MEMLOCKD_BYPASS:
 		return "bypass";
 	case MEMLOCKD_OVER_RAISE:

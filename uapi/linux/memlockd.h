@@ -204,6 +204,13 @@ enum memlockd_target_type {
  *	stack that another lock, or the process itself, had locked before.  Where
  *	others hold locks with MEMLOCKD_FUTURE, all of them have to ask for it.
  *	Needs MEMLOCKD_FUTURE, and excludes MEMLOCKD_OVER_RAISE.
+ * @MEMLOCKD_COPY_TEXT: with MEMLOCKD_STATE_SUPERLOCKED: what is mapped read-only and
+ *	privately of a file (program text, libraries, constants) becomes pages of the
+ *	process's own, which outlast a file that is overwritten or has holes punched, and
+ *	stay behind after the unlock.  Without this flag the pages of the file are held where
+ *	they are, and shared with whoever maps it; but those of a file that a server has
+ *	(FUSE, network file systems), and those in ZONE_MOVABLE or a zone with areas of
+ *	CMA, are copied all the same.  So is what MEMLOCKD_IOC_LOCK_RANGE superlocks.
  * @MEMLOCKD_NEED_PROBES: rather fail, with EOPNOTSUPP, than lock a process whose later
  *	mappings are not pinned (MEMLOCKD_WARNING_NO_PROBES).
  */
@@ -217,6 +224,7 @@ enum memlockd_lock_flags {
 	MEMLOCKD_OVER_RAISE = 1 << 6,
 	MEMLOCKD_OVER_UNLOCKED = 1 << 7,
 	MEMLOCKD_NEED_PROBES = 1 << 8,
+	MEMLOCKD_COPY_TEXT = 1 << 9,
 };
 
 /* So many locks of one process a user can hold. */
@@ -312,11 +320,11 @@ enum memlockd_warning {
  * @MEMLOCKD_REASON_WRITEBACK: a file mapped shared and writable: after each
  *	writeback the file system makes the first write fault again (see
  *	MEMLOCKD_HEAL).
- * @MEMLOCKD_REASON_SHARED: a file mapped shared: present and
- *	never paged out, but not pinned, so that an access may have to wait for a
- *	migration (see vm.compact_unevictable_allowed), or be a minor fault after
- *	khugepaged has made a huge page of a part of the file.  Only said of
- *	MEMLOCKD_STATE_SUPERLOCKED.
+ * @MEMLOCKD_REASON_SHARED: a file mapped shared that a server has (FUSE, network file
+ *	systems): present and never paged out, but not held, so that an access may have
+ *	to wait for a migration (see vm.compact_unevictable_allowed), or be a minor
+ *	fault after khugepaged has made a huge page of a part of the file.  Only said
+ *	of MEMLOCKD_STATE_SUPERLOCKED.
  * @MEMLOCKD_REASON_NOT_PRESENT: some page could not be made present, or has been
  *	taken away since: an I/O error, poisoned memory, a truncated file.
  * @MEMLOCKD_REASON_NOT_PINNED: present, but not or not wholly pinned: it has

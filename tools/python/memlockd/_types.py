@@ -41,6 +41,7 @@ class Flags(enum.IntFlag):
     OVER_RAISE = 1 << 6
     OVER_UNLOCKED = 1 << 7
     NEED_PROBES = 1 << 8
+    COPY_TEXT = 1 << 9
 
 
 class Limit(_Growing):
