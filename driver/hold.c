@@ -2,10 +2,10 @@
 /*
  * Holding pages where they are, without their owners noticing.
  *
- * A pin keeps a page of shared memory in its place, but not in the page tables: who wants
- * to migrate it, or to make a huge page of it, unmaps it first, then finds the pin, and
- * leaves it to the next access of each process to map it again.  But before they unmap,
- * all of them isolate the page: they take PG_lru from it, which one of them can do at a
+ * A pin keeps a page of shared memory, or of a file, in its place, but not in the page
+ * tables: who wants to migrate it, or to make a huge page of it, unmaps it first, then finds
+ * the pin, and leaves it to the next access of each process to map it again.  But before they
+ * unmap, all of them isolate the page: they take PG_lru from it, which one of them can do at a
  * time.  So a page from which we have taken PG_lru looks like one that somebody else has
  * isolated, and they give up before anything is unmapped.
  *
@@ -66,8 +66,10 @@
  *   mlkd_hold_poisoned().  Where there are no probes, what fails stays mapped.
  * - soft_offline_page() fails with EBUSY.  For its own madvise(2) a process has its pages let
  *   go of first (target_advice.c).
- * - Truncation and hole punching do not look at PG_lru.  The folio stays in memory until its
- *   pins go, which life.c sees to.
+ * - Truncation, hole punching, and the invalidation of what O_DIRECT writes
+ *   (invalidate_inode_pages2_range()) do not look at PG_lru.  The folio stays in memory until
+ *   its pins go, which life.c sees to.
+ * - Dropping what is clean (drop_caches, POSIX_FADV_DONTNEED) passes over what is mapped.
  * - Swapping in: what is mapped has left the swap cache, and what is held does not get there.
  * - DAMON and page_idle do not see it.
  * - Freeing it: does not happen, as there is a pin.

@@ -25,8 +25,9 @@
  * RLIMIT_MEMLOCK, in which the pages that are mapped count by VM_LOCKED (space.c).  This
  * is found chunk by chunk: a folio that mremap(2) has spread over two counts in both.
  *
- * Shared memory that is pinned is held as well (hold.c): once for each pin, from before that is
- * added here until it is dropped.  All other pages that are pinned are anonymous, or of hugetlb.
+ * What is pinned of shared memory and of files is held as well (hold.c): once for each pin,
+ * from before that is added here until it is dropped.  All other pages that are pinned are
+ * anonymous, or of hugetlb.
  *
  * No kernel lets a module split a folio that is mapped by PTEs.  So such pages cannot be
  * taken out of their folio to be pinned alone; but they can be let go, and then the core

@@ -74,6 +74,8 @@ static unsigned int lock_flags(const struct options *options)
 		flags |= MEMLOCKD_BYPASS;
 	if (options->need_probes)
 		flags |= MEMLOCKD_NEED_PROBES;
+	if (options->copy_text)
+		flags |= MEMLOCKD_COPY_TEXT;
 	return flags | options->over_limit;
 }
 

@@ -55,6 +55,7 @@ enum {
 	OPT_HEAL,
 	OPT_MOVABLE,
 	OPT_NEED_PROBES,
+	OPT_COPY_TEXT,
 	OPT_NO_HEADINGS,
 	OPT_OVER_LIMIT,
 	OPT_OWNED,
@@ -91,7 +92,7 @@ enum {
  * @json: print one JSON document instead of text
  * @quiet: print errors only
  * @force: unlock what others hold, too
- * @movable, @heal, @owned, @bypass, @need_probes: flags of the lock
+ * @movable, @heal, @owned, @bypass, @need_probes, @copy_text: flags of the lock
  * @current, @future: only this half of MEMLOCKD_CURRENT and MEMLOCKD_FUTURE
  * @set_sysctl: set vm.compact_unevictable_allowed to 0
  * @summary: add mappings of one kind up
@@ -114,6 +115,7 @@ enum {
  */
 struct options {
 	bool json, quiet, force, movable, heal, owned, bypass, need_probes, current, future;
+	bool copy_text;
 	bool set_sysctl, summary, superlock, raise_limit, no_headings, by_faults, follow;
 	unsigned int over_limit;
 	uint64_t limit;

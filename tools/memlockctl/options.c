@@ -56,6 +56,8 @@ static const struct option_help table[] = {
 	  "fail if what the process maps later would not be pinned" },
 	{ OPT_STACK, OF_SUPERLOCK, "stack", "SIZE",
 	  "of a superlock: grow the main stack to this size, or 'none' (1M)" },
+	{ OPT_COPY_TEXT, OF_SUPERLOCK, "copy-text", NULL,
+	  "of a superlock: copy text and constants, instead of holding the file's pages" },
 	{ OPT_FORCE, OF_UNLOCK, "force", NULL, "unlock what others hold, too" },
 	{ OPT_SUMMARY, OF_MAPS, "summary", NULL, "one line for all mappings of a kind and state" },
 	{ OPT_INTERVAL, OF_WATCH, "interval", "SECONDS", "time between two refreshes (1)" },
@@ -327,6 +329,8 @@ static bool *flag_of(struct options *options, int id)
 		return &options->bypass;
 	case OPT_NEED_PROBES:
 		return &options->need_probes;
+	case OPT_COPY_TEXT:
+		return &options->copy_text;
 	case OPT_FORCE:
 		return &options->force;
 	case OPT_SUMMARY:
@@ -437,6 +441,8 @@ static void check(struct options *options, const struct command *command)
 		wrong("--over-limit is for what is mapped later, and --current for what exists now");
 	if (!superlock && options->stack_reserve)
 		wrong("--stack is for a superlock");
+	if (!superlock && options->copy_text)
+		wrong("--copy-text is for a superlock");
 	if (!superlock && options->set_sysctl)
 		wrong("--set-sysctl is for a superlock");
 	if (options->json && (options->output || options->no_headings))
