@@ -565,18 +565,25 @@ static int hold_later(struct mlkd_walk *walk, unsigned long start, unsigned long
 	return 0;
 }
 
-/* Would an access to [start, end), which is present, fault for want of flags? */
-static bool lacks_flags(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+/*
+ * Returns the first page of [start, end), which is present, at which an access would fault for
+ * want of flags, and sets *@stop to where such pages end; or @end if there is none.
+ */
+static unsigned long find_unflagged(struct vm_area_struct *vma, unsigned long start,
+				    unsigned long end, unsigned long *stop)
 {
-	bool flagged = true;
+	bool flagged;
 
 	/* What is write-protected by its monitor is left to that. */
 	if (!mlkd_faults_for_flags() || userfaultfd_armed(vma))
-		return false;
-	while (flagged && start < end)
-		start = mlkd_pgtable_run(vma->vm_mm, start, end,
+		return end;
+	for (; start < end; start = *stop) {
+		*stop = mlkd_pgtable_run(vma->vm_mm, start, end,
 					 mlkd_faultless(vma->vm_flags & VM_WRITE), &flagged);
-	return !flagged;
+		if (!flagged)
+			break;
+	}
+	return start;
 }
 
 /*
@@ -615,21 +622,19 @@ static long fault_for_flags(struct mlkd_walk *walk, struct vm_area_struct *vma,
 static int set_flags(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		     unsigned long start, unsigned long *next)
 {
-	unsigned long addr = start, end = *next, run_end;
-	bool flagged;
+	unsigned long end = *next, stop;
 	long ret;
 
-	if (!mlkd_faults_for_flags() || userfaultfd_armed(vma))
-		return 0;
-	while (addr < end && walk->locked) {
-		run_end = mlkd_pgtable_run(vma->vm_mm, addr, end,
-					   mlkd_faultless(vma->vm_flags & VM_WRITE), &flagged);
-		ret = flagged ? run_end : fault_for_flags(walk, vma, addr, run_end);
+	while (walk->locked) {
+		start = find_unflagged(vma, start, end, &stop);
+		if (start >= end)
+			break;
+		ret = fault_for_flags(walk, vma, start, stop);
 		if (ret < 0)
 			return ret;
-		addr = ret;
+		start = ret;
 	}
-	*next = addr;
+	*next = start;
 	return 0;
 }
 
@@ -800,7 +805,7 @@ void mlkd_populate_future(struct mlkd_space *space, unsigned long start,
 static int present_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 			unsigned long start, unsigned long end, unsigned long *next)
 {
-	unsigned long limit;
+	unsigned long limit, stop;
 	struct mlkd_want want = part_want(walk, vma, start, &end, &limit);
 	long nr;
 
@@ -814,7 +819,7 @@ static int present_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	if (nr <= 0)
 		return -EAGAIN;
 	*next = start + (nr << PAGE_SHIFT);
-	return lacks_flags(vma, start, *next) ? -EAGAIN : 0;
+	return find_unflagged(vma, start, *next, &stop) < *next ? -EAGAIN : 0;
 }
 
 /**
