@@ -42,24 +42,39 @@
 /* So often a page may vanish between being faulted in and being pinned. */
 #define MAX_TRIES	8
 
-/*
- * Tries to fault in a page.  Returns 0; -EFAULT when it is not to be had; -ENOMEM.  If the
- * fault had to wait, it has given up mmap_lock, which clears walk->locked.
+/**
+ * mlkd_fault_page - try to fault in a page
+ * @vma: its mapping; mmap_lock is held
+ * @addr: its address
+ * @flags: of FAULT_FLAG_WRITE and FAULT_FLAG_ALLOW_RETRY
+ * @locked: cleared if mmap_lock has been given up for a wait
+ *
+ * Return: 0; -EAGAIN when it is to be tried once more, after such a wait; -EFAULT when the page
+ * is not to be had; -ENOMEM.
  */
-static int fault_page(struct mlkd_walk *walk, struct vm_area_struct *vma,
-		      unsigned long addr, unsigned int flags)
+int mlkd_fault_page(struct vm_area_struct *vma, unsigned long addr, unsigned int flags,
+		    int *locked)
 {
 	vm_fault_t fault;
 
 	flags |= FAULT_FLAG_REMOTE | FAULT_FLAG_KILLABLE;
 	fault = handle_mm_fault(vma, addr, flags, NULL);
 	if (fault & (VM_FAULT_RETRY | VM_FAULT_COMPLETED)) {
-		walk->locked = 0;
-		return 0;
+		*locked = 0;
+		return fault & VM_FAULT_COMPLETED ? 0 : -EAGAIN;
 	}
 	if (fault & VM_FAULT_OOM)
 		return -ENOMEM;
 	return fault & VM_FAULT_ERROR ? -EFAULT : 0;
+}
+
+/* mlkd_fault_page() for a walk, which goes on at the same page if it had to wait. */
+static int fault_page(struct mlkd_walk *walk, struct vm_area_struct *vma,
+		      unsigned long addr, unsigned int flags)
+{
+	int err = mlkd_fault_page(vma, addr, flags, &walk->locked);
+
+	return err == -EAGAIN ? 0 : err;
 }
 
 /* Faults in a page of secretmem, which GUP refuses. */
