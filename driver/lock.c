@@ -1297,14 +1297,15 @@ static int run(struct request *request, u64 stack_reserve)
 static int commit_whole(struct mlkd_space *space)
 {
 	struct mlkd_mode mode = space->later.mode;
-	int err = lower(space, mode);
+	int err;
 
+	/* What was there stays locked as long as there is any lock. */
+	mode.flags |= space->promised.flags & MEMLOCKD_CURRENT;
+	err = lower(space, mode);
 	if (!err)
 		err = map_all(space, attr_commit);
 	if (err)
 		return err;
-	/* What was there stays locked as long as there is any lock. */
-	mode.flags |= space->promised.flags & MEMLOCKD_CURRENT;
 	set_promised(space, mode);
 	return 0;
 }
@@ -1383,7 +1384,6 @@ int mlkd_sync_future(struct mlkd_space *space, struct task_struct *task,
  */
 void mlkd_lower(struct mlkd_space *space, struct mlkd_mode mode)
 {
-	mode.flags |= space->promised.flags & MEMLOCKD_CURRENT;
 	space->later.mode = mode;
 	finish(space, commit_whole, 0, ULONG_MAX);
 }
