@@ -407,7 +407,7 @@ struct mlkd_mode mlkd_attr_mode(u32 attr, struct mlkd_mode whole)
 		return whole;
 	range.state = attr & (MLKD_RANGE_SUPER | MLKD_RANGE_SUPER_NEW) ?
 		      MEMLOCKD_STATE_SUPERLOCKED : MEMLOCKD_STATE_LOCKED;
-	/* It may be a part of a mapping, which is not VM_LOCKED then, so that reclaim looks at it. */
+	/* A part of a mapping is not VM_LOCKED by itself, so that reclaim looks at it. */
 	if (whole.state == MEMLOCKD_STATE_UNLOCKED)
 		range.flags |= MEMLOCKD_COPY_TEXT;
 	return mlkd_mode_join(whole, range);
