@@ -220,7 +220,7 @@ static long hold_some(struct page **pages, long nr, bool late, struct spares *sp
 
 	*err = 0;
 	raw_spin_lock(&table_lock);
-	for (i = 0; i < min(nr, (long)AT_ONCE) && !*err; i++)
+	for (i = 0; i < min_t(long, nr, AT_ONCE) && !*err; i++)
 		*err = hold(page_folio(pages[i]), late, spares);
 	raw_spin_unlock(&table_lock);
 	return *err ? i - 1 : i;
@@ -248,7 +248,7 @@ long mlkd_hold(struct page **pages, long nr, bool late)
 		if (err == -ENOMEM) {
 			spares.nr = kmem_cache_alloc_bulk(held_cache, GFP_KERNEL_ACCOUNT |
 							  __GFP_RETRY_MAYFAIL | __GFP_NOWARN,
-							  min(nr - done, (long)AT_ONCE),
+							  min_t(long, nr - done, AT_ONCE),
 							  (void **)spares.held);
 			err = spares.nr ? 0 : -ENOMEM;
 		}

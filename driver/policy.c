@@ -6,7 +6,8 @@
  * private, w	VM_LOCKED	VM_LOCKED + pin		VM_LOCKED + pin
  * private, r/o	VM_LOCKED	VM_LOCKED		VM_LOCKED + pin, held; or own copy, pin
  * shared memory	VM_LOCKED	VM_LOCKED		VM_LOCKED + pin, held
- * shared files	VM_LOCKED	VM_LOCKED		VM_LOCKED + pin, held; under writeback VM_LOCKED
+ * shared files	VM_LOCKED	VM_LOCKED		VM_LOCKED + pin, held
+ * under writeback	VM_LOCKED	VM_LOCKED		VM_LOCKED
  * hugetlb	present		present, private w: pin	present + pin
  * PROT_NONE	VM_LOCKED, nothing made present, in every state
  * vdso, vvar	present, in every state

@@ -134,8 +134,9 @@ static long keep_own(struct page **pages, long nr)
 }
 
 /*
- * Pins pages that are present as @want says, up to the first that is not.  Of those of a file,
- * which are to be held, only such come with others as can be; *@hold says whether they are.
+ * Pins pages that are present as @want says, up to the first that is not.  In a mapping of a file
+ * whose pages are to be held, it stops between these and those that the process has for itself.
+ * *@hold says whether the pages are to be held.
  */
 static long pin_pages(struct vm_area_struct *vma, unsigned long start, unsigned long nr,
 		      struct mlkd_want want, struct page **pages, bool *hold)
