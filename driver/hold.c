@@ -191,6 +191,18 @@ struct spares {
 	unsigned int nr;
 };
 
+/* Makes as many of @spares, of which there are none, as @nr pages may take; 0 or -ENOMEM. */
+static int spares_fill(struct spares *spares, long nr)
+{
+	nr = min_t(long, nr, AT_ONCE);
+	/* It makes all or none, and returns how many, or, on newer kernels, just whether it did. */
+	if (!kmem_cache_alloc_bulk(held_cache, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |
+				   __GFP_NOWARN, nr, (void **)spares->held))
+		return -ENOMEM;
+	spares->nr = nr;
+	return 0;
+}
+
 /* Holds @folio once more; -ENOMEM if that takes one of @spares, and there is none. */
 static int hold(struct folio *folio, bool late, struct spares *spares)
 {
@@ -245,13 +257,8 @@ long mlkd_hold(struct page **pages, long nr, bool late)
 
 	while (done < nr) {
 		done += hold_some(pages + done, nr - done, late, &spares, &err);
-		if (err == -ENOMEM) {
-			spares.nr = kmem_cache_alloc_bulk(held_cache, GFP_KERNEL_ACCOUNT |
-							  __GFP_RETRY_MAYFAIL | __GFP_NOWARN,
-							  min_t(long, nr - done, AT_ONCE),
-							  (void **)spares.held);
-			err = spares.nr ? 0 : -ENOMEM;
-		}
+		if (err == -ENOMEM)
+			err = spares_fill(&spares, nr - done);
 		if (err)
 			break;
 	}

@@ -385,11 +385,14 @@ static bool row_size_wrong(unsigned int row_size, unsigned int row)
 
 static bool lock_wrong(const struct memlockd_lock *lock)
 {
+	const unsigned int over = MEMLOCKD_OVER_RAISE | MEMLOCKD_OVER_UNLOCKED;
 	const unsigned int all = CURRENT_FUTURE | MEMLOCKD_MOVABLE | MEMLOCKD_HEAL |
 				 MEMLOCKD_OWNED | MEMLOCKD_BYPASS | MEMLOCKD_NEED_PROBES |
-				 MEMLOCKD_COPY_TEXT;
+				 MEMLOCKD_COPY_TEXT | over;
 
 	if (lock->reserved || lock->flags & ~all || !(lock->flags & CURRENT_FUTURE))
+		return true;
+	if (lock->flags & over && (!(lock->flags & MEMLOCKD_FUTURE) || (lock->flags & over) == over))
 		return true;
 	if (lock->state == MEMLOCKD_STATE_LOCKED)
 		return lock->stack_reserve || lock->flags & MEMLOCKD_COPY_TEXT;
