@@ -392,7 +392,9 @@ static bool lock_wrong(const struct memlockd_lock *lock)
 
 	if (lock->reserved || lock->flags & ~all || !(lock->flags & CURRENT_FUTURE))
 		return true;
-	if (lock->flags & over && (!(lock->flags & MEMLOCKD_FUTURE) || (lock->flags & over) == over))
+	if (lock->flags & over && !(lock->flags & MEMLOCKD_FUTURE))
+		return true;
+	if ((lock->flags & over) == over)
 		return true;
 	if (lock->state == MEMLOCKD_STATE_LOCKED)
 		return lock->stack_reserve || lock->flags & MEMLOCKD_COPY_TEXT;
