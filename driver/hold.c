@@ -253,7 +253,7 @@ long mlkd_hold(struct page **pages, long nr, bool late)
 {
 	struct spares spares = {};
 	long done = 0;
-	int err;
+	int err = 0;
 
 	while (done < nr) {
 		done += hold_some(pages + done, nr - done, late, &spares, &err);
