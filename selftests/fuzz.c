@@ -385,10 +385,15 @@ static bool row_size_wrong(unsigned int row_size, unsigned int row)
 
 static bool lock_wrong(const struct memlockd_lock *lock)
 {
+	const unsigned int over = MEMLOCKD_OVER_RAISE | MEMLOCKD_OVER_UNLOCKED;
 	const unsigned int all = CURRENT_FUTURE | MEMLOCKD_MOVABLE | MEMLOCKD_HEAL |
-				 MEMLOCKD_OWNED | MEMLOCKD_BYPASS | MEMLOCKD_NEED_PROBES;
+				 MEMLOCKD_OWNED | MEMLOCKD_BYPASS | MEMLOCKD_NEED_PROBES | over;
 
 	if (lock->reserved || lock->flags & ~all || !(lock->flags & CURRENT_FUTURE))
+		return true;
+	if (lock->flags & over && !(lock->flags & MEMLOCKD_FUTURE))
+		return true;
+	if ((lock->flags & over) == over)
 		return true;
 	if (lock->state == MEMLOCKD_STATE_LOCKED)
 		return lock->stack_reserve;
