@@ -669,23 +669,33 @@ static long do_cut(long addr, long len, long c)
 }
 
 /*
+ * Makes a range of many mappings in the middle of memory without access, of which there are
+ * some pages before it and behind it.
+ */
+static void cut_range(struct __test_metadata *_metadata, FIXTURE_DATA(moved) *self)
+{
+	long room = target_call(&self->target, do_map_small, (cuts() + 8) * PAGE, PROT_NONE,
+				MAP_PRIVATE | MAP_NORESERVE);
+
+	ASSERT_LT(0, room);
+	self->addr = room + 4 * PAGE;
+	self->to = room + PAGE;
+	ASSERT_EQ(0, target_call(&self->target, do_protect, self->addr, cuts() * PAGE, RW));
+	ASSERT_EQ(0, target_call(&self->target, do_cut, self->addr, cuts() * PAGE, 0));
+}
+
+/*
  * An unlock looks at one mapping after the other, with mmap_lock given up in between.  One
  * that jumps over the place at which it is must not be left behind.
  */
 TEST_F_TIMEOUT(moved, what_moves_during_an_unlock_is_unlocked, TIMEOUT)
 {
-	unsigned long between;
-	long room, moves;
+	long moves;
 
-	room = target_call(&self->target, do_map_small, (cuts() + 8) * PAGE, PROT_NONE,
-			   MAP_PRIVATE | MAP_NORESERVE);
-	ASSERT_LT(0, room);
-	between = room + 4 * PAGE;
-	ASSERT_EQ(0, target_call(&self->target, do_protect, between, cuts() * PAGE, RW));
-	ASSERT_EQ(0, target_call(&self->target, do_cut, between, cuts() * PAGE, 0));
-	ASSERT_EQ(0, target_call(&self->target, do_protect, room + PAGE, PAGE, RW));
-	ASSERT_EQ(0, target_call(&self->target, do_begin_to_move, room + PAGE,
-				 between + (cuts() + 2) * PAGE, 0));
+	cut_range(_metadata, self);
+	ASSERT_EQ(0, target_call(&self->target, do_protect, self->to, PAGE, RW));
+	ASSERT_EQ(0, target_call(&self->target, do_begin_to_move, self->to,
+				 self->addr + (cuts() + 2) * PAGE, 0));
 	for (int i = 0; i < TRIES / 2; i++) {
 		ASSERT_EQ(0, lock_pid(self->fd, self->pid, variant->state, CURRENT_FUTURE, NULL));
 		ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
@@ -757,6 +767,14 @@ static void let_move(struct __test_metadata *_metadata, FIXTURE_DATA(moved) *sel
 	ASSERT_EQ(0, target_call(&self->target, do_let_move, 0, 0, 0));
 }
 
+/* All of it is locked where it has gone, and can be unlocked there. */
+static void check_locked_at_new_place(struct __test_metadata *_metadata, FIXTURE_DATA(moved) *self)
+{
+	check(_metadata, self, LEN, LEN, LEN);
+	EXPECT_EQ(0, unlock_range(self->fd, self->pid, self->to, LEN));
+	check_nothing_left(_metadata, self);
+}
+
 TEST_F(moved, unlock_of_the_old_place_of_what_is_being_moved_leaves_nothing)
 {
 	int old, new;
@@ -788,9 +806,7 @@ TEST_F(moved, second_lock_of_what_is_being_moved_is_ours)
 	move_held(_metadata, self);
 	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, self->to, LEN, NULL));
 	let_move(_metadata, self);
-	check(_metadata, self, LEN, LEN, LEN);
-	EXPECT_EQ(0, unlock_range(self->fd, self->pid, self->to, LEN));
-	check_nothing_left(_metadata, self);
+	check_locked_at_new_place(_metadata, self);
 }
 
 /* The call has begun before anything was locked, so that its entry has not been seen. */
@@ -799,9 +815,7 @@ TEST_F(moved, first_lock_of_what_is_being_moved_stays_until_its_unlock)
 	move_held(_metadata, self);
 	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, self->to, LEN, NULL));
 	let_move(_metadata, self);
-	check(_metadata, self, LEN, LEN, LEN);
-	EXPECT_EQ(0, unlock_range(self->fd, self->pid, self->to, LEN));
-	check_nothing_left(_metadata, self);
+	check_locked_at_new_place(_metadata, self);
 }
 
 TEST_F(moved, whole_is_locked_and_unlocked_while_a_range_is_being_moved)
@@ -812,9 +826,7 @@ TEST_F(moved, whole_is_locked_and_unlocked_while_a_range_is_being_moved)
 	let_move(_metadata, self);
 	check_no_faults(_metadata, self, self->to, LEN);
 	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
-	check(_metadata, self, LEN, LEN, LEN);
-	EXPECT_EQ(0, unlock_range(self->fd, self->pid, self->to, LEN));
-	check_nothing_left(_metadata, self);
+	check_locked_at_new_place(_metadata, self);
 }
 
 /* How much of the process is VM_LOCKED, which takes no lock. */
@@ -859,19 +871,6 @@ static long do_end_move_amid(long a, long b, long c)
 {
 	pthread_join(mover.thread, NULL);
 	return mover.moves;
-}
-
-/* Room for a range of many mappings, the last of which is moved to the first page of it. */
-static void cut_range(struct __test_metadata *_metadata, FIXTURE_DATA(moved) *self)
-{
-	long room = target_call(&self->target, do_map_small, (cuts() + 8) * PAGE, PROT_NONE,
-				MAP_PRIVATE | MAP_NORESERVE);
-
-	ASSERT_LT(0, room);
-	self->addr = room + 4 * PAGE;
-	self->to = room + PAGE;
-	ASSERT_EQ(0, target_call(&self->target, do_protect, self->addr, cuts() * PAGE, RW));
-	ASSERT_EQ(0, target_call(&self->target, do_cut, self->addr, cuts() * PAGE, 0));
 }
 
 #define LAST	(self->addr + (cuts() - 1) * PAGE)
