@@ -22,8 +22,13 @@
  * - Who walks the lists meets it, and passes over it.
  * - So it had better be in none: what is flagged as unevictable is not.  The core kernel does
  *   that to what is faulted in under VM_LOCKED, which shared.c sees to before anything is
- *   held, and to what reclaim meets, which does not happen any more to what is held.  What
- *   shared.c leaves mapped, as others need it, is held in its list.
+ *   held, and to what reclaim meets, which does not happen any more to what is held.  It does
+ *   not do it to a large folio of which a fault maps a part.
+ * - In a list of reclaim, some pages do much harm: where the multi-generational LRU of Linux
+ *   7.3 meets nothing in the oldest generation but what it cannot isolate, it does not turn
+ *   from files to private memory, nor back, and the machine swaps nothing out any more.  So
+ *   a page of a file is held if it is unevictable.  Shared memory is held anyhow, as nothing
+ *   else keeps it in its place (MLKD_HOLD_LISTED).
  *
  * What the users of PG_lru do with a folio that is held, as the sources of Linux 6.1, 6.12 and
  * 7.3 say:
@@ -37,7 +42,8 @@
  *   moved is left as it is.
  * - mlock(2) waits in a batch, too: PG_mlocked is set and counted at once, and the folio
  *   is moved to the unevictable ones later.  Were it held by then, it would stay where it
- *   is; so one that is mlocked and not unevictable yet is waited for.  A folio that is held
+ *   is; so one that is mlocked and not unevictable yet is waited for, but not for ever
+ *   (MLKD_HOLD_LATE).  A folio that is held
  *   already is marked as mlocked, and its mlock_count is not changed.
  * - munlock(2), and unmapping what is VM_LOCKED: of a folio that cannot be isolated,
  *   PG_mlocked is cleared at once, and counted, whoever else has it mlocked.  It stays
@@ -175,12 +181,6 @@ static struct held **find(struct folio *folio)
 	return link;
 }
 
-/* Is @folio where it belongs?  Else it waits in the batch of a processor. */
-static bool settled(struct folio *folio)
-{
-	return folio_test_lru(folio) &&
-	       (!folio_test_mlocked(folio) || folio_test_unevictable(folio));
-}
 
 /* So many pages are looked at under one hold of the lock. */
 #define AT_ONCE		15		/* the room of a struct folio_batch, or less */
@@ -203,10 +203,21 @@ static int spares_fill(struct spares *spares, long nr)
 	return 0;
 }
 
+/* May @folio be held in the list in which it is?  0, or as mlkd_hold() says. */
+static int placed(struct folio *folio, unsigned int where)
+{
+	if (folio_test_unevictable(folio))
+		return 0;
+	if (folio_test_mlocked(folio))
+		return where & MLKD_HOLD_LATE ? 0 : -EAGAIN;
+	return where & MLKD_HOLD_LISTED ? 0 : -EBUSY;
+}
+
 /* Holds @folio once more; -ENOMEM if that takes one of @spares, and there is none. */
-static int hold(struct folio *folio, bool late, struct spares *spares)
+static int hold(struct folio *folio, unsigned int where, struct spares *spares)
 {
 	struct held **link = find(folio), *held = *link;
+	int err;
 
 	if (held && held->given_back)
 		return -EAGAIN;
@@ -216,8 +227,14 @@ static int hold(struct folio *folio, bool late, struct spares *spares)
 	}
 	if (!spares->nr)
 		return -ENOMEM;
-	if (!(late || settled(folio)) || !folio_test_clear_lru(folio))
+	if (!folio_test_clear_lru(folio))
 		return -EAGAIN;
+	/* It stays where it is from here on. */
+	err = placed(folio, where);
+	if (err) {
+		folio_set_lru(folio);
+		return err;
+	}
 	held = spares->held[--spares->nr];
 	*held = (struct held){ .folio = folio, .count = 1 };
 	*link = held;
@@ -226,14 +243,15 @@ static int hold(struct folio *folio, bool late, struct spares *spares)
 }
 
 /* Holds pages of @pages, up to the first that cannot be, and some at most; returns how many. */
-static long hold_some(struct page **pages, long nr, bool late, struct spares *spares, int *err)
+static long hold_some(struct page **pages, long nr, unsigned int where, struct spares *spares,
+		      int *err)
 {
 	long i;
 
 	*err = 0;
 	raw_spin_lock(&table_lock);
 	for (i = 0; i < min_t(long, nr, AT_ONCE) && !*err; i++)
-		*err = hold(page_folio(pages[i]), late, spares);
+		*err = hold(page_folio(pages[i]), where, spares);
 	raw_spin_unlock(&table_lock);
 	return *err ? i - 1 : i;
 }
@@ -242,21 +260,22 @@ static long hold_some(struct page **pages, long nr, bool late, struct spares *sp
  * mlkd_hold - hold pages
  * @pages: the pages, none of them anonymous or of hugetlb, each pinned
  * @nr: how many
- * @late: hold those as well that are about to be moved to the unevictable list
+ * @where: of MLKD_HOLD_LISTED and MLKD_HOLD_LATE
  *
  * Each of them is to be given to mlkd_let_go() before its pin is dropped.
  *
  * Return: how many are held, up to the first that cannot be; -EAGAIN if that is the first:
- * it waits in a batch, or somebody has isolated it; or -ENOMEM.
+ * it waits in a batch, or somebody has isolated it; -EBUSY if that is the first, and lies in
+ * a list of reclaim; or -ENOMEM.
  */
-long mlkd_hold(struct page **pages, long nr, bool late)
+long mlkd_hold(struct page **pages, long nr, unsigned int where)
 {
 	struct spares spares = {};
 	long done = 0;
 	int err = 0;
 
 	while (done < nr) {
-		done += hold_some(pages + done, nr - done, late, &spares, &err);
+		done += hold_some(pages + done, nr - done, where, &spares, &err);
 		if (err == -ENOMEM)
 			err = spares_fill(&spares, nr - done);
 		if (err)

@@ -29,7 +29,11 @@ static inline bool mlkd_may_hold(struct folio *folio, struct address_space *mapp
 int mlkd_hold_init(void);
 void mlkd_hold_exit(void);
 
-long mlkd_hold(struct page **pages, long nr, bool late);
+/* Where pages are held besides the unevictable list, see hold.c. */
+#define MLKD_HOLD_LISTED	BIT(0)	/* in a list of reclaim */
+#define MLKD_HOLD_LATE		BIT(1)	/* where they are about to be moved away */
+
+long mlkd_hold(struct page **pages, long nr, unsigned int where);
 bool mlkd_hold_wait(void);
 void mlkd_let_go(struct page **pages, unsigned int nr);
 void mlkd_hold_poisoned(unsigned long pfn);

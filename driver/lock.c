@@ -746,6 +746,22 @@ static int note_request(struct request *request)
 }
 
 /*
+ * Is what is mapped of @vma, which is to be VM_LOCKED, to be faulted in anew?  That is for what
+ * is shared with the page cache, and to be left alone by those who move pages.
+ */
+static bool to_be_unmapped(struct request *request, struct vm_area_struct *vma)
+{
+	struct mlkd_mode mode;
+
+	if (!mlkd_shared_can_unmap(vma))
+		return false;
+	if (!mlkd_vma_private(vma))
+		return true;
+	mode = mlkd_space_mode_of(request->space, vma, mlkd_space_in_force(request->space));
+	return mlkd_want(vma, mode).held;
+}
+
+/*
  * Unmaps what is mapped of shared memory that is to be VM_LOCKED, before it is that: under
  * VM_LOCKED it would be munlocked, late.  When mmap_lock is to be given up first, it is
  * VM_LOCKED meanwhile, and what is faulted in then is mlocked and stays.
@@ -787,8 +803,9 @@ static int set_flag(struct request *request, struct vm_area_struct *vma, bool su
 			return err;
 	}
 	/* What is mlocked already need not be unmapped once more. */
-	if (!mlkd_vma_private(vma) && request->scratch && (super || request->range) &&
-	    (begun || !was_locked || space->promised.state != MEMLOCKD_STATE_SUPERLOCKED))
+	if (request->scratch && (super || request->range) &&
+	    (begun || !was_locked || space->promised.state != MEMLOCKD_STATE_SUPERLOCKED) &&
+	    to_be_unmapped(request, vma))
 		err = unmap_shared(request, vma);
 	vm_flags_set(vma, VM_LOCKED);
 	if (!was_locked)

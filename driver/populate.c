@@ -163,17 +163,24 @@ static long pin_pages(struct vm_area_struct *vma, unsigned long start, unsigned 
 #define MAX_WAITS	64
 
 /*
- * Holds pages that have just been pinned.  Returns how many, and drops the pins of the rest;
- * -EAGAIN if the first waits in a batch, or somebody has isolated it; or -ENOMEM.
+ * Holds pages that have just been pinned.  Returns how many, and drops the pins of the rest; or
+ * an error, as mlkd_hold() does.
  */
-static long hold_pages(struct mlkd_walk *walk, unsigned long start, struct page **pages, long nr)
+static long hold_pages(struct mlkd_walk *walk, struct mlkd_want want, unsigned long start,
+		       struct page **pages, long nr)
 {
-	bool late = walk->waited == start || walk->waits >= MAX_WAITS;
+	unsigned int where = 0;
 	long held;
+
+	/* What is not held of a file is copied, or left as LOCKED leaves it. */
+	if (!want.cached)
+		where = MLKD_HOLD_LISTED;
+	if (where && (walk->waited == start || walk->waits >= MAX_WAITS))
+		where |= MLKD_HOLD_LATE;
 
 	/* What has just been faulted in waits in the batch of this processor, as a rule. */
 	mlkd_munlock_drain();
-	held = mlkd_hold(pages, nr, late);
+	held = mlkd_hold(pages, nr, where);
 	nr -= max(held, 0L);
 	if (nr)
 		unpin_user_pages(pages + max(held, 0L), nr);
@@ -226,7 +233,7 @@ static long pin_huge(struct mlkd_walk *walk, struct vm_area_struct *vma, unsigne
 	if (!nr)
 		return 0;
 	if (hold) {
-		err = hold_pages(walk, start, pages, nr);
+		err = hold_pages(walk, want, start, pages, nr);
 		if (err < 0)
 			return err;
 		nr = err;
@@ -239,8 +246,8 @@ static long pin_huge(struct mlkd_walk *walk, struct vm_area_struct *vma, unsigne
  * Pins the pages that are present in [start, end), which lies in one chunk, or, if these
  * are huge pages, in [start, limit).  Stops at the first that is not present.  Returns how
  * many pages these were, or an error: -EFAULT if the first page is not present; -EAGAIN if
- * it cannot be held yet; -ENOSPC if what they keep is beyond RLIMIT_MEMLOCK, and nothing but
- * a pin can hold them.
+ * it cannot be held yet; -EBUSY if it cannot be held; -ENOSPC if what they keep is beyond
+ * RLIMIT_MEMLOCK, and nothing but a pin can hold them.
  */
 static long pin_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 			unsigned long start, unsigned long end, unsigned long limit,
@@ -259,13 +266,19 @@ static long pin_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		if (nr)
 			return nr;
 	}
-	nr = pin_pages(vma, start, min(nr_pages, walk->room), want, walk->pages, &hold);
+	/* Behind a page that could not be held, there may be more of them: few are pinned in vain. */
+	nr_pages = min3(nr_pages, walk->room, (start - walk->refused) >> PAGE_SHIFT);
+	nr = pin_pages(vma, start, max(nr_pages, 1UL), want, walk->pages, &hold);
+	if (want.cached && (nr <= 0 || !hold))
+		walk->refused = start;
 	if (nr <= 0)
 		return nr == -EAGAIN || !nr ? -EFAULT : nr;
 	if (hold) {
-		nr = hold_pages(walk, start, walk->pages, nr);
-		if (nr < 0)
+		nr = hold_pages(walk, want, start, walk->pages, nr);
+		if (nr < 0) {
+			walk->refused = start;
 			return nr;
+		}
 	}
 	err = mlkd_pins_add(pins, start, walk->pages, nr);
 	if (err)
@@ -505,6 +518,18 @@ static int bring_in(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	return wait > 0 ? read_in(walk, vma, start, *next, next) : wait;
 }
 
+/* Returns the first of [start, end) that a read fault before it has not mapped as well. */
+static unsigned long behind_mapped(struct vm_area_struct *vma, unsigned long start,
+				   unsigned long end)
+{
+	unsigned long next = start;
+	bool mapped = false;
+
+	if (start < end && vma->vm_ops && vma->vm_ops->map_pages)
+		next = mlkd_pgtable_run(vma->vm_mm, start, end, MLKD_READ, &mapped);
+	return mapped ? next : start;
+}
+
 static unsigned long page_size_of(struct vm_area_struct *vma)
 {
 	return is_vm_hugetlb_page(vma) ? huge_page_size(hstate_vma(vma)) : PAGE_SIZE;
@@ -536,6 +561,8 @@ static long fault_range(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		if (err || !walk->locked)
 			break;
 		addr = ALIGN(addr + 1, page_size);
+		if (!(flags & FAULT_FLAG_WRITE))
+			addr = behind_mapped(vma, addr, end);
 		if (mlkd_turn_over(&walk->turn, MLKD_COST_FAULT))
 			break;
 		if (fatal_signal_pending(current))
@@ -772,7 +799,7 @@ static int populate_part(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		if (to_be_copied(vma, want, start)) {
 			want.gup_flags = MLKD_GUP_COPY;
 			end = start + PAGE_SIZE;
-		} else if (nr == -EAGAIN) {
+		} else if (nr == -EAGAIN || nr == -EBUSY) {
 			*next = start + PAGE_SIZE;
 			return 0;
 		}

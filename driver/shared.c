@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Getting shared pages onto the unevictable list.
+ * Getting pages of files and of shared memory onto the unevictable list.
  *
  * VM_LOCKED keeps a page from reclaim, but only a page on the unevictable list is
  * left alone by compaction as well (with vm.compact_unevictable_allowed=0), and what is held
@@ -9,6 +9,10 @@
  * before does not, until reclaim happens to meet it.  So pages that are mapped are
  * unmapped before VM_LOCKED is set, and populating faults them in again.
  *
+ * Where modules may unmap a part of one mapping (mlkd_zap()), that is done, and no other
+ * process notices.  Elsewhere there is unmap_mapping_range() for what is shared, and
+ * text stays mapped, so that it is copied and not held.
+ *
  * unmap_mapping_range() unmaps a page from all processes that map it, and each of them
  * takes a fault.  If one of them has the file VM_LOCKED, it may have been promised that
  * this never happens: then nothing is unmapped, as the pages are mlocked, or will be.
@@ -16,9 +20,10 @@
  * it a library: who may write to a file can have its pages taken from everybody anyway, by
  * fallocate(2); nobody else can, and may not by a lock either.  Such pages get there late.
  * One chunk is looked at under one mmap_lock, by who else maps that chunk.
- * And only pages that lie in the file's page cache are unmapped, as all processes find
- * them again there.  Some drivers have no other record of their pages, and to
- * unmap_mapping_range() all anonymous files are one.
+ *
+ * In both cases only pages that lie in the file's page cache are unmapped, as they are found
+ * again there.  What a private mapping has for itself is nowhere else.  Some drivers have no
+ * other record of their pages, and to unmap_mapping_range() all anonymous files are one.
  */
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -92,13 +97,16 @@ static bool page_to_unmap(struct vm_area_struct *vma, struct page *page)
 	       READ_ONCE(folio->mapping) == vma->vm_file->f_mapping;
 }
 
-static void unmap_everywhere(struct vm_area_struct *vma, unsigned long start,
-			     unsigned long end)
+static void unmap(struct vm_area_struct *vma, unsigned long start, unsigned long end)
 {
 	loff_t offset = ((loff_t)vma->vm_pgoff << PAGE_SHIFT) +
 			(start - vma->vm_start);
 
-	if (start < end)
+	if (start == end)
+		return;
+	if (MLKD_HAS_ZAP)
+		mlkd_zap(vma, start, end - start);
+	else
 		unmap_mapping_range(vma->vm_file->f_mapping, offset, end - start, 0);
 }
 
@@ -178,7 +186,7 @@ static void unmap_chunk(struct vm_area_struct *vma, unsigned long start, unsigne
 			break;		/* the request is about to fail */
 		if (nr <= 0) {
 			/* Others may have this page mapped, for whom it must stay. */
-			unmap_everywhere(vma, run, addr);
+			unmap(vma, run, addr);
 			addr = next;
 			run = addr;
 			continue;
@@ -186,18 +194,28 @@ static void unmap_chunk(struct vm_area_struct *vma, unsigned long start, unsigne
 		for (i = 0; i < nr; i++, addr += PAGE_SIZE) {
 			if (page_to_unmap(vma, scratch[i]))
 				continue;
-			unmap_everywhere(vma, run, addr);
+			unmap(vma, run, addr);
 			run = addr + PAGE_SIZE;
 		}
 		release_pages(scratch, nr);
 	}
-	unmap_everywhere(vma, run, addr);
+	unmap(vma, run, addr);
+}
+
+/**
+ * mlkd_shared_can_unmap - can pages of @vma be unmapped here?
+ * @vma: a mapping of a file or of shmem
+ */
+bool mlkd_shared_can_unmap(struct vm_area_struct *vma)
+{
+	return MLKD_HAS_ZAP || !mlkd_vma_private(vma);
 }
 
 /**
  * mlkd_shared_unmap - unmap pages that are mapped and not yet mlocked
- * @vma: a shared mapping of a file or of shmem, about to be VM_LOCKED; mmap_lock
- *	is held for writing, so that its process cannot fault it in too early
+ * @vma: a mapping of which mlkd_shared_can_unmap() holds, about to be VM_LOCKED; mmap_lock
+ *	is held for writing, so that its process cannot fault it in too early, and nobody gives
+ *	it a page of its own
  * @start: first address
  * @scratch: room for MLKD_CHUNK_PAGES page pointers
  *
@@ -223,7 +241,7 @@ unsigned long mlkd_shared_unmap(struct vm_area_struct *vma, unsigned long start,
 			return start;
 	}
 	end = min(end - 1, start | (MLKD_CHUNK_SIZE - 1)) + 1;
-	if (!needed_elsewhere(vma, start, end))
+	if (MLKD_HAS_ZAP || !needed_elsewhere(vma, start, end))
 		unmap_chunk(vma, start, end, scratch);
 	return end;
 }

@@ -9,6 +9,7 @@
 
 void mlkd_shared_make_writable(struct vm_area_struct *vma, unsigned long start,
 			       unsigned long end, struct page **scratch);
+bool mlkd_shared_can_unmap(struct vm_area_struct *vma);
 unsigned long mlkd_shared_unmap(struct vm_area_struct *vma, unsigned long start,
 				struct page **scratch);
 

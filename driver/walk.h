@@ -40,6 +40,7 @@ struct mlkd_space;
  * @tries: how often that has been tried
  * @waits: how often a page was waited for that could not be held
  * @waited: the address for which that was done last
+ * @refused: the address of the last page that could not be held where it was
  */
 struct mlkd_walk {
 	struct mlkd_space *space;
@@ -63,6 +64,7 @@ struct mlkd_walk {
 	unsigned int tries;
 	unsigned int waits;
 	unsigned long waited;
+	unsigned long refused;
 };
 
 /*

@@ -858,7 +858,7 @@ FIXTURE_TEARDOWN(text)
 	EXPECT_TRUE(counters_back(&self->start));
 }
 
-/* It is there, of the file, and held. */
+/* It is there, of the file, and held, where reclaim does not meet it. */
 static void check_text(struct __test_metadata *_metadata, FIXTURE_DATA(text) *self, pid_t pid)
 {
 	struct memlockd_mapping row = row_of(self->fd, pid, self->addr);
@@ -870,6 +870,7 @@ static void check_text(struct __test_metadata *_metadata, FIXTURE_DATA(text) *se
 	EXPECT_EQ(LEN, file_bytes(pid, self->addr, self->addr + LEN));
 	frames_of(pid, self->addr, LEN, self->frames);
 	EXPECT_EQ(0, flagged(self->frames, PAGES, KPF_LRU));
+	EXPECT_EQ(PAGES, flagged(self->frames, PAGES, KPF_UNEVICTABLE));
 }
 
 static void lock_text(struct __test_metadata *_metadata, FIXTURE_DATA(text) *self)
