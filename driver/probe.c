@@ -59,6 +59,7 @@
 #include "scan.h"
 #include "space.h"
 #include "target.h"
+#include "task_work.h"
 
 /*
  * Registering and unregistering patch code that all processes run, which takes
@@ -784,6 +785,6 @@ void mlkd_probes_exit(void)
 {
 	mod_delayed_work(system_percpu_wq, &linger, 0);
 	flush_delayed_work(&linger);
-	mlkd_calls_exit();
+	mlkd_task_works_exit();
 	destroy_workqueue(pinner);
 }
