@@ -366,34 +366,17 @@ static int populate_private(struct mlkd_crew *crew, unsigned long start, bool br
 	return crew->err;
 }
 
-static void rest_work(struct mlkd_errand *errand)
-{
-	struct worker *worker = container_of(errand, struct worker, errand);
-	struct mlkd_crew *crew = worker->crew;
-	struct mlkd_walk walk = {
-		.space = crew->space,
-		.task = crew->task,
-		.start = worker->start,
-		.end = crew->last + 1,
-		.errand = errand,
-		.silent = &worker->silent,
-	};
-
-	worker->err = -ENOMEM;
-	if (mlkd_walk_alloc(&walk))
-		worker->err = mlkd_walk(&walk, rest_step);
-	kfree(walk.pages);
-}
-
-/* Populates all else, if nobody has to be waited for. */
-static int populate_rest_here(struct mlkd_crew *crew, unsigned long start)
+/* Populates all else from @start on; without @worker, only if nobody has to be waited for. */
+static int walk_rest(struct mlkd_crew *crew, struct worker *worker, unsigned long start)
 {
 	struct mlkd_walk walk = {
 		.space = crew->space,
 		.task = crew->task,
 		.start = start,
 		.end = crew->last + 1,
-		.brief = true,
+		.errand = worker ? &worker->errand : NULL,
+		.silent = worker ? &worker->silent : NULL,
+		.brief = !worker,
 	};
 	int err = -ENOMEM;
 
@@ -401,6 +384,13 @@ static int populate_rest_here(struct mlkd_crew *crew, unsigned long start)
 		err = mlkd_walk(&walk, rest_step);
 	kfree(walk.pages);
 	return err;
+}
+
+static void rest_work(struct mlkd_errand *errand)
+{
+	struct worker *worker = container_of(errand, struct worker, errand);
+
+	worker->err = walk_rest(worker->crew, worker, worker->start);
 }
 
 /* Populates all else, but what does not answer. */
@@ -469,7 +459,7 @@ int mlkd_populate(struct mlkd_space *space, struct task_struct *task,
 	if (err == -EAGAIN)
 		err = populate_private(crew, start, false);
 	if (!err)
-		err = populate_rest_here(crew, start);
+		err = walk_rest(crew, NULL, start);
 	if (err == -EAGAIN)
 		err = populate_rest(crew, start);
 	crew_put(crew);

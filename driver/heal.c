@@ -16,28 +16,13 @@
 #include "compat.h"
 #include "heal.h"
 #include "policy.h"
+#include "populate.h"
 #include "shared.h"
 #include "space.h"
 #include "target.h"
 #include "turn.h"
 
 static struct workqueue_struct *healer;
-
-/*
- * Makes the page at @addr of @vma writable.  Returns false if mmap_lock has been given up
- * for a wait.
- */
-static bool heal_page(struct mlkd_space *space, struct vm_area_struct *vma,
-		      unsigned long addr)
-{
-	vm_fault_t fault = handle_mm_fault(vma, addr, FAULT_FLAG_WRITE | FAULT_FLAG_REMOTE |
-					   FAULT_FLAG_ALLOW_RETRY | FAULT_FLAG_KILLABLE,
-					   NULL);
-
-	if (!(fault & (VM_FAULT_ERROR | VM_FAULT_RETRY)))
-		atomic_long_inc(&space->heal.healed);
-	return !(fault & (VM_FAULT_RETRY | VM_FAULT_COMPLETED));
-}
 
 /*
  * Heals pages from *@addr on, which it sets to where it has come to, and ends @turn.  Who
@@ -49,7 +34,7 @@ static void heal_some(struct mlkd_space *space, struct mlkd_turn *turn, unsigned
 	do {
 		struct vm_area_struct *vma = find_vma(space->mm, *addr);
 		struct file *file = NULL;
-		bool held;
+		int held = 1;
 
 		if (!vma || !(mlkd_space_in_force(space).flags & MEMLOCKD_HEAL)) {
 			*addr = end;
@@ -63,7 +48,8 @@ static void heal_some(struct mlkd_space *space, struct mlkd_turn *turn, unsigned
 			*addr = vma->vm_end;
 			continue;
 		}
-		held = heal_page(space, vma, *addr);
+		if (!mlkd_fault_page(vma, *addr, FAULT_FLAG_WRITE | FAULT_FLAG_ALLOW_RETRY, &held))
+			atomic_long_inc(&space->heal.healed);
 		mlkd_shared_write_end(file);
 		if (held || *again)
 			*addr += PAGE_SIZE;

@@ -18,6 +18,7 @@
 #include "probe.h"
 #include "space.h"
 #include "target.h"
+#include "target_calls.h"
 #include "wired.h"
 
 /* The address space has ended, and its notifier with it. */
@@ -139,8 +140,7 @@ static void notifier_end(struct mmu_notifier *notifier,
 	}
 	mlkd_pins_drop(&space->pins, range->start, range->end, false);
 	mlkd_space_let_go(space, range->start, range->end);
-	if (!mlkd_space_moving(space))
-		mlkd_attr_forget(&space->attrs, range->start, range->end, GFP_NOWAIT);
+	mlkd_target_unmapped(space, range->start, range->end);
 }
 
 static const struct mmu_notifier_ops notifier_ops = {
@@ -251,6 +251,7 @@ static void begin_to_linger(struct mlkd_space *space)
 static void use_again(struct mlkd_space *space)
 {
 	WRITE_ONCE(space->pace.owed, 0);
+	space->chased = (struct mlkd_chased){};
 	if (!space->lingers)
 		return;
 	mlkd_space_set_lingering(space, false);

@@ -64,7 +64,7 @@
  * @task: the process; NULL for a request that cannot fail, but for -EINTR where it waits
  *	for mmap_lock
  * @mode: what is to be there; of a lock of a range, its state
- * @start: first address
+ * @start: first address; what has been moved out of a range makes it less, and @end more
  * @end: address behind the last; ULONG_MAX for all that there is
  * @range: it is for a range
  * @bypass: RLIMIT_MEMLOCK is not applied
@@ -136,6 +136,56 @@ static struct mlkd_turn turn_of(struct mlkd_space *space, bool write)
 	return (struct mlkd_turn){ .mm = space->mm, .write = write, .pace = &space->pace };
 }
 
+/**
+ * struct chase - a pass that is to miss nothing, although the process moves memory meanwhile
+ * @space: the space
+ * @passes: how many passes there have been
+ * @moves: how often the process had moved something when the last one began
+ *
+ * mremap(2) may carry what the pass has not come to yet to where it has been already.  So
+ * it is made once more if it has taken several turns, and something has been moved
+ * meanwhile.  That would go on for as long as the process likes: the last of PASSES is made
+ * in one turn.
+ *
+ * It may also carry what a request for a range has noted out of that range.  So each pass
+ * looks for that at &mlkd_space.chased, too, and, to be simple, at what lies between.
+ */
+struct chase {
+	struct mlkd_space *space;
+	unsigned int passes;
+	unsigned long moves;
+};
+
+#define PASSES	4
+
+/* Begins a pass.  Returns the turn for it. */
+static struct mlkd_turn chase_begin(struct chase *chase)
+{
+	struct mlkd_turn turn = turn_of(chase->space, true);
+
+	turn.endless = ++chase->passes == PASSES;
+	chase->moves = READ_ONCE(chase->space->nr_moves);
+	return turn;
+}
+
+/* Widens [*start, *end), which a pass is to look at, in the first turn of that pass. */
+static void chase_widen(const struct mlkd_space *space, const struct mlkd_turn *turn,
+			unsigned long *start, unsigned long *end)
+{
+	const struct mlkd_chased *chased = &space->chased;
+
+	if (turn->nr > 1 || !chased->end)
+		return;
+	*start = min(*start, chased->start);
+	*end = max(*end, chased->end);
+}
+
+/* Says whether there has to be another pass, after one that has been made with @turn. */
+static bool chase_on(const struct chase *chase, const struct mlkd_turn *turn)
+{
+	return turn->nr > 1 && !turn->endless && READ_ONCE(chase->space->nr_moves) != chase->moves;
+}
+
 /* Calls @fn for all mappings of the request, in turns such as @request->turn is. */
 static int visit_in_turns(struct request *request, mapping_fn fn)
 {
@@ -150,6 +200,9 @@ static int visit_in_turns(struct request *request, mapping_fn fn)
 		err = mlkd_turn_begin(&request->turn);
 		if (err)
 			return err;
+		if (request->turn.write)
+			chase_widen(request->space, &request->turn, &addr, &request->end);
+		request->start = min(request->start, addr);
 		more = false;
 		vma_iter_init(&vmi, request->space->mm, addr);
 		for_each_vma_range(vmi, vma, request->end) {
@@ -180,46 +233,6 @@ static int visit_mappings(struct request *request, mapping_fn fn)
 	return visit_in_turns(request, fn);
 }
 
-/**
- * struct chase - a pass that is to miss nothing, although the process moves memory meanwhile
- * @space: the space
- * @passes: how many passes there have been
- * @moves: how often a thread had begun to move something when the last one began
- * @moving: one was at it
- *
- * mremap(2) may carry what the pass has not come to yet to where it has been already.  So
- * it is made once more if it has taken several turns, and something may have been moved
- * meanwhile.  That would go on for as long as the process likes: the last of PASSES is made
- * in one turn.
- */
-struct chase {
-	struct mlkd_space *space;
-	unsigned int passes;
-	unsigned long moves;
-	bool moving;
-};
-
-#define PASSES	4
-
-/* Begins a pass.  Returns the turn for it. */
-static struct mlkd_turn chase_begin(struct chase *chase)
-{
-	struct mlkd_turn turn = turn_of(chase->space, true);
-
-	turn.endless = ++chase->passes == PASSES;
-	chase->moves = mlkd_space_moves(chase->space, &chase->moving);
-	return turn;
-}
-
-/* Says whether there has to be another pass, after one that has been made with @turn. */
-static bool chase_on(struct chase *chase, const struct mlkd_turn *turn)
-{
-	bool moving;
-
-	return turn->nr > 1 && !turn->endless &&
-	       (chase->moving || mlkd_space_moves(chase->space, &moving) != chase->moves);
-}
-
 /*
  * Calls @fn for all mappings of the request, with mmap_lock held for writing.  It may be
  * called for one more than once.
@@ -246,6 +259,7 @@ static int map_in_turns(struct mlkd_space *space, struct mlkd_turn *turn, unsign
 	do {
 		if (mlkd_turn_begin(turn))
 			return -EINTR;
+		chase_widen(space, turn, &start, &end);
 		if (all)
 			attrs->rest = fn(attrs->rest);
 		all = false;
@@ -813,6 +827,9 @@ static int flag_mapping(struct request *request, struct vm_area_struct *vma,
 	end = vma->vm_end;
 	if (!mlkd_vma_lockable(vma))
 		return 0;
+	/* It may lie between a range and what has been moved out of that, and be neither. */
+	if (request->end != ULONG_MAX && !mlkd_attr_any(attrs, start, end, MLKD_NEW | MLKD_GOING))
+		return 0;
 	if (mlkd_vma_lock_killable(vma))
 		return -EINTR;
 	/* Who gives back does not lock what the process has taken from us. */
@@ -1297,14 +1314,15 @@ static int run(struct request *request, u64 stack_reserve)
 static int commit_whole(struct mlkd_space *space)
 {
 	struct mlkd_mode mode = space->later.mode;
-	int err = lower(space, mode);
+	int err;
 
+	/* What was there stays locked as long as there is any lock. */
+	mode.flags |= space->promised.flags & MEMLOCKD_CURRENT;
+	err = lower(space, mode);
 	if (!err)
 		err = map_all(space, attr_commit);
 	if (err)
 		return err;
-	/* What was there stays locked as long as there is any lock. */
-	mode.flags |= space->promised.flags & MEMLOCKD_CURRENT;
 	set_promised(space, mode);
 	return 0;
 }
@@ -1383,7 +1401,6 @@ int mlkd_sync_future(struct mlkd_space *space, struct task_struct *task,
  */
 void mlkd_lower(struct mlkd_space *space, struct mlkd_mode mode)
 {
-	mode.flags |= space->promised.flags & MEMLOCKD_CURRENT;
 	space->later.mode = mode;
 	finish(space, commit_whole, 0, ULONG_MAX);
 }
@@ -1485,34 +1502,49 @@ static bool all_counted_without_range(struct mlkd_turn *turn, unsigned long star
 	return true;
 }
 
-/* Takes the attributes of a locked range away.  May be called once more. */
-static int forget_range(struct mlkd_space *space)
+static int forget_in_turns(struct mlkd_space *space, struct mlkd_turn *turn)
 {
 	struct mlkd_attrs *attrs = &space->attrs;
 	struct mlkd_later *later = &space->later;
 	mlkd_attr_fn undo = later->whole ? attr_except : attr_undo_range;
-	struct mlkd_turn turn = turn_of(space, true);
 	unsigned long next, addr = later->start;
 	bool more;
 	u32 attr;
 
 	do {
-		if (mlkd_turn_begin(&turn))
+		if (mlkd_turn_begin(turn))
 			return -EINTR;
 		more = false;
 		next = later->end;
 		while (!more && mlkd_attr_next(attrs, &addr, &next, &attr)) {
 			if ((attr & MLKD_BY_RANGE) && !later->recount)
-				later->recount = !all_counted_without_range(&turn, addr, &next,
+				later->recount = !all_counted_without_range(turn, addr, &next,
 									    attr);
 			mlkd_attr_set(attrs, addr, next, undo(attr), GFP_KERNEL | __GFP_NOFAIL);
 			addr = next;
 			next = later->end;
-			more = mlkd_turn_over(&turn, MLKD_COST_VMA);
+			more = mlkd_turn_over(turn, MLKD_COST_VMA);
 		}
-		mlkd_turn_end(&turn);
+		mlkd_turn_end(turn);
 	} while (more);
 	return 0;
+}
+
+/*
+ * Takes the attributes of a locked range away.  May be called once more.  What has been moved
+ * out of it by then keeps them.
+ */
+static int forget_range(struct mlkd_space *space)
+{
+	struct chase chase = { .space = space };
+	struct mlkd_turn turn;
+	int err;
+
+	do {
+		turn = chase_begin(&chase);
+		err = forget_in_turns(space, &turn);
+	} while (!err && chase_on(&chase, &turn));
+	return err;
 }
 
 static int unlock_range(struct mlkd_space *space)

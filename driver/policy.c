@@ -64,26 +64,35 @@ bool mlkd_vma_private(struct vm_area_struct *vma)
 	return !(vma->vm_flags & (VM_SHARED | VM_MAYSHARE));
 }
 
-static bool special_named(struct vm_area_struct *vma, const char *prefix)
+/* The name that the kernel has given @vma, or "". */
+static const char *special_name(struct vm_area_struct *vma)
 {
-	const char *name;
+	const char *name = NULL;
 
-	if (vma->vm_file || !vma->vm_ops || !vma->vm_ops->name)
-		return false;
-	name = vma->vm_ops->name(vma);
-	return name && !strncmp(name, prefix, strlen(prefix));
+	if (!vma->vm_file && vma->vm_ops && vma->vm_ops->name)
+		name = vma->vm_ops->name(vma);
+	return name ?: "";
 }
 
-/* Says whether @vma is the clocks' data, which depends on the time namespace. */
+/*
+ * Says whether @vma is the clocks' data, which depends on the time namespace, or what belongs
+ * to that: a newer kernel has the clocks of hypervisors in [vvar_vclock].
+ */
 bool mlkd_vma_vvar(struct vm_area_struct *vma)
 {
-	return special_named(vma, "[vvar");
+	return strstarts(special_name(vma), "[vvar");
+}
+
+/* Says whether @vma is the clocks' data itself, of which each machine has some. */
+bool mlkd_vma_clocks(struct vm_area_struct *vma)
+{
+	return !strcmp(special_name(vma), "[vvar]");
 }
 
 /* Says whether @vma is [vdso] or [vvar], which the kernel puts into each process. */
 bool mlkd_vma_kernel(struct vm_area_struct *vma)
 {
-	return special_named(vma, "[vdso") || mlkd_vma_vvar(vma);
+	return strstarts(special_name(vma), "[vdso") || mlkd_vma_vvar(vma);
 }
 
 /* vma_is_secretmem() is not exported. */

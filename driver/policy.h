@@ -46,6 +46,7 @@ enum memlockd_kind mlkd_kind(struct vm_area_struct *vma);
 bool mlkd_vma_private(struct vm_area_struct *vma);
 bool mlkd_vma_kernel(struct vm_area_struct *vma);
 bool mlkd_vma_vvar(struct vm_area_struct *vma);
+bool mlkd_vma_clocks(struct vm_area_struct *vma);
 bool mlkd_vma_writeback(struct vm_area_struct *vma);
 bool mlkd_vma_served(struct vm_area_struct *vma);
 bool mlkd_vma_fuse(struct vm_area_struct *vma);

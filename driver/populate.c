@@ -42,24 +42,39 @@
 /* So often a page may vanish between being faulted in and being pinned. */
 #define MAX_TRIES	8
 
-/*
- * Tries to fault in a page.  Returns 0; -EFAULT when it is not to be had; -ENOMEM.  If the
- * fault had to wait, it has given up mmap_lock, which clears walk->locked.
+/**
+ * mlkd_fault_page - try to fault in a page
+ * @vma: its mapping; mmap_lock is held
+ * @addr: its address
+ * @flags: of FAULT_FLAG_WRITE and FAULT_FLAG_ALLOW_RETRY
+ * @locked: cleared if mmap_lock has been given up for a wait
+ *
+ * Return: 0; -EAGAIN when it is to be tried once more, after such a wait; -EFAULT when the page
+ * is not to be had; -ENOMEM.
  */
-static int fault_page(struct mlkd_walk *walk, struct vm_area_struct *vma,
-		      unsigned long addr, unsigned int flags)
+int mlkd_fault_page(struct vm_area_struct *vma, unsigned long addr, unsigned int flags,
+		    int *locked)
 {
 	vm_fault_t fault;
 
 	flags |= FAULT_FLAG_REMOTE | FAULT_FLAG_KILLABLE;
 	fault = handle_mm_fault(vma, addr, flags, NULL);
 	if (fault & (VM_FAULT_RETRY | VM_FAULT_COMPLETED)) {
-		walk->locked = 0;
-		return 0;
+		*locked = 0;
+		return fault & VM_FAULT_COMPLETED ? 0 : -EAGAIN;
 	}
 	if (fault & VM_FAULT_OOM)
 		return -ENOMEM;
 	return fault & VM_FAULT_ERROR ? -EFAULT : 0;
+}
+
+/* mlkd_fault_page() for a walk, which goes on at the same page if it had to wait. */
+static int fault_page(struct mlkd_walk *walk, struct vm_area_struct *vma,
+		      unsigned long addr, unsigned int flags)
+{
+	int err = mlkd_fault_page(vma, addr, flags, &walk->locked);
+
+	return err == -EAGAIN ? 0 : err;
 }
 
 /* Faults in a page of secretmem, which GUP refuses. */
@@ -565,18 +580,25 @@ static int hold_later(struct mlkd_walk *walk, unsigned long start, unsigned long
 	return 0;
 }
 
-/* Would an access to [start, end), which is present, fault for want of flags? */
-static bool lacks_flags(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+/*
+ * Returns the first page of [start, end), which is present, at which an access would fault for
+ * want of flags, and sets *@stop to where such pages end; or @end if there is none.
+ */
+static unsigned long find_unflagged(struct vm_area_struct *vma, unsigned long start,
+				    unsigned long end, unsigned long *stop)
 {
-	bool flagged = true;
+	bool flagged;
 
 	/* What is write-protected by its monitor is left to that. */
 	if (!mlkd_faults_for_flags() || userfaultfd_armed(vma))
-		return false;
-	while (flagged && start < end)
-		start = mlkd_pgtable_run(vma->vm_mm, start, end,
+		return end;
+	for (; start < end; start = *stop) {
+		*stop = mlkd_pgtable_run(vma->vm_mm, start, end,
 					 mlkd_faultless(vma->vm_flags & VM_WRITE), &flagged);
-	return !flagged;
+		if (!flagged)
+			break;
+	}
+	return start;
 }
 
 /*
@@ -615,21 +637,19 @@ static long fault_for_flags(struct mlkd_walk *walk, struct vm_area_struct *vma,
 static int set_flags(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		     unsigned long start, unsigned long *next)
 {
-	unsigned long addr = start, end = *next, run_end;
-	bool flagged;
+	unsigned long end = *next, stop;
 	long ret;
 
-	if (!mlkd_faults_for_flags() || userfaultfd_armed(vma))
-		return 0;
-	while (addr < end && walk->locked) {
-		run_end = mlkd_pgtable_run(vma->vm_mm, addr, end,
-					   mlkd_faultless(vma->vm_flags & VM_WRITE), &flagged);
-		ret = flagged ? run_end : fault_for_flags(walk, vma, addr, run_end);
+	while (walk->locked) {
+		start = find_unflagged(vma, start, end, &stop);
+		if (start >= end)
+			break;
+		ret = fault_for_flags(walk, vma, start, stop);
 		if (ret < 0)
 			return ret;
-		addr = ret;
+		start = ret;
 	}
-	*next = addr;
+	*next = start;
 	return 0;
 }
 
@@ -800,7 +820,7 @@ void mlkd_populate_future(struct mlkd_space *space, unsigned long start,
 static int present_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 			unsigned long start, unsigned long end, unsigned long *next)
 {
-	unsigned long limit;
+	unsigned long limit, stop;
 	struct mlkd_want want = part_want(walk, vma, start, &end, &limit);
 	long nr;
 
@@ -814,7 +834,7 @@ static int present_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	if (nr <= 0)
 		return -EAGAIN;
 	*next = start + (nr << PAGE_SHIFT);
-	return lacks_flags(vma, start, *next) ? -EAGAIN : 0;
+	return find_unflagged(vma, start, *next, &stop) < *next ? -EAGAIN : 0;
 }
 
 /**

@@ -11,6 +11,8 @@
 
 struct mlkd_space;
 
+int mlkd_fault_page(struct vm_area_struct *vma, unsigned long addr, unsigned int flags,
+		    int *locked);
 bool mlkd_populate_never_waits(struct vm_area_struct *vma);
 int mlkd_populate_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		       unsigned long start, unsigned long end,

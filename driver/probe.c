@@ -12,7 +12,8 @@
  *
  * The process's own mlock(2) and its kin are probed, too, as they would undo ours,
  * or ours them, and mremap(2) moves what is its own: see target_calls.c.  So are
- * madvise(2) and what else a lock would have fail: see target_advice.c.
+ * madvise(2) and what else a lock would have fail: see target_advice.c.  And copy_vma(), which
+ * tells where mremap(2) moves what.
  *
  * For a lock with MEMLOCKD_OVER_UNLOCKED, do_mmap(), and get_unmapped_area() for brk(2), are
  * probed as well: both run with mmap_lock held for writing, before the core kernel looks at
@@ -203,7 +204,7 @@ static void run_mremap(struct mlkd_call *call)
 	unsigned long start = syscall_get_return_value(current, regs);
 	bool failed = syscall_get_error(current, regs);
 
-	mlkd_target_moved(space, call->args, start, failed);
+	mlkd_target_moved(space, &call->move, call->args, start, failed);
 	if (!failed)
 		mlkd_populate_future(space, start, start + PAGE_ALIGN(call->args[2]));
 }
@@ -342,7 +343,7 @@ static bool queue_call(struct mlkd_space *space, enum mlkd_event event,
 	call->end = end;
 	call->mergeable = mergeable;
 	if (moves(event))
-		mlkd_space_move_begin(space, &call->move);
+		mlkd_space_move_begin(space, &call->move, event == MLKD_CALL_REMAP_PAGES);
 	mlkd_call_queue(call);
 	return true;
 }
@@ -488,6 +489,26 @@ static int on_get_unmapped_area(struct kprobe *kprobe, struct pt_regs *regs)
 NOKPROBE_SYMBOL(on_get_unmapped_area);
 
 /*
+ * At the entry of copy_vma(vma, addr, len, pgoff, ...), which makes the new mapping for
+ * mremap(2), with mmap_lock held for writing.  The call may have begun before the lock.
+ */
+static int on_copy_vma(struct kprobe *kprobe, struct pt_regs *regs)
+{
+	struct vm_area_struct *vma = *(struct vm_area_struct **)regs_get_kernel_argument(regs, 0);
+	unsigned long pages = regs_get_kernel_argument(regs, 3) - vma->vm_pgoff;
+	struct mlkd_space *space = current_space();
+
+	if (!space || space->mm != vma->vm_mm)
+		return 0;
+	if (!mlkd_space_moving(space))
+		queue_call(space, MLKD_CALL_MREMAP, 0, 0, false);
+	mlkd_target_moves(space, vma->vm_start + (pages << PAGE_SHIFT),
+			  regs_get_kernel_argument(regs, 1), regs_get_kernel_argument(regs, 2));
+	return 0;
+}
+NOKPROBE_SYMBOL(on_copy_vma);
+
+/*
  * At the entry of do_madvise(mm, start, len, advice), to which madvise(2) comes, and
  * io_uring, whose workers have no way back to user space, and up to Linux 6.12
  * process_madvise(2), by others.
@@ -604,6 +625,7 @@ static struct probe probes[] = {
 	PROBE("perf_event_mmap", on_perf_event_mmap, MLKD_CALL_MMAP),
 	PROBE("do_madvise", on_madvise, MLKD_CALL_MADVISE),
 	PROBE("wake_up_new_task", on_wake_up_new_task, 0),
+	PROBE("copy_vma", on_copy_vma, 0),
 	/* The wrappers: what is behind them has no symbol. */
 	PROBE(MLKD_SYSCALL(mlock), on_syscall, MLKD_CALL_MLOCK),
 	PROBE(MLKD_SYSCALL(mlock2), on_syscall, MLKD_CALL_MLOCK),

@@ -114,6 +114,7 @@ struct facts {
 	bool covered;
 	bool armed;			/* a userfaultfd monitor has some of it in its hands */
 	bool silent;			/* its server has not answered */
+	bool clockless;			/* it is [vvar], and the clocks are not mapped there */
 };
 
 static enum memlockd_reason kind_reason(struct mlkd_mode mode,
@@ -139,6 +140,21 @@ static enum memlockd_reason kind_reason(struct mlkd_mode mode,
 	return MEMLOCKD_REASON_SHARED;
 }
 
+/*
+ * Says whether the next look at a clock faults.  The core kernel unmaps all of [vvar] from a
+ * process that enters another time namespace; and a worker can map only its own namespace's.
+ */
+static bool clockless(struct vm_area_struct *vma)
+{
+	unsigned long end;
+	bool used;
+
+	if (!mlkd_vma_clocks(vma))
+		return false;
+	end = mlkd_pgtable_run(vma->vm_mm, vma->vm_start, vma->vm_end, MLKD_USED, &used);
+	return !used && end >= vma->vm_end;
+}
+
 static void gather_facts(struct mlkd_report *report, struct vm_area_struct *vma,
 			 struct facts *facts)
 {
@@ -152,6 +168,7 @@ static void gather_facts(struct mlkd_report *report, struct vm_area_struct *vma,
 	facts->armed = userfaultfd_armed(vma);
 	facts->silent = report->space && vma->vm_file &&
 			mlkd_silent_has(&report->space->silent, vma);
+	facts->clockless = facts->covered && clockless(vma);
 
 	if (!facts->covered) {
 		facts->reason = MEMLOCKD_REASON_NOT_COVERED;
@@ -172,6 +189,12 @@ static void judge(const struct facts *facts, u64 guarded, struct memlockd_mappin
 	row->reason = facts->reason;
 	if (!facts->covered) {
 		row->state = MEMLOCKD_STATE_UNLOCKED;
+		return;
+	}
+
+	if (facts->clockless) {
+		row->state = MEMLOCKD_STATE_UNLOCKED;
+		row->reason = MEMLOCKD_REASON_NOT_PRESENT;
 		return;
 	}
 

@@ -257,14 +257,13 @@ void mlkd_space_leave_ksm(struct mlkd_space *space)
 }
 
 /* Called from a probe, when current is about to move memory. */
-void mlkd_space_move_begin(struct mlkd_space *space, struct mlkd_move *move)
+void mlkd_space_move_begin(struct mlkd_space *space, struct mlkd_move *move, bool stays)
 {
 	unsigned long flags;
 
-	move->task = current;
+	*move = (struct mlkd_move){ .task = current, .stays = stays };
 	raw_spin_lock_irqsave(&space->moves_lock, flags);
 	list_add(&move->node, &space->moves);
-	space->nr_moves++;
 	raw_spin_unlock_irqrestore(&space->moves_lock, flags);
 }
 
@@ -277,38 +276,20 @@ void mlkd_space_move_end(struct mlkd_space *space, struct mlkd_move *move)
 	raw_spin_unlock_irqrestore(&space->moves_lock, flags);
 }
 
-/**
- * mlkd_space_moves - how often the process has begun to move memory
- * @space: the space
- * @moving: set to whether a thread is within mremap(2) now
- *
- * Return: the number.
- */
-unsigned long mlkd_space_moves(struct mlkd_space *space, bool *moving)
+/* Returns what current has given to mlkd_space_move_begin(), and not yet ended; or NULL. */
+struct mlkd_move *mlkd_space_moving(struct mlkd_space *space)
 {
-	unsigned long flags, nr;
-
-	raw_spin_lock_irqsave(&space->moves_lock, flags);
-	*moving = !list_empty(&space->moves);
-	nr = space->nr_moves;
-	raw_spin_unlock_irqrestore(&space->moves_lock, flags);
-	return nr;
-}
-
-/* Says whether current is between mlkd_space_move_begin() and mlkd_space_move_end(). */
-bool mlkd_space_moving(struct mlkd_space *space)
-{
-	struct mlkd_move *move;
-	bool moving = false;
+	struct mlkd_move *move, *found = NULL;
 	unsigned long flags;
 
 	if (list_empty_careful(&space->moves))
-		return false;
+		return NULL;
 	raw_spin_lock_irqsave(&space->moves_lock, flags);
 	list_for_each_entry(move, &space->moves, node)
-		moving |= move->task == current;
+		if (move->task == current)
+			found = move;
 	raw_spin_unlock_irqrestore(&space->moves_lock, flags);
-	return moving;
+	return found;
 }
 
 static struct mlkd_space *lookup(struct mm_struct *mm)

@@ -175,6 +175,16 @@ struct mlkd_guard {
 	struct mlkd_last_fault last;
 };
 
+/**
+ * struct mlkd_chased - where a request has to look as well
+ * @start: first address
+ * @end: address behind the last; 0 if there is nothing
+ */
+struct mlkd_chased {
+	unsigned long start;
+	unsigned long end;
+};
+
 struct mlkd_space;
 
 /**
@@ -242,9 +252,12 @@ struct mlkd_later {
  * @calls: what these need
  * @missed: what they have missed
  * @guard: the page faults that it takes all the same
- * @moves_lock: protects @moves and @nr_moves
+ * @moves_lock: protects @moves
  * @moves: the threads that are within mremap(2)
- * @nr_moves: how often a thread has begun with that
+ * @nr_moves: how often memory, or its attributes, have been moved; changed with mmap_lock
+ *	held for writing, read without
+ * @chased: what carries bits of the request that is running has been moved into this range;
+ *	changed with mmap_lock held for writing, read with it held.  Each claim begins with none
  * @pin_work: pins new mappings, where their own process cannot
  * @flags: MLKD_SPACE_PINNING: @pin_work is on its way, with a reference;
  *	MLKD_SPACE_SOFT_DIRTY: and makes memory writable again;
@@ -310,9 +323,10 @@ struct mlkd_space {
 	struct mlkd_calls calls;
 	struct mlkd_missed missed;
 	struct mlkd_guard guard;
-	raw_spinlock_t moves_lock;	/* @moves, @nr_moves */
+	raw_spinlock_t moves_lock;	/* @moves */
 	struct list_head moves;
 	unsigned long nr_moves;
+	struct mlkd_chased chased;
 	struct work_struct pin_work;
 	unsigned long flags;
 	struct work_struct close_work;
@@ -396,24 +410,36 @@ static inline struct mlkd_mode mlkd_space_in_force(struct mlkd_space *space)
 }
 
 /**
- * struct mlkd_move - a thread that is within mremap(2)
+ * struct mlkd_move - a thread that is within mremap(2) or remap_file_pages(2)
  * @node: in &mlkd_space.moves
  * @task: the thread
+ * @stays: it maps something else at the same place, and the attributes stay
+ * @from: where the memory is that is being moved
+ * @to: where it goes
+ * @len: how long it will be there; 0 as long as nothing is being moved
+ * @moved: attributes have been moved
+ * @left: the first address of those that could not be moved at once, for want of memory; or 0
  *
- * The attributes of the memory that it moves are not forgotten when that is unmapped
- * at its old place: they are moved as well, once the call has returned.
+ * The core kernel moves memory with mmap_lock held for writing, and tells the mmu notifier when
+ * it is at its new place.  Then its attributes are moved, too, before anybody can see that these
+ * and the mappings do not fit.  All but the list is the thread's own.
  */
 struct mlkd_move {
 	struct list_head node;
 	struct task_struct *task;
+	bool stays;
+	unsigned long from;
+	unsigned long to;
+	unsigned long len;
+	bool moved;
+	unsigned long left;
 };
 
 void mlkd_space_keep_ksm(struct mlkd_space *space);
 void mlkd_space_leave_ksm(struct mlkd_space *space);
 
-void mlkd_space_move_begin(struct mlkd_space *space, struct mlkd_move *move);
+void mlkd_space_move_begin(struct mlkd_space *space, struct mlkd_move *move, bool stays);
 void mlkd_space_move_end(struct mlkd_space *space, struct mlkd_move *move);
-bool mlkd_space_moving(struct mlkd_space *space);
-unsigned long mlkd_space_moves(struct mlkd_space *space, bool *moving);
+struct mlkd_move *mlkd_space_moving(struct mlkd_space *space);
 
 #endif /* _MEMLOCKD_SPACE_H */

@@ -443,57 +443,162 @@ static void forget_holes(struct mlkd_space *space, unsigned long start, unsigned
 }
 
 /* [to, to + len) gets the attributes of [from, from + len). */
-static void copy_attrs(struct mlkd_attrs *attrs, unsigned long from, unsigned long to,
-		       unsigned long len)
+static int copy_attrs(struct mlkd_attrs *attrs, unsigned long from, unsigned long to,
+		      unsigned long len, gfp_t gfp)
 {
 	unsigned long end = from + len;
+	int err = 0;
 
-	while (from < end) {
+	while (from < end && !err) {
 		unsigned long next = end;
 		u32 attr = mlkd_attr_get(attrs, from, &next);
 
-		mlkd_attr_set(attrs, to, to + (next - from), attr, GFP_ATTR);
+		err = mlkd_attr_set(attrs, to, to + (next - from), attr, gfp);
 		to += next - from;
 		from = next;
+		cond_resched();
 	}
+	return err;
+}
+
+/*
+ * [start, end) has attributes that have been somewhere else before.  A request that is running
+ * is to look for its bits here, too: see struct chase in lock.c.
+ */
+static void let_chase(struct mlkd_space *space, unsigned long start, unsigned long end)
+{
+	struct mlkd_chased *chased = &space->chased;
+
+	if (!mlkd_attr_any(&space->attrs, start, end, MLKD_NEW | MLKD_GOING))
+		return;
+	chased->start = chased->end ? min(chased->start, start) : start;
+	chased->end = max(chased->end, end);
+}
+
+/*
+ * What was at [from, from + len) is at @to now, @new_len long, and mmap_lock is held for
+ * writing.  What it has grown by is as its end was.  This takes a step for each part that
+ * has attributes of its own, of which there are no more than pages that the core kernel has
+ * just moved.
+ */
+static int move_attrs(struct mlkd_space *space, unsigned long from, unsigned long len,
+		      unsigned long to, unsigned long new_len, gfp_t gfp)
+{
+	unsigned long end = from + max(len, PAGE_SIZE), next = end;
+	unsigned long kept = min(len, new_len);
+	struct mlkd_attrs *attrs = &space->attrs;
+	u32 last = mlkd_attr_get(attrs, end - PAGE_SIZE, &next);
+	int err;
+
+	WRITE_ONCE(space->nr_moves, space->nr_moves + 1);
+	err = copy_attrs(attrs, from, to, kept, gfp);
+	if (!err && new_len > kept)
+		err = mlkd_attr_set(attrs, to + kept, to + new_len, last, gfp);
+	let_chase(space, to, to + new_len);
+	if (!err)
+		mlkd_attr_forget(attrs, from, from + len, gfp);
+	return err;
+}
+
+/**
+ * mlkd_target_moves - the process is about to move what is mapped
+ * @space: its space; the caller is the process itself, in a probe, and its mmap_lock is
+ *	held for writing
+ * @from: first address of what is moved
+ * @to: where it goes
+ * @len: how long it will be there
+ */
+void mlkd_target_moves(struct mlkd_space *space, unsigned long from, unsigned long to,
+		       unsigned long len)
+{
+	struct mlkd_move *move = mlkd_space_moving(space);
+
+	/* Also where no call is to be had for it, and its attributes are lost. */
+	WRITE_ONCE(space->nr_moves, space->nr_moves + 1);
+	if (!move)
+		return;
+	move->from = from;
+	move->to = to;
+	move->len = len;
+}
+
+/**
+ * mlkd_target_unmapped - something is not mapped any more where it was
+ * @space: the space; the caller is its mmu notifier, and mmap_lock is held
+ * @start: first address
+ * @end: address behind the last
+ *
+ * It has been unmapped, or is somewhere else now.  A notifier may not wait for memory.
+ */
+void mlkd_target_unmapped(struct mlkd_space *space, unsigned long start, unsigned long end)
+{
+	struct mlkd_move *move = mlkd_space_moving(space);
+	unsigned long from;
+
+	if (move && (move->stays || move->left))
+		return;
+	/* The core kernel may begin at the start of a page table, where nothing is mapped. */
+	if (!move || !move->len || move->from < start || move->from >= end) {
+		mlkd_attr_forget(&space->attrs, start, end, GFP_NOWAIT);
+		return;
+	}
+	from = move->from;
+	if (move_attrs(space, from, end - from, move->to, move->len,
+		       GFP_NOWAIT | __GFP_ACCOUNT | __GFP_NOWARN))
+		move->left = from;
+	move->moved = true;
+	/* If the call fails from here on, it is moved back. */
+	move->from = move->to;
+	move->to = from;
+	move->len = end - from;
+}
+
+/* What has ended at @end ends at @new_end now.  What a request has noted there since stays. */
+static void note_grown(struct mlkd_space *space, unsigned long end, unsigned long new_end)
+{
+	unsigned long from = end, to = new_end, next = end;
+	struct mlkd_attrs *attrs = &space->attrs;
+	u32 attr, last = mlkd_attr_get(attrs, end - PAGE_SIZE, &next);
+
+	if (mlkd_attr_next(attrs, &from, &to, &attr))
+		return;
+	mlkd_attr_set(attrs, end, new_end, last, GFP_ATTR);
+	let_chase(space, end, new_end);
 }
 
 /**
  * mlkd_target_moved - the process has called mremap(2)
  * @space: its space; the caller is the process itself, and holds no claim
+ * @move: what has been seen of it
  * @args: arguments of the call
  * @addr: what it has returned
  * @failed: it has failed
- *
- * What the notifier would have forgotten meanwhile is there still.
  */
-void mlkd_target_moved(struct mlkd_space *space, const unsigned long *args,
-		       unsigned long addr, bool failed)
+void mlkd_target_moved(struct mlkd_space *space, const struct mlkd_move *move,
+		       const unsigned long *args, unsigned long addr, bool failed)
 {
 	unsigned long old = untagged_addr(args[0]), len = PAGE_ALIGN(args[1]);
-	unsigned long new_len = PAGE_ALIGN(args[2]), kept = min(len, new_len);
-	struct mlkd_attrs *attrs = &space->attrs;
-	unsigned long end = old + 1;
-	u32 last;
+	unsigned long new_len = PAGE_ALIGN(args[2]), done = 0;
 
 	if (failed) {
+		if (!move->left)
+			return;
 		forget_holes(space, old, old + len);
 		if (args[3] & MREMAP_FIXED)
 			forget_holes(space, args[4], args[4] + new_len);
 		return;
 	}
+	if (addr == old ? new_len <= len : move->moved && !move->left)
+		return;
 	if (mmap_write_lock_killable(space->mm))
 		return;
-	last = mlkd_attr_get(attrs, len ? old + len - 1 : old, &end);
-	if (addr != old)
-		copy_attrs(attrs, old, addr, kept);
-	/* What it has grown by is as its end. */
-	if (new_len > kept)
-		mlkd_attr_set(attrs, addr + kept, addr + new_len, last, GFP_ATTR);
-	if (addr != old)
-		mlkd_attr_forget(attrs, old, old + len, GFP_ATTR);
-	else if (len > kept)
-		mlkd_attr_forget(attrs, old + kept, old + len, GFP_ATTR);
+	if (move->left)
+		done = move->left - old;
+	if (addr == old)
+		note_grown(space, old + len, old + new_len);
+	/* There was no memory, or the notifier has not been told: nothing was present. */
+	else
+		move_attrs(space, old + done, len - done, addr + done, new_len - done, GFP_ATTR);
 	mmap_write_unlock(space->mm);
 }
 

@@ -31,8 +31,11 @@ bool mlkd_target_called(struct mlkd_space *space, enum mlkd_event event,
 void mlkd_target_lock_again(struct mlkd_space *space, unsigned long locked_vm);
 void mlkd_target_mapped_locked(struct mlkd_space *space, unsigned long addr,
 			       unsigned long len);
-void mlkd_target_moved(struct mlkd_space *space, const unsigned long *args,
-		       unsigned long addr, bool failed);
+void mlkd_target_moves(struct mlkd_space *space, unsigned long from, unsigned long to,
+		       unsigned long len);
+void mlkd_target_unmapped(struct mlkd_space *space, unsigned long start, unsigned long end);
+void mlkd_target_moved(struct mlkd_space *space, const struct mlkd_move *move,
+		       const unsigned long *args, unsigned long addr, bool failed);
 void mlkd_target_remapped(struct mlkd_space *space, const unsigned long *args);
 void mlkd_target_def_flags(struct mlkd_space *space);
 void mlkd_target_maps(struct mlkd_space *space, unsigned long len, bool grows);

@@ -56,21 +56,31 @@ closure() {
 		grep -E '^linux-(image|binary|base|modules|headers|kbuild|source)-[^<>]*$' | grep -v -e '-unsigned$' | sort -u
 }
 
+# download CONF: the files that stdin names as `apt-get download --print-uris` does, into the folder where it runs. What is there
+# and whole is left alone, and what was cut off goes on where it was: apt-get download would begin it again.
+download() {
+	local uri file hash
+	while read -r uri file _ hash; do
+		! sha256sum --status -c <<<"${hash#SHA256:}  $file" 2>/dev/null || continue
+		quietly log /usr/lib/apt/apt-helper -c "$1" -q download-file "$uri" "$file" "$hash" </dev/null || return
+	done
+}
+
 # unpack WHAT CONF DIR PACKAGE...: download packages, those that `debs` has not got yet or not whole, and unpack them below DIR.
 unpack() {
 	local what=$1 conf=$2 dir=$3 files file size
 	shift 3
-	files=$(apt-get -c "$conf" download --print-uris -q "$@" | awk '{ print $2, $3 }')
-	size=$(cd "$debs" && while read -r file size; do
-		# one that was cut off goes on where it was
+	# not where a part of one is, which it would remove
+	files=$(cd / && apt-get -c "$conf" download --print-uris -q "$@" | tr -d "'")
+	[[ $files ]] || die "there is no $*"
+	size=$(cd "$debs" && while read -r _ file size _; do
 		[[ ! -e $file ]] || size=$((size - $(stat -c %s "$file")))
 		echo "$size"
 	done <<<"$files" | awk '{ bytes += $1 } END { print int(bytes / 1000000 + 1) }')
 	say "fetching $what (once, $size MB)"
-	# apt takes what is there already, when it is whole
-	(cd "$debs" && quietly "$debs/log" apt-get -c "$conf" download -q "$@") || die "could not download $*"
+	(cd "$debs" && download "$conf" <<<"$files") || die "could not download $*"
 	mkdir -p "$dir"
-	while read -r file _; do
+	while read -r _ file _; do
 		dpkg-deb -x "$debs/$file" "$dir"
 	done <<<"$files"
 }

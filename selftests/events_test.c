@@ -94,12 +94,7 @@ FIXTURE_SETUP(events)
 	ASSERT_LE(0, self->reader);
 	ASSERT_EQ(0, fcntl(self->reader, F_SETFL, O_NONBLOCK));
 	counters_start(&self->start);
-	self->file = memfd_create("cut off", MFD_CLOEXEC);
-	ASSERT_LE(0, self->file);
-	ASSERT_EQ(0, ftruncate(self->file, LEN));
-	target_start_with(&self->target, self->file);
-	self->addr = target_call(&self->target, do_map_fd, self->file, LEN, MAP_SHARED);
-	ASSERT_LT(0, self->addr);
+	self->file = target_start_sharing(&self->target, LEN, &self->addr);
 }
 
 FIXTURE_TEARDOWN(events)

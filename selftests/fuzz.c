@@ -437,10 +437,9 @@ static bool row_size_wrong(unsigned int row_size, unsigned int row)
 
 static bool mode_wrong(unsigned int state, unsigned int flags, uint64_t stack_reserve)
 {
-	const unsigned int all = CURRENT_FUTURE | MEMLOCKD_MOVABLE | MEMLOCKD_HEAL |
-				 MEMLOCKD_OWNED | MEMLOCKD_BYPASS | MEMLOCKD_OVER_RAISE |
-				 MEMLOCKD_OVER_UNLOCKED | MEMLOCKD_NEED_PROBES;
 	const unsigned int over = MEMLOCKD_OVER_RAISE | MEMLOCKD_OVER_UNLOCKED;
+	const unsigned int all = CURRENT_FUTURE | MEMLOCKD_MOVABLE | MEMLOCKD_HEAL |
+				 MEMLOCKD_OWNED | MEMLOCKD_BYPASS | MEMLOCKD_NEED_PROBES | over;
 
 	if (flags & ~all || !(flags & CURRENT_FUTURE) || (flags & over) == over ||
 	    (flags & over && !(flags & MEMLOCKD_FUTURE)))

@@ -96,12 +96,7 @@ FIXTURE_SETUP(guard)
 	self->fd = device_open();
 	ASSERT_LE(0, self->fd);
 	counters_start(&self->start);
-	self->file = memfd_create("cut off", MFD_CLOEXEC);
-	ASSERT_LE(0, self->file);
-	ASSERT_EQ(0, ftruncate(self->file, LEN));
-	target_start_with(&self->target, self->file);
-	self->addr = target_call(&self->target, do_map_fd, self->file, LEN, MAP_SHARED);
-	ASSERT_LT(0, self->addr);
+	self->file = target_start_sharing(&self->target, LEN, &self->addr);
 	/* What a call itself needs is mapped before the lock. */
 	ASSERT_EQ(0, target_call(&self->target, do_nothing, 0, 0, 0));
 }

@@ -4,7 +4,10 @@
  * the caller has room for.
  */
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
@@ -372,6 +375,78 @@ TEST_F(mappings, truncated_file_is_told_and_undone)
 	EXPECT_EQ(0, status_bytes(pid, "VmLck"));
 	EXPECT_EQ(0, status_bytes(pid, "VmPin"));
 	close(file);
+}
+
+/* ---- clocks ---- */
+
+/* Enters a time namespace of its own, which unshare(2) makes for children only. */
+static long do_enter_time(long a, long b, long c)
+{
+	int fd;
+
+	if (unshare(CLONE_NEWTIME))
+		return -errno;
+	fd = open("/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || setns(fd, CLONE_NEWTIME))
+		return -errno;
+	return close(fd);
+}
+
+static long do_look_at_clock(long a, long b, long c)
+{
+	struct timespec now;
+
+	return clock_gettime(CLOCK_MONOTONIC, &now) ? -errno : 0;
+}
+
+/* What MAPPINGS says of [vvar]. */
+static void check_clocks(struct __test_metadata *_metadata, FIXTURE_DATA(mappings) *self,
+			 unsigned int state, unsigned int reason)
+{
+	struct memlockd_mapping *rows, *row = NULL;
+	struct vma *vmas;
+	long i, nr, nr_vmas = vmas_read(self->target.pid, &vmas);
+
+	nr = mappings_pid(self->fd, self->target.pid, 256, &rows);
+	for (i = 0; i < nr_vmas; i++)
+		if (!strcmp(vmas[i].name, "[vvar]"))
+			row = row_at(rows, nr, vmas[i].start);
+	ASSERT_NE(NULL, row);
+	row_print(row);
+	EXPECT_EQ(state, row->state);
+	EXPECT_EQ(reason, row->reason);
+	free(rows);
+	free(vmas);
+}
+
+TEST_F(mappings, clocks_that_are_unmapped_are_told)
+{
+	struct memlockd_lock lock;
+	unsigned long complete;
+	long err;
+
+	ASSERT_EQ(0, lock_pid(self->fd, self->target.pid, S, CURRENT_FUTURE, &lock));
+	complete = lock.out_incomplete;
+	check_clocks(_metadata, self, L, MEMLOCKD_REASON_KERNEL);
+	target_call(&self->target, do_look_at_clock, 0, 0, 0);
+	EXPECT_EQ(0, self->target.minflt);
+
+	err = target_call(&self->target, do_enter_time, 0, 0, 0);
+	if (err)
+		SKIP(return, "no time namespaces: %s", strerror(-err));
+	check_clocks(_metadata, self, MEMLOCKD_STATE_UNLOCKED, MEMLOCKD_REASON_NOT_PRESENT);
+	/* No worker is in that namespace. */
+	ASSERT_EQ(0, lock_pid(self->fd, self->target.pid, S, CURRENT_FUTURE, &lock));
+	EXPECT_EQ(complete + 1, lock.out_incomplete);
+	check_clocks(_metadata, self, MEMLOCKD_STATE_UNLOCKED, MEMLOCKD_REASON_NOT_PRESENT);
+
+	target_call(&self->target, do_look_at_clock, 0, 0, 0);
+	TH_LOG("%ld minor faults at the first look at a clock", self->target.minflt);
+	EXPECT_EQ(1, self->target.minflt);
+	check_clocks(_metadata, self, L, MEMLOCKD_REASON_KERNEL);
+	target_call(&self->target, do_look_at_clock, 0, 0, 0);
+	EXPECT_EQ(0, self->target.minflt);
+	ASSERT_EQ(0, unlock_pid(self->fd, self->target.pid));
 }
 
 int main(int argc, char **argv)

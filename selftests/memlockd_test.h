@@ -151,6 +151,11 @@ typedef long (*target_fn)(long a, long b, long c);
 void target_start(struct target *t);
 /* The same, but it keeps @fd open: a client of the device. */
 void target_start_with(struct target *t, int fd);
+/*
+ * The same, with memory mapped that it shares with us: the file, and where it has that.  What
+ * is cut off of the file faults when it is there again.
+ */
+int target_start_sharing(struct target *t, long len, long *addr);
 /* Kill, reap; the wait status. Safe to call again. */
 int target_stop(struct target *t);
 /* Reap what ends by itself. */

@@ -3,8 +3,12 @@
  * What a lock is of goes where the locked process moves its memory with mremap(2),
  * and ends where the process unmaps it; so an unlock finds all of it again.
  */
+#include <linux/userfaultfd.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
@@ -13,7 +17,7 @@
 #define LARGE	(64 * MIB)
 #define PARTS	3
 #define TRIES	20
-#define CUTS	20000
+#define TIMEOUT	600		/* of tests with many mappings */
 
 /*
  * The target has three mappings in a row which differ, so that they are never
@@ -610,10 +614,11 @@ TEST_F(moved, own_lock_on_fault_meanwhile_survives_our_lock)
 	check_grows_on_fault(_metadata, self);
 }
 
-/* A page that is moved from one place to another and back, all the time. */
+/* What a thread of the target moves, and what it has seen of it. */
 static struct {
 	pthread_t thread;
 	unsigned long low, high;
+	long len, all;
 	bool stop;
 	long moves;
 } mover;
@@ -642,6 +647,17 @@ static long do_end_moves(long a, long b, long c)
 	return mover.moves;
 }
 
+/*
+ * So many mappings make a pass give mmap_lock up: MEMLOCKD_MAPPINGS, which a kernel wants less
+ * of that is slow.
+ */
+static unsigned long cuts(void)
+{
+	const char *env = getenv("MEMLOCKD_MAPPINGS");
+
+	return env ? strtoul(env, NULL, 10) : 20000;
+}
+
 /* Makes each second page of it a mapping of its own. */
 static long do_cut(long addr, long len, long c)
 {
@@ -653,23 +669,33 @@ static long do_cut(long addr, long len, long c)
 }
 
 /*
+ * Makes a range of many mappings in the middle of memory without access, of which there are
+ * some pages before it and behind it.
+ */
+static void cut_range(struct __test_metadata *_metadata, FIXTURE_DATA(moved) *self)
+{
+	long room = target_call(&self->target, do_map_small, (cuts() + 8) * PAGE, PROT_NONE,
+				MAP_PRIVATE | MAP_NORESERVE);
+
+	ASSERT_LT(0, room);
+	self->addr = room + 4 * PAGE;
+	self->to = room + PAGE;
+	ASSERT_EQ(0, target_call(&self->target, do_protect, self->addr, cuts() * PAGE, RW));
+	ASSERT_EQ(0, target_call(&self->target, do_cut, self->addr, cuts() * PAGE, 0));
+}
+
+/*
  * An unlock looks at one mapping after the other, with mmap_lock given up in between.  One
  * that jumps over the place at which it is must not be left behind.
  */
-TEST_F(moved, what_moves_during_an_unlock_is_unlocked)
+TEST_F_TIMEOUT(moved, what_moves_during_an_unlock_is_unlocked, TIMEOUT)
 {
-	unsigned long between;
-	long room, moves;
+	long moves;
 
-	room = target_call(&self->target, do_map_small, (CUTS + 8) * PAGE, PROT_NONE,
-			   MAP_PRIVATE | MAP_NORESERVE);
-	ASSERT_LT(0, room);
-	between = room + 4 * PAGE;
-	ASSERT_EQ(0, target_call(&self->target, do_protect, between, CUTS * PAGE, RW));
-	ASSERT_EQ(0, target_call(&self->target, do_cut, between, CUTS * PAGE, 0));
-	ASSERT_EQ(0, target_call(&self->target, do_protect, room + PAGE, PAGE, RW));
-	ASSERT_EQ(0, target_call(&self->target, do_begin_to_move, room + PAGE,
-				 between + (CUTS + 2) * PAGE, 0));
+	cut_range(_metadata, self);
+	ASSERT_EQ(0, target_call(&self->target, do_protect, self->to, PAGE, RW));
+	ASSERT_EQ(0, target_call(&self->target, do_begin_to_move, self->to,
+				 self->addr + (cuts() + 2) * PAGE, 0));
 	for (int i = 0; i < TRIES / 2; i++) {
 		ASSERT_EQ(0, lock_pid(self->fd, self->pid, variant->state, CURRENT_FUTURE, NULL));
 		ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
@@ -677,6 +703,273 @@ TEST_F(moved, what_moves_during_an_unlock_is_unlocked)
 	moves = target_call(&self->target, do_end_moves, 0, 0, 0);
 	TH_LOG("%ld moves during %d locks and unlocks", moves, TRIES / 2);
 	EXPECT_LT(0, moves);
+	check_nothing_left(_metadata, self);
+}
+
+/* ---- requests that come while something is being moved ---- */
+
+static long do_move_held_fd = -1;
+
+static void *move_once(void *arg)
+{
+	do_move(mover.low, mover.len, mover.high);
+	return NULL;
+}
+
+/*
+ * Begins to move memory, and returns when its pages are at their new place, where nothing is
+ * mapped before.  mremap(2) has not returned: it waits until somebody reads the event that
+ * tells of it.
+ */
+static long do_move_held(long addr, long len, long to)
+{
+	unsigned char there;
+	int err, fd;
+
+	memset((void *)addr, 1, len);
+	fd = userfault_register(addr, len, UFFDIO_REGISTER_MODE_MISSING,
+				UFFD_FEATURE_EVENT_REMAP);
+	if (fd < 0)
+		return fd;
+	if (munmap((void *)to, len))
+		return -errno;
+	do_move_held_fd = fd;
+	mover.low = addr;
+	mover.high = to;
+	mover.len = len;
+	err = pthread_create(&mover.thread, NULL, move_once, NULL);
+	if (err)
+		return -err;
+	while (mincore((void *)to, PAGE, &there) && errno == ENOMEM)
+		sched_yield();
+	return 0;
+}
+
+/* Lets it return. */
+static long do_let_move(long a, long b, long c)
+{
+	struct uffd_msg msg;
+
+	if (read(do_move_held_fd, &msg, sizeof(msg)) != sizeof(msg) ||
+	    msg.event != UFFD_EVENT_REMAP)
+		return -EINVAL;
+	pthread_join(mover.thread, NULL);
+	return close(do_move_held_fd);
+}
+
+static void move_held(struct __test_metadata *_metadata, FIXTURE_DATA(moved) *self)
+{
+	ASSERT_EQ(0, target_call(&self->target, do_move_held, self->addr, LEN, self->to));
+}
+
+static void let_move(struct __test_metadata *_metadata, FIXTURE_DATA(moved) *self)
+{
+	ASSERT_EQ(0, target_call(&self->target, do_let_move, 0, 0, 0));
+}
+
+/* All of it is locked where it has gone, and can be unlocked there. */
+static void check_locked_at_new_place(struct __test_metadata *_metadata, FIXTURE_DATA(moved) *self)
+{
+	check(_metadata, self, LEN, LEN, LEN);
+	EXPECT_EQ(0, unlock_range(self->fd, self->pid, self->to, LEN));
+	check_nothing_left(_metadata, self);
+}
+
+TEST_F(moved, unlock_of_the_old_place_of_what_is_being_moved_leaves_nothing)
+{
+	int old, new;
+
+	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, self->addr, LEN, NULL));
+	move_held(_metadata, self);
+	old = unlock_range(self->fd, self->pid, self->addr, LEN);
+	let_move(_metadata, self);
+	new = unlock_range(self->fd, self->pid, self->to, LEN);
+	TH_LOG("unlock of the old place: %d, of the new one: %d", old, new);
+	EXPECT_EQ(-ENOENT, old);
+	EXPECT_EQ(0, new);
+	check_nothing_left(_metadata, self);
+}
+
+TEST_F(moved, unlock_of_the_new_place_of_what_is_being_moved_leaves_nothing)
+{
+	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, self->addr, LEN, NULL));
+	move_held(_metadata, self);
+	EXPECT_EQ(0, unlock_range(self->fd, self->pid, self->to, LEN));
+	let_move(_metadata, self);
+	check_nothing_left(_metadata, self);
+}
+
+/* It is not taken for what the process has locked itself. */
+TEST_F(moved, second_lock_of_what_is_being_moved_is_ours)
+{
+	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, self->addr, LEN, NULL));
+	move_held(_metadata, self);
+	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, self->to, LEN, NULL));
+	let_move(_metadata, self);
+	check_locked_at_new_place(_metadata, self);
+}
+
+/* The call has begun before anything was locked, so that its entry has not been seen. */
+TEST_F(moved, first_lock_of_what_is_being_moved_stays_until_its_unlock)
+{
+	move_held(_metadata, self);
+	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, self->to, LEN, NULL));
+	let_move(_metadata, self);
+	check_locked_at_new_place(_metadata, self);
+}
+
+TEST_F(moved, whole_is_locked_and_unlocked_while_a_range_is_being_moved)
+{
+	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, self->addr, LEN, NULL));
+	move_held(_metadata, self);
+	ASSERT_EQ(0, lock_pid(self->fd, self->pid, variant->state, CURRENT_FUTURE, NULL));
+	let_move(_metadata, self);
+	check_no_faults(_metadata, self, self->to, LEN);
+	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
+	check_locked_at_new_place(_metadata, self);
+}
+
+/* How much of the process is VM_LOCKED, which takes no lock. */
+static long own_vmlck(void)
+{
+	return status_bytes(getpid(), "VmLck");
+}
+
+/*
+ * Waits until so much of the process is VM_LOCKED, or no more than that any more, as @len says,
+ * moves a page, and remembers whether the request was still under way then.
+ */
+static void *move_amid(void *arg)
+{
+	bool lock = mover.len > 0;
+	long bound = lock ? mover.len : -mover.len;
+
+	while (lock ? own_vmlck() < bound : own_vmlck() > bound)
+		;
+	do_move(mover.low, PAGE, mover.high);
+	mover.moves = lock ? mover.all - own_vmlck() : own_vmlck() - mover.all;
+	return NULL;
+}
+
+static long do_begin_to_move_amid(long low, long high, long bound)
+{
+	mover.low = low;
+	mover.high = high;
+	mover.len = bound;
+	return -pthread_create(&mover.thread, NULL, move_amid, NULL);
+}
+
+/* What VmLck will be when the request is done. */
+static long do_expect(long all, long b, long c)
+{
+	mover.all = all;
+	return 0;
+}
+
+/* How much of the request was left to be done when the page had been moved, in bytes. */
+static long do_end_move_amid(long a, long b, long c)
+{
+	pthread_join(mover.thread, NULL);
+	return mover.moves;
+}
+
+#define LAST	(self->addr + (cuts() - 1) * PAGE)
+
+static long range_to_cut(FIXTURE_DATA(moved) *self, int state)
+{
+	return lock_range(self->fd, self->pid, state, self->addr, cuts() * PAGE, NULL);
+}
+
+/* Puts the page back, which has been moved out of the range. */
+static void move_back(struct __test_metadata *_metadata, FIXTURE_DATA(moved) *self)
+{
+	ASSERT_EQ(LAST, target_call(&self->target, do_move, self->to, PAGE, LAST));
+}
+
+/*
+ * The unlock has taken VM_LOCKED from the first mappings of a range, and gives mmap_lock up,
+ * when the last is moved to in front of the range.
+ */
+TEST_F_TIMEOUT(moved, what_moves_out_of_a_range_during_its_unlock_is_unlocked, TIMEOUT)
+{
+	long left = 0;
+	int tries;
+
+	cut_range(_metadata, self);
+	for (tries = 0; tries < TRIES && left <= 0; tries++) {
+		if (tries)
+			move_back(_metadata, self);
+		ASSERT_EQ(0, range_to_cut(self, variant->state));
+		ASSERT_EQ(0, target_call(&self->target, do_expect, self->vmlck + PAGE, 0, 0));
+		ASSERT_EQ(0, target_call(&self->target, do_begin_to_move_amid, LAST, self->to,
+					 -(long)(self->vmlck + (cuts() - 8) * PAGE)));
+		ASSERT_EQ(0, unlock_range(self->fd, self->pid, self->addr, cuts() * PAGE));
+		left = target_call(&self->target, do_end_move_amid, 0, 0, 0);
+		check(_metadata, self, 0, 0, 0);
+		EXPECT_EQ(-ENOENT, unlock_range(self->fd, self->pid, self->to, PAGE));
+	}
+	TH_LOG("the page was moved when %ld kB were still locked, at try %d", left / KIB, tries);
+	ASSERT_LT(0, left);
+	check_nothing_left(_metadata, self);
+}
+
+/* Likewise, of a lock: it is of what the range was when it began. */
+TEST_F_TIMEOUT(moved, what_moves_out_of_a_range_during_its_lock_is_locked_until_its_unlock, TIMEOUT)
+{
+	long left = 0;
+	int tries;
+
+	cut_range(_metadata, self);
+	for (tries = 0; tries < TRIES && left <= 0; tries++) {
+		if (tries)
+			move_back(_metadata, self);
+		ASSERT_EQ(0, target_call(&self->target, do_expect,
+					 self->vmlck + cuts() * PAGE - PAGE, 0, 0));
+		ASSERT_EQ(0, target_call(&self->target, do_begin_to_move_amid, LAST, self->to,
+					 self->vmlck + 8 * PAGE));
+		ASSERT_EQ(0, range_to_cut(self, variant->state));
+		left = target_call(&self->target, do_end_move_amid, 0, 0, 0);
+		EXPECT_EQ(PAGE, flagged(self->pid, "lo", self->to, self->to + PAGE));
+		EXPECT_EQ(0, unlock_range(self->fd, self->pid, self->to, PAGE));
+		EXPECT_EQ(0, unlock_range(self->fd, self->pid, self->addr, cuts() * PAGE));
+		check(_metadata, self, 0, 0, 0);
+	}
+	TH_LOG("the page was moved when %ld kB were not locked yet, at try %d", left / KIB, tries);
+	ASSERT_LT(0, left);
+	check_nothing_left(_metadata, self);
+}
+
+static long do_lock_cuts(long fd, long pid, long addr)
+{
+	return lock_range(fd, pid, S, addr, cuts() * PAGE, NULL);
+}
+
+/* A lock that is undone takes back what it has done of what is somewhere else by now. */
+TEST_F_TIMEOUT(moved, what_moves_out_of_a_range_is_unlocked_when_its_lock_is_undone, TIMEOUT)
+{
+	unsigned long vmlck;
+	struct target client;
+	int tries, undone = 0;
+
+	cut_range(_metadata, self);
+	for (tries = 0; tries < TRIES && !undone; tries++) {
+		target_start_with(&client, self->fd);
+		target_post(&client, do_lock_cuts, self->fd, self->pid, self->addr);
+		/* The last mappings are among the last to be locked. */
+		do
+			vmlck = status_bytes(self->pid, "VmLck");
+		while (vmlck < self->vmlck + cuts() * PAGE);
+		ASSERT_EQ(self->to, target_call(&self->target, do_move, LAST, PAGE, self->to));
+		target_stop(&client);
+		/* Waits for the claim. */
+		undone = unlock_range(self->fd, self->pid, self->addr, cuts() * PAGE) == -ENOENT;
+		EXPECT_EQ(undone ? -ENOENT : 0,
+			  unlock_range(self->fd, self->pid, self->to, PAGE));
+		check(_metadata, self, 0, 0, 0);
+		move_back(_metadata, self);
+	}
+	TH_LOG("the lock was undone at try %d", tries);
+	ASSERT_LT(0, undone);
 	check_nothing_left(_metadata, self);
 }
 

@@ -192,6 +192,19 @@ void target_start(struct target *t)
 	target_start_with(t, -1);
 }
 
+int target_start_sharing(struct target *t, long len, long *addr)
+{
+	int fd = memfd_create("memlockd", MFD_CLOEXEC);
+
+	if (fd < 0 || ftruncate(fd, len))
+		fail("memfd_create");
+	target_start_with(t, fd);
+	*addr = target_call(t, do_map_fd, fd, len, MAP_SHARED);
+	if (*addr < 0)
+		fail("mmap");
+	return fd;
+}
+
 int target_reap(struct target *t)
 {
 	int status = -1;

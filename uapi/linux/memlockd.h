@@ -314,7 +314,8 @@ enum memlockd_warning {
  *	to lock; whether an access faults is up to its driver.
  * @MEMLOCKD_REASON_KERNEL: the kernel's own pages (vdso, vvar): always in
  *	memory, and prefaulted, so not pinned.  Only where the process is in a
- *	time namespace of its own, its first look at a clock still faults.
+ *	time namespace of its own, its first look at a clock still faults: until
+ *	then the clocks are NOT_PRESENT.
  * @MEMLOCKD_REASON_DAX: a file in persistent memory, mapped directly.
  * @MEMLOCKD_REASON_DROPPABLE: MAP_DROPPABLE memory, which is meant to be lost.
  * @MEMLOCKD_REASON_USERFAULTFD: a userfaultfd(2) monitor decides when its pages

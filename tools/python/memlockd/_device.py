@@ -59,7 +59,7 @@ class Memlockd:
         handle = ctypes.c_void_p()
         err = self._lib.memlockd_open(ctypes.byref(handle))
         if err:
-            error = self._error(-err, handle)
+            error = Error(-err, self._sentence(handle))
             self._lib.memlockd_close(handle)
             raise error
         self._handle = handle
@@ -294,8 +294,10 @@ class Memlockd:
         finally:
             _abi.free()(rows)
 
-    def _error(self, err: int, handle: ctypes.c_void_p) -> Error:
-        return Error(err, self._lib.memlockd_error(handle).decode(errors="replace"))
+    def _sentence(self, handle: ctypes.c_void_p) -> str:
+        """What the library says of the last call that failed."""
+        text: bytes = self._lib.memlockd_error(handle)
+        return text.decode(errors="replace")
 
     def _call(self, function: str, *args: object, failed: Callable[[int, str], Error] = Error) -> int:
         with self._lock:
@@ -304,7 +306,7 @@ class Memlockd:
             result: int = getattr(self._lib, function)(self._handle, *args)
             if result >= 0:
                 return result
-            sentence = self._error(-result, self._handle).strerror
+            sentence = self._sentence(self._handle)
         raise failed(-result, sentence)
 
 
