@@ -180,12 +180,15 @@ int rules_read(int fd, struct memlockd_rule_row *rows, int room)
 
 int rules_clear(int fd)
 {
-	static struct memlockd_rule_row rows[MEMLOCKD_MAX_RULES];
-	int i, nr = rules_read(fd, rows, MEMLOCKD_MAX_RULES);
+	struct memlockd_rule_row row;
+	int some, nr = 0;
 
-	for (i = 0; i < nr; i++)
-		rule_del(fd, rows[i].id);
-	return nr;
+	while ((some = rules_read(fd, &row, 1)) > 0) {
+		nr++;
+		if (rule_del(fd, row.id))
+			break;
+	}
+	return some < 0 ? some : nr;
 }
 
 long list_all(int fd, unsigned int per_call, struct memlockd_holder **rows)
