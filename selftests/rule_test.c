@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -23,6 +24,9 @@
 #include "memlockd_test.h"
 
 #define U	MEMLOCKD_STATE_UNLOCKED
+
+/* Whether kprobes are in force. */
+#define KPROBES	"/sys/kernel/debug/kprobes/enabled"
 
 /* The programs beside this one, and files of them; -1 where one was not built. */
 static char first_path[PATH_MAX], first32_path[PATH_MAX];
@@ -837,6 +841,55 @@ TEST_F(rule, over_the_limit_it_goes_on_or_is_killed)
 	EXPECT_EQ(0, seen.counted);
 	ASSERT_TRUE(rule_row(self->fd, rule.out_id, &row));
 	EXPECT_EQ(1, row.failed);
+out:
+	DEL(rule);
+}
+
+TEST_F(rule, over_max_wired_it_goes_on)
+{
+	struct memlockd_rule rule = superlock_first();
+	long max_wired = read_number(KNOB("max_wired"));
+	struct memlockd_rule_row row;
+	struct seen seen;
+
+	ASSERT_LT(0, max_wired);
+	ADD(rule);
+	ASSERT_TRUE(write_number(KNOB("max_wired"), 1));
+	seen = run(first_path, NULL, plain_exec, NULL);
+	ASSERT_TRUE(write_number(KNOB("max_wired"), max_wired));
+	EXPECT_LT(100, seen.first.faults);
+	EXPECT_EQ(0, seen.status);
+	ASSERT_TRUE(rule_row(self->fd, rule.out_id, &row));
+	EXPECT_EQ(1, row.matched);
+	EXPECT_EQ(1, row.failed);
+	EXPECT_EQ(ENOMEM, row.last_error);
+	EXPECT_EQ(MEMLOCKD_LIMIT_MAX_WIRED, row.last_limit);
+	DEL(rule);
+}
+
+/* What would lock later mappings is switched off. */
+TEST_F(rule, without_the_probes_that_it_needs_it_goes_on)
+{
+	struct memlockd_rule rule = superlock_first();
+	struct memlockd_rule_row row;
+	struct seen seen;
+
+	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+	rule.lock_flags |= MEMLOCKD_NEED_PROBES;
+	ADD(rule);
+	seen = run(first_path, NULL, plain_exec, NULL);
+	EXPECT_NO_FAULT(seen);
+	if (!write_number(KPROBES, 0))
+		SKIP(goto out, "kprobes cannot be switched off here");
+	seen = run(first_path, NULL, plain_exec, NULL);
+	ASSERT_TRUE(write_number(KPROBES, 1));
+	EXPECT_LT(100, seen.first.faults);
+	EXPECT_EQ(0, seen.status);
+	ASSERT_TRUE(rule_row(self->fd, rule.out_id, &row));
+	EXPECT_EQ(2, row.matched);
+	EXPECT_EQ(1, row.failed);
+	EXPECT_EQ(EOPNOTSUPP, row.last_error);
+	EXPECT_EQ(MEMLOCKD_LIMIT_NONE, row.last_limit);
 out:
 	DEL(rule);
 }
