@@ -182,8 +182,10 @@ static void del_all(struct ctl *ctl, struct json_object *array)
 		report_failure(ctl, NULL, nr);
 		return;
 	}
+	/* That of vm.memlockd.default_state goes with it. */
 	for (i = 0; i < nr; i++)
-		del(ctl, array, rows[i].id);
+		if (!(rows[i].flags & MEMLOCKD_RULE_DEFAULT))
+			del(ctl, array, rows[i].id);
 	free(rows);
 }
 
@@ -332,7 +334,10 @@ static void add_rule(struct json_object *array, const struct memlockd_rule_row *
 static int by_priority(const void *a, const void *b)
 {
 	const struct memlockd_rule_row *one = a, *two = b;
+	bool last = one->flags & MEMLOCKD_RULE_DEFAULT;
 
+	if (last != !!(two->flags & MEMLOCKD_RULE_DEFAULT))
+		return last ? 1 : -1;
 	if (one->priority != two->priority)
 		return one->priority < two->priority ? -1 : 1;
 	return one->id < two->id ? -1 : one->id > two->id;

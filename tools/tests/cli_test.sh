@@ -634,6 +634,18 @@ test_rules_come_and_go() {
 	expect 0 'nothing is locked' memlockctl list
 }
 
+test_default_state_is_the_last_rule() {
+	local knob=/proc/sys/vm/memlockd/default_state
+	at_end "echo 0 >$knob; memlockctl rule del all"
+	echo 1 >$knob
+	expect 0 '^rule [0-9]+$' memlockctl rule add --unlocked --on=exec --user nobody --priority=5
+	expect 0 'user nobody +UNLOCKED .*all others .vm.memlockd.default_state. +LOCKED +movable' memlockctl rule list
+	expect 0 '^$' memlockctl rule del all
+	expect 0 '^ *all others .vm.memlockd.default_state. *$' memlockctl rule list --noheadings -o for
+	echo 0 >$knob
+	expect 0 'there are no rules' memlockctl rule list
+}
+
 test_rules_of_files() {
 	at_end 'memlockctl rule del all'
 	mkdir "$scratch/rules.d"
