@@ -325,13 +325,16 @@ static int call_subscribe(struct inject *in)
 	return err;
 }
 
-/* A rule that is for nobody, by the program that nobody runs, and its end. */
+/*
+ * A rule that is for nobody, by the program that nobody runs, and its end.  What gives I/O
+ * privileges is seen by a kprobe, as realtime classes are, where the kernel has CONFIG_SECURITY.
+ */
 static int call_rule(struct inject *in)
 {
 	struct memlockd_rule rule = {
 		.match = MEMLOCKD_MATCH_EXECUTABLE | MEMLOCKD_MATCH_USER,
 		.events = MEMLOCKD_RULE_EXEC | MEMLOCKD_RULE_FORK | MEMLOCKD_RULE_NOW |
-			  MEMLOCKD_RULE_SETSCHEDULER | MEMLOCKD_RULE_IO,
+			  MEMLOCKD_RULE_SETSCHEDULER,
 		.state = S,
 		.lock_flags = CURRENT_FUTURE,
 		.executable = in->program,

@@ -996,7 +996,8 @@ enum memlockd_match {
  * @MEMLOCKD_RULE_IO: a process gets I/O privileges: by ioperm(2) or iopl(2), by opening
  *	/dev/mem or the like, by opening or mapping a resource of a PCI device in sysfs, or by
  *	mapping the memory of a device (UIO, VFIO, /dev/mem, the buffers of a graphics card).  It
- *	is locked before that system call returns.  One that fails does nothing.
+ *	is locked before that system call returns.  One that fails does nothing.  A kernel
+ *	without CONFIG_SECURITY does not tell of it, and refuses the rule with EOPNOTSUPP.
  */
 enum memlockd_rule_event {
 	MEMLOCKD_RULE_EXEC = 1 << 0,
