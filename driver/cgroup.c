@@ -6,6 +6,8 @@
  * belongs to.  Where that has no room, the core kernel has somebody in the cgroup killed,
  * and above memory.high it lets the worker wait.  So there is a look before.
  */
+#include <linux/cgroup.h>
+#include <linux/err.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
@@ -108,3 +110,48 @@ void mlkd_cgroup_charge_end(struct mem_cgroup *before)
 {
 	mem_cgroup_put(set_active_memcg(before));
 }
+
+#ifdef CONFIG_CGROUPS
+/* Returns the cgroup of version 2 whose directory @fd is, with a reference; or an ERR_PTR(). */
+struct cgroup *mlkd_cgroup_of_fd(int fd)
+{
+	return cgroup_get_from_fd(fd);
+}
+
+void mlkd_cgroup_put(struct cgroup *cgroup)
+{
+	if (cgroup)
+		cgroup_put(cgroup);
+}
+
+/* Says whether @task is in @cgroup, or below it.  Under RCU; for probes. */
+bool mlkd_cgroup_has(struct cgroup *cgroup, struct task_struct *task)
+{
+	return cgroup_is_descendant(task_dfl_cgroup(task), cgroup);
+}
+
+/* The inode of its directory. */
+u64 mlkd_cgroup_id(struct cgroup *cgroup)
+{
+	return cgroup ? cgroup_id(cgroup) : 0;
+}
+#else
+struct cgroup *mlkd_cgroup_of_fd(int fd)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+void mlkd_cgroup_put(struct cgroup *cgroup)
+{
+}
+
+bool mlkd_cgroup_has(struct cgroup *cgroup, struct task_struct *task)
+{
+	return false;
+}
+
+u64 mlkd_cgroup_id(struct cgroup *cgroup)
+{
+	return 0;
+}
+#endif

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The memory cgroup of a process: how much more it may have, and what is charged to it.
+ * The memory cgroup of a process: how much more it may have, and what is charged to it.  And
+ * which processes are in a cgroup.
  */
 #ifndef _MEMLOCKD_CGROUP_H
 #define _MEMLOCKD_CGROUP_H
 
 #include <linux/mm_types.h>
 
+struct cgroup;
 struct mem_cgroup;
+struct task_struct;
 
 /**
  * struct mlkd_cgroup_room - what is left below the limit that would be met first
@@ -24,5 +27,10 @@ struct mlkd_cgroup_room mlkd_cgroup_room(struct mm_struct *mm, unsigned long eno
 
 struct mem_cgroup *mlkd_cgroup_charge(struct mm_struct *mm);
 void mlkd_cgroup_charge_end(struct mem_cgroup *before);
+
+struct cgroup *mlkd_cgroup_of_fd(int fd);
+void mlkd_cgroup_put(struct cgroup *cgroup);
+bool mlkd_cgroup_has(struct cgroup *cgroup, struct task_struct *task);
+u64 mlkd_cgroup_id(struct cgroup *cgroup);
 
 #endif /* _MEMLOCKD_CGROUP_H */

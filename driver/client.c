@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An open file of the device, the locks that it holds, and the events that it reads.
+ * An open file of the device, the locks that it holds, and the events that it reads.  A rule
+ * (rule.c) holds its locks as a client of its own does.
  *
  * When the file is closed, a lock with MEMLOCKD_OWNED ends.  A worker ends it, one for
  * each space, as that may have to wait for another request, and the process that closes the
@@ -10,14 +11,18 @@
 #include <linux/memlockd.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 
 #include "client.h"
 #include "compat.h"
 #include "feed.h"
 #include "holder.h"
 #include "life.h"
+#include "limit.h"
 #include "lock.h"
+#include "probe.h"
 #include "space.h"
+#include "target.h"
 
 static struct workqueue_struct *closer;
 
@@ -97,6 +102,84 @@ __poll_t mlkd_poll(struct file *file, poll_table *wait)
 	struct mlkd_feed *feed = READ_ONCE(client->feed);
 
 	return feed ? mlkd_feed_poll(feed, file, wait) : EPOLLERR;
+}
+
+/* If @mode is not to be had without probes, are there any? */
+static int check_probes(struct mlkd_space *space, struct mlkd_mode mode)
+{
+	int err;
+
+	if (!(mode.flags & MEMLOCKD_NEED_PROBES))
+		return 0;
+	err = mlkd_probes_arm(space, false);
+	if (err)
+		return err;
+	return mlkd_probes_fire() ? 0 : -EOPNOTSUPP;
+}
+
+/* Locks the space for @holder, which takes the place of what @client held before. */
+static int enter(struct mlkd_space *space, struct mlkd_client *client,
+		 struct task_struct *task, struct mlkd_holder *holder, u64 stack_reserve,
+		 struct mlkd_limit *limit)
+{
+	bool bypass = holder->mode.flags & MEMLOCKD_BYPASS;
+	/* Nobody is there who could be told of a limit. */
+	bool fit = client->rule && (holder->mode.flags & MEMLOCKD_OVER_UNLOCKED);
+	u64 begin = ktime_get_boottime_ns();
+	struct mlkd_mode mode;
+	LIST_HEAD(former);
+	int err;
+
+	/* A superlock of another holder keeps the stack reserve that it was given. */
+	if (holder->mode.state != MEMLOCKD_STATE_SUPERLOCKED)
+		stack_reserve = space->stack_reserve;
+	mlkd_holders_take(space, client, client->rule ? INVALID_UID : holder->uid, false,
+			  &former);
+	mode = mlkd_holders_mode(space, holder->mode);
+	err = mlkd_holders_full(space, holder->uid) ? -EDQUOT : check_probes(space, holder->mode);
+	if (!err)
+		err = mlkd_lock(space, task, mode, bypass, fit, false, stack_reserve, limit);
+	if (err) {
+		mlkd_holders_put_back(space, &former);
+		return err;
+	}
+	mlkd_holders_free(&former);
+	holder->locked_at = ktime_get_boottime_ns();
+	holder->duration = holder->locked_at - begin;
+	mlkd_target_faults(task, &holder->minor_faults, &holder->major_faults);
+	mlkd_holder_add(holder, space, client);
+	mlkd_holders_note_self(space);
+	return 0;
+}
+
+/**
+ * mlkd_client_enter - lock a space for a client
+ * @space: the space; its claim is held
+ * @client: the client, whose lock of @space this is from now on
+ * @target: the process
+ * @locker: the process that has asked for it
+ * @uid: the real user ID of that
+ * @mode: what it has asked for
+ * @stack_reserve: likewise, as in &memlockd_lock.stack_reserve
+ * @limit: set when a limit is met
+ *
+ * Return: 0; or an error, and nothing has changed.
+ */
+int mlkd_client_enter(struct mlkd_space *space, struct mlkd_client *client,
+		      const struct mlkd_target *target, struct pid *locker, kuid_t uid,
+		      struct mlkd_mode mode, u64 stack_reserve, struct mlkd_limit *limit)
+{
+	struct mlkd_holder *holder = mlkd_holder_new(target->task, mode, locker, uid);
+	int err;
+
+	if (!holder) {
+		limit->which = MEMLOCKD_LIMIT_MEMORY;
+		return -ENOMEM;
+	}
+	err = enter(space, client, target->task, holder, stack_reserve, limit);
+	if (err)
+		mlkd_holder_free(holder);
+	return err;
 }
 
 /**

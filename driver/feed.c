@@ -88,7 +88,8 @@ static DEFINE_MUTEX(feeds_mutex);	/* who changes the list */
 bool mlkd_feeds_want(void)
 {
 	return !list_empty(&feeds) || trace_fault_enabled() || trace_lock_enabled() ||
-	       trace_unlock_enabled() || trace_end_enabled() || trace_limit_enabled();
+	       trace_unlock_enabled() || trace_end_enabled() || trace_limit_enabled() ||
+	       trace_rule_enabled();
 }
 
 static bool ready(struct mlkd_feed *feed)
@@ -162,6 +163,10 @@ static void trace_it(pid_t process, const struct memlockd_event *out)
 	case MEMLOCKD_EVENT_LIMIT:
 		trace_limit(process, out);
 		break;
+	case MEMLOCKD_EVENT_RULE_MATCHED:
+	case MEMLOCKD_EVENT_RULE_FAILED:
+		trace_rule(process, out);
+		break;
 	default:
 		trace_end(process, out);
 	}
@@ -217,6 +222,7 @@ static kuid_t uid_of(struct pid *pid)
  * @out: what has become of it; @out->time_ns is filled in here
  *
  * If somebody has asked for that, it is current, or nobody if that is a kernel thread.
+ * Called in any context but an NMI.
  */
 void mlkd_feed_tell(struct mm_struct *mm, struct pid *process,
 		    const struct memlockd_event *out)

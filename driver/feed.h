@@ -15,7 +15,7 @@ struct mlkd_target;
 struct mm_struct;
 struct pid;
 
-#define MLKD_EVENT_KINDS	(MEMLOCKD_EVENT_LOST | (MEMLOCKD_EVENT_LOST - 1))
+#define MLKD_EVENT_KINDS	(2 * MEMLOCKD_EVENT_RULE_FAILED - 1)
 
 /**
  * struct mlkd_feed_event - something that has happened

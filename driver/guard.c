@@ -24,7 +24,6 @@
 #include <linux/preempt.h>
 #include <linux/rbtree.h>
 #include <linux/sched.h>
-#include <linux/string.h>
 #include <linux/timekeeping.h>
 #include <linux/tracepoint.h>
 #include <linux/uaccess.h>
@@ -33,11 +32,10 @@
 #include "compat.h"
 #include "feed.h"
 #include "guard.h"
+#include "linger.h"
 #include "space.h"
 #include "task_call.h"
-
-/* Registering patches code that all processes run.  As for probe.c's kprobes, it stays a while. */
-#define LINGER	(30 * HZ)
+#include "tracepoint.h"
 
 static const char *const names[] = { MLKD_FAULT_TRACEPOINTS };
 static struct tracepoint *points[ARRAY_SIZE(names)];
@@ -230,8 +228,8 @@ void mlkd_guard_resolved(struct mlkd_call *call)
 
 static void unregister_points(unsigned int nr)
 {
-	while (IS_ENABLED(CONFIG_TRACEPOINTS) && nr--)
-		WARN_ON_ONCE(tracepoint_probe_unregister(points[nr], (void *)on_fault, NULL));
+	while (nr--)
+		mlkd_tracepoint_unregister(points[nr], (void *)on_fault);
 }
 
 static int register_points(void)
@@ -239,8 +237,8 @@ static int register_points(void)
 	unsigned int i;
 	int err;
 
-	for (i = 0; IS_ENABLED(CONFIG_TRACEPOINTS) && i < ARRAY_SIZE(names); i++) {
-		err = tracepoint_probe_register(points[i], (void *)on_fault, NULL);
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		err = mlkd_tracepoint_register(points[i], (void *)on_fault);
 		if (err) {
 			unregister_points(i);
 			return err;
@@ -308,7 +306,7 @@ void mlkd_guard_disarm(struct mlkd_space *space)
 	space->guard.armed = false;
 	mutex_lock(&guard_mutex);
 	if (!--nr_armed)
-		mod_delayed_work(system_percpu_wq, &linger, LINGER);
+		mlkd_linger(&linger);
 	mutex_unlock(&guard_mutex);
 }
 
@@ -377,23 +375,15 @@ void mlkd_guard_status(struct mlkd_space *space, bool addresses,
 	}
 }
 
-static void find_point(struct tracepoint *point, void *unused)
-{
-	int i = match_string(names, ARRAY_SIZE(names), point->name);
-
-	if (i >= 0)
-		points[i] = point;
-}
-
 void __init mlkd_guards_init(void)
 {
 	unsigned int i;
 
-	if (IS_ENABLED(CONFIG_TRACEPOINTS))
-		for_each_kernel_tracepoint(find_point, NULL);
 	has_points = ARRAY_SIZE(names);
-	for (i = 0; i < ARRAY_SIZE(names); i++)
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		points[i] = mlkd_tracepoint_find(names[i]);
 		has_points &= !!points[i];
+	}
 	if (!has_points)
 		pr_info("memlockd: no tracepoints of page faults: real ones are not counted\n");
 }
@@ -401,7 +391,6 @@ void __init mlkd_guards_init(void)
 /* Nothing is locked any more. */
 void mlkd_guards_exit(void)
 {
-	mod_delayed_work(system_percpu_wq, &linger, 0);
-	flush_delayed_work(&linger);
+	mlkd_linger_end(&linger);
 	tracepoint_synchronize_unregister();
 }

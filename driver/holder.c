@@ -4,8 +4,8 @@
  *
  * A process is locked as its holders ask for together, and unlocked when the last
  * of them goes.  A holder is an open file of the device (client.c), or, when
- * that has been closed, the user who had it open.  This file keeps the lists, and
- * changes no lock.
+ * that has been closed, the user who had it open, or a rule (rule.c).  This file keeps the
+ * lists, and changes no lock.
  *
  * All lists are under one spinlock.  MEMLOCKD_MAX_HOLDERS bounds what one user has in that
  * of a space.  Lists that nothing bounds are passed with the lock given up now and then.
@@ -110,11 +110,13 @@ struct mlkd_client *mlkd_holders_closed(struct mlkd_space *space)
  * mlkd_holder_new - prepare a lock
  * @task: leader of the process
  * @mode: the mode that is asked for
+ * @locker: the process that has asked for it
+ * @uid: the real user ID of that
  *
  * Return: a holder that nobody can find yet; or NULL.
  */
-struct mlkd_holder *mlkd_holder_new(struct task_struct *task,
-				    struct mlkd_mode mode)
+struct mlkd_holder *mlkd_holder_new(struct task_struct *task, struct mlkd_mode mode,
+				    struct pid *locker, kuid_t uid)
 {
 	struct mlkd_holder *holder = kzalloc(sizeof(*holder), GFP_KERNEL_ACCOUNT);
 
@@ -127,8 +129,8 @@ struct mlkd_holder *mlkd_holder_new(struct task_struct *task,
 	}
 	holder->mode = mode;
 	holder->target = get_task_pid(task, PIDTYPE_TGID);
-	holder->locker = get_task_pid(current, PIDTYPE_TGID);
-	holder->uid = current_uid();
+	holder->locker = get_pid(locker);
+	holder->uid = uid;
 	INIT_LIST_HEAD(&holder->in_space);
 	INIT_LIST_HEAD(&holder->in_client);
 	return holder;
@@ -247,6 +249,12 @@ struct mlkd_mode mlkd_holders_mode(struct mlkd_space *space,
 	return mode;
 }
 
+/* Says whether the process itself has asked for that lock.  What it has by a rule, it has not. */
+static bool is_self(const struct mlkd_holder *holder)
+{
+	return holder->locker == holder->target && !(holder->client && holder->client->rule);
+}
+
 /**
  * mlkd_holders_note_self - note whether the process has asked for a lock itself
  * @space: the space; its claim is held
@@ -261,7 +269,7 @@ void mlkd_holders_note_self(struct mlkd_space *space)
 
 	spin_lock(&holders_lock);
 	list_for_each_entry(holder, &space->holders, in_space)
-		self |= holder->locker == holder->target;
+		self |= is_self(holder);
 	spin_unlock(&holders_lock);
 	if (self)
 		set_bit(MLKD_SPACE_SELF, &space->flags);
@@ -278,7 +286,7 @@ bool mlkd_holders_are_self(struct mlkd_space *space)
 	spin_lock(&holders_lock);
 	self = !list_empty(&space->holders);
 	list_for_each_entry(holder, &space->holders, in_space)
-		self &= holder->locker == holder->target;
+		self &= is_self(holder);
 	spin_unlock(&holders_lock);
 	return self;
 }
@@ -294,6 +302,19 @@ bool mlkd_holders_bypass(struct mlkd_space *space)
 		bypass |= holder->mode.flags & MEMLOCKD_BYPASS;
 	spin_unlock(&holders_lock);
 	return bypass;
+}
+
+/* Says whether @client holds a lock of @space. */
+bool mlkd_holders_have(struct mlkd_space *space, const struct mlkd_client *client)
+{
+	struct mlkd_holder *holder;
+	bool has = false;
+
+	spin_lock(&holders_lock);
+	list_for_each_entry(holder, &space->holders, in_space)
+		has |= holder->client == client;
+	spin_unlock(&holders_lock);
+	return has;
 }
 
 /* Frees all holders of @space, whose address space has ended. */
@@ -361,6 +382,7 @@ static bool of_callers_user(struct pid *pid)
 static bool fill_row(struct memlockd_holder *row, const struct mlkd_holder *holder,
 		     bool all_users, bool all_pids)
 {
+	u64 rule = holder->client ? holder->client->rule : 0;
 	pid_t target = live_pid(holder->target);
 
 	/* Where the process is gone, another one still has its memory. */
@@ -374,10 +396,12 @@ static bool fill_row(struct memlockd_holder *row, const struct mlkd_holder *hold
 		.target = target,
 		.pid = live_pid(holder->locker),
 		.uid = from_kuid_munged(current_user_ns(), holder->uid),
-		.kind = holder->client ? MEMLOCKD_HOLDER_FILE :
-			MEMLOCKD_HOLDER_USER,
+		.kind = rule ? MEMLOCKD_HOLDER_RULE :
+			holder->client ? MEMLOCKD_HOLDER_FILE : MEMLOCKD_HOLDER_USER,
 		.state = holder->mode.state,
-		.flags = holder->mode.flags,
+		/* It goes with its rule, and not with a file. */
+		.flags = rule ? holder->mode.flags & ~MEMLOCKD_OWNED : holder->mode.flags,
+		.rule = rule,
 	};
 	return true;
 }

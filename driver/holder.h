@@ -28,7 +28,7 @@ struct mlkd_space;
  * @in_client: in the list of its client
  * @space: the space, once the holder is in its list.  This is no reference, as the
  *	holder ends with the space
- * @client: the open file that holds it, with a reference; NULL for its user
+ * @client: the open file or the rule that holds it, with a reference; NULL for its user
  * @id: its number
  * @mode: the mode that it asks for, with MLKD_HOLDER_FLAGS
  * @target: the process that was locked
@@ -61,16 +61,18 @@ struct mlkd_holder {
 };
 
 /**
- * struct mlkd_client - an open file of the device, as the holder of locks
- * @ref: one for the file, one for each holder
+ * struct mlkd_client - an open file of the device, or a rule, as the holder of locks
+ * @ref: one for the file or the rule, one for each holder
+ * @rule: number of the rule; 0 of a file
  * @holders: the locks that it holds; the list is protected as in &struct mlkd_holder
  * @owned: likewise, those with MEMLOCKD_OWNED
- * @closed: the file is closed: what is still in the lists is to be given up
+ * @closed: the file is closed, or the rule gone: what is still in the lists is to be given up
  * @done: completed when it has been
  * @feed: what it reads; NULL until it subscribes.  It goes with the file
  */
 struct mlkd_client {
 	refcount_t ref;
+	u64 rule;
 	struct list_head holders;
 	struct list_head owned;
 	bool closed;
@@ -82,8 +84,8 @@ void mlkd_client_put(struct mlkd_client *client);
 bool mlkd_holders_close(struct mlkd_client *client, struct workqueue_struct *closer);
 struct mlkd_client *mlkd_holders_closed(struct mlkd_space *space);
 
-struct mlkd_holder *mlkd_holder_new(struct task_struct *task,
-				    struct mlkd_mode mode);
+struct mlkd_holder *mlkd_holder_new(struct task_struct *task, struct mlkd_mode mode,
+				    struct pid *locker, kuid_t uid);
 void mlkd_holder_free(struct mlkd_holder *holder);
 void mlkd_holder_add(struct mlkd_holder *holder, struct mlkd_space *space,
 		     struct mlkd_client *client);
@@ -97,6 +99,7 @@ struct mlkd_mode mlkd_holders_mode(struct mlkd_space *space,
 				   struct mlkd_mode mode);
 bool mlkd_holders_are_self(struct mlkd_space *space);
 bool mlkd_holders_bypass(struct mlkd_space *space);
+bool mlkd_holders_have(struct mlkd_space *space, const struct mlkd_client *client);
 void mlkd_holders_note_self(struct mlkd_space *space);
 void mlkd_holders_drop(struct mlkd_space *space);
 

@@ -28,6 +28,7 @@
 #include "lock.h"
 #include "probe.h"
 #include "report.h"
+#include "rule.h"
 #include "space.h"
 #include "target.h"
 #include "turn.h"
@@ -61,6 +62,9 @@ union ioctl_args {
 	struct memlockd_list list;
 	struct memlockd_range range;
 	struct memlockd_subscribe subscribe;
+	struct memlockd_rule rule;
+	struct memlockd_rule_del rule_del;
+	struct memlockd_rules rules;
 };
 
 /**
@@ -129,25 +133,33 @@ static int do_info(struct call *call)
 	return 0;
 }
 
-static int check_lock(struct call *call)
+/* Do the state and the flags of a lock go together? */
+static int check_mode(u32 state, u32 flags, u64 stack_reserve)
 {
 	const u32 both = MEMLOCKD_CURRENT | MEMLOCKD_FUTURE;
 	const u32 over = MEMLOCKD_OVER_RAISE | MEMLOCKD_OVER_UNLOCKED;
-	const struct memlockd_lock *lock = &call->args->lock;
 
-	if (lock->reserved || !(lock->flags & both))
+	if (!(flags & both))
 		return -EINVAL;
-	if ((lock->flags & over) && (!(lock->flags & MEMLOCKD_FUTURE) ||
-				     (lock->flags & over) == over))
+	if ((flags & over) && (!(flags & MEMLOCKD_FUTURE) || (flags & over) == over))
 		return -EINVAL;
-	switch (lock->state) {
+	switch (state) {
 	case MEMLOCKD_STATE_LOCKED:
-		return lock->stack_reserve || (lock->flags & MEMLOCKD_COPY_TEXT) ? -EINVAL : 0;
+		return stack_reserve || (flags & MEMLOCKD_COPY_TEXT) ? -EINVAL : 0;
 	case MEMLOCKD_STATE_SUPERLOCKED:
-		return (lock->flags & (both | MEMLOCKD_MOVABLE)) == both ? 0 : -EINVAL;
+		return (flags & (both | MEMLOCKD_MOVABLE)) == both ? 0 : -EINVAL;
 	default:
 		return -EINVAL;
 	}
+}
+
+static int check_lock(struct call *call)
+{
+	const struct memlockd_lock *lock = &call->args->lock;
+
+	if (lock->reserved)
+		return -EINVAL;
+	return check_mode(lock->state, lock->flags, lock->stack_reserve);
 }
 
 /* Counts the mappings of a process that has just been locked, and those that have less. */
@@ -201,70 +213,18 @@ static u32 space_warnings(struct mlkd_space *space, struct mlkd_mode mode)
 	return ret | (mlkd_guards_watch() ? 0 : MEMLOCKD_WARNING_NO_GUARD);
 }
 
-/* If @holder is not to have a lock without probes, are there any? */
-static int check_probes(struct mlkd_space *space, const struct mlkd_holder *holder)
-{
-	int err;
-
-	if (!(holder->mode.flags & MEMLOCKD_NEED_PROBES))
-		return 0;
-	err = mlkd_probes_arm(space, false);
-	if (err)
-		return err;
-	return mlkd_probes_fire() ? 0 : -EOPNOTSUPP;
-}
-
-/* Locks the space for @holder, which takes the place of what the client held before. */
-static int lock_for(struct call *call, struct mlkd_holder *holder)
-{
-	bool bypass = holder->mode.flags & MEMLOCKD_BYPASS;
-	u64 stack_reserve = call->args->lock.stack_reserve;
-	struct task_struct *task = call->target.task;
-	u64 begin = ktime_get_boottime_ns();
-	struct mlkd_space *space = call->space;
-	struct mlkd_mode mode;
-	LIST_HEAD(former);
-	int err;
-
-	/* A superlock of another holder keeps the stack reserve that it was given. */
-	if (holder->mode.state != MEMLOCKD_STATE_SUPERLOCKED)
-		stack_reserve = space->stack_reserve;
-	mlkd_holders_take(space, call->client, current_uid(), false, &former);
-	mode = mlkd_holders_mode(space, holder->mode);
-	err = mlkd_holders_full(space, holder->uid) ? -EDQUOT : check_probes(space, holder);
-	if (!err)
-		err = mlkd_lock(space, task, mode, bypass, false, false, stack_reserve,
-				&call->limit);
-	if (err) {
-		mlkd_holders_put_back(space, &former);
-		return err;
-	}
-	mlkd_holders_free(&former);
-	holder->locked_at = ktime_get_boottime_ns();
-	holder->duration = holder->locked_at - begin;
-	mlkd_target_faults(task, &holder->minor_faults, &holder->major_faults);
-	mlkd_holder_add(holder, space, call->client);
-	mlkd_holders_note_self(space);
-	return 0;
-}
-
 static int do_lock(struct call *call)
 {
 	struct memlockd_lock *lock = &call->args->lock;
 	struct mlkd_mode mode = { .state = lock->state, .flags = lock->flags };
 	struct mlkd_space *space = call->space;
-	struct mlkd_holder *holder;
+	struct pid *self = get_task_pid(current, PIDTYPE_TGID);
 	int err;
 
-	holder = mlkd_holder_new(call->target.task, mode);
-	if (!holder) {
-		call->limit.which = MEMLOCKD_LIMIT_MEMORY;
-		return -ENOMEM;
-	}
-	err = lock_for(call, holder);
-	if (err)
-		mlkd_holder_free(holder);
-	else
+	err = mlkd_client_enter(space, call->client, &call->target, self, current_uid(), mode,
+				lock->stack_reserve, &call->limit);
+	put_pid(self);
+	if (!err)
 		lock->out_warnings |= space_warnings(space, space->promised);
 	lock->out_locked = bytes(READ_ONCE(space->mm->locked_vm));
 	lock->out_pinned = bytes(atomic_long_read(&space->pins.nr_pages));
@@ -505,7 +465,7 @@ static int check_list(struct call *call)
 	const struct memlockd_list *list = &call->args->list;
 
 	if (list->start > ULONG_MAX ||
-	    bad_row_size(list->row_size, sizeof(struct memlockd_holder)))
+	    bad_row_size(list->row_size, offsetofend(struct memlockd_holder, flags)))
 		return -EINVAL;
 	return 0;
 }
@@ -651,6 +611,69 @@ static int do_subscribe(struct call *call)
 	return err;
 }
 
+static int check_rule_add(struct call *call)
+{
+	const struct memlockd_rule *rule = &call->args->rule;
+
+	if (!rule->events || (rule->events & ~MLKD_RULE_EVENTS) || (rule->match & ~MLKD_MATCHES) ||
+	    (rule->lock_flags & ~(LOCK_FLAGS & ~MEMLOCKD_OWNED)))
+		return -EINVAL;
+	if ((!(rule->match & MEMLOCKD_MATCH_EXECUTABLE) && rule->executable) ||
+	    (!(rule->match & MEMLOCKD_MATCH_CGROUP) && rule->cgroup) ||
+	    (!(rule->match & MEMLOCKD_MATCH_USER) && rule->uid))
+		return -EINVAL;
+	if (rule->state == MEMLOCKD_STATE_UNLOCKED)
+		return rule->lock_flags || rule->stack_reserve ? -EINVAL : 0;
+	return check_mode(rule->state, rule->lock_flags, rule->stack_reserve);
+}
+
+static int do_rule_add(struct call *call)
+{
+	struct memlockd_rule *rule = &call->args->rule;
+
+	if ((rule->flags & MEMLOCKD_RULE_KILL) && !capable(CAP_KILL))
+		return -EPERM;
+	if ((rule->lock_flags & MEMLOCKD_OVER_RAISE) && !capable(CAP_SYS_RESOURCE))
+		return -EPERM;
+	return mlkd_rule_add(rule, call->client);
+}
+
+static int do_rule_del(struct call *call)
+{
+	return mlkd_rule_del(call->args->rule_del.id);
+}
+
+static int check_rules(struct call *call)
+{
+	const struct memlockd_rules *rules = &call->args->rules;
+
+	return bad_row_size(rules->row_size, sizeof(struct memlockd_rule_row)) ? -EINVAL : 0;
+}
+
+static int do_rules(struct call *call)
+{
+	struct memlockd_rules *rules = &call->args->rules;
+	struct memlockd_rule_row row;
+	u64 id = rules->start;
+	int err;
+
+	/* To look is not to lock. */
+	if (!capable(CAP_IPC_LOCK) && !capable(CAP_SYS_PTRACE))
+		return -EPERM;
+	for (; mlkd_rules_next(id, &row); id = row.id + 1) {
+		if (rules->out_rows == rules->nr_rows) {
+			rules->out_next = row.id;
+			break;
+		}
+		err = copy_rows(rules->rows, rules->row_size, rules->out_rows, &row,
+				sizeof(row), 1);
+		if (err)
+			return err;
+		rules->out_rows++;
+	}
+	return 0;
+}
+
 /**
  * struct ioctl_op - one of the calls
  * @size: of its structure, as the driver knows it
@@ -659,6 +682,7 @@ static int do_subscribe(struct call *call)
  * @flags: the flags that it knows
  * @privileged: those of @flags that need CAP_IPC_LOCK
  * @raising: those of @flags that need CAP_SYS_RESOURCE
+ * @reaches_all: it is about every process, and needs CAP_IPC_LOCK and CAP_SYS_PTRACE
  * @subject: what it is about.  For a claim the caller must be allowed to lock the
  *	process, and to look at it otherwise
  * @check: whether the other inputs make sense, which is asked before the process is
@@ -674,6 +698,7 @@ struct ioctl_op {
 	u32 flags;
 	u32 privileged;
 	u32 raising;
+	bool reaches_all;
 	enum subject subject;
 	int (*check)(struct call *call);
 	bool (*nothing_to_do)(const struct call *call);
@@ -769,6 +794,29 @@ static const struct ioctl_op ioctl_ops[] = {
 		.check = check_subscribe,
 		.run = do_subscribe,
 	},
+	[INDEX(MEMLOCKD_CMD_RULE_ADD)] = {
+		.size = sizeof(struct memlockd_rule),
+		.min_size = offsetofend(struct memlockd_rule, out_failed),
+		.out_start = offsetof(struct memlockd_rule, out_id),
+		.flags = MEMLOCKD_RULE_OWNED | MEMLOCKD_RULE_KILL | MEMLOCKD_RULE_INIT,
+		.reaches_all = true,
+		.check = check_rule_add,
+		.run = do_rule_add,
+	},
+	[INDEX(MEMLOCKD_CMD_RULE_DEL)] = {
+		.size = sizeof(struct memlockd_rule_del),
+		.min_size = offsetofend(struct memlockd_rule_del, id),
+		.out_start = sizeof(struct memlockd_rule_del),
+		.reaches_all = true,
+		.run = do_rule_del,
+	},
+	[INDEX(MEMLOCKD_CMD_RULES)] = {
+		.size = sizeof(struct memlockd_rules),
+		.min_size = offsetofend(struct memlockd_rules, out_next),
+		.out_start = offsetof(struct memlockd_rules, out_rows),
+		.check = check_rules,
+		.run = do_rules,
+	},
 };
 
 static int run_claimed(const struct ioctl_op *op, struct call *call)
@@ -839,6 +887,8 @@ static int run_op(const struct ioctl_op *op, struct call *call)
 		return -EPERM;
 	if ((flags & op->raising) && !capable(CAP_SYS_RESOURCE))
 		return -EPERM;
+	if (op->reaches_all && !(capable(CAP_IPC_LOCK) && capable(CAP_SYS_PTRACE)))
+		return -EPERM;
 	err = op->subject == ABOUT_MACHINE ? op->run(call) : run_for_target(op, call);
 	if (op->tell_limit)
 		op->tell_limit(call->args, &call->limit);
@@ -853,6 +903,7 @@ int mlkd_open(struct inode *inode, struct file *file)
 
 int mlkd_release(struct inode *inode, struct file *file)
 {
+	mlkd_rules_close(file->private_data);
 	mlkd_client_close(file->private_data);
 	return 0;
 }

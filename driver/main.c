@@ -16,6 +16,7 @@
 #include "sysctl.h"
 #include "pgtable.h"
 #include "pin.h"
+#include "rule.h"
 #include "space.h"
 #include "target.h"
 #include "wired.h"
@@ -62,9 +63,10 @@ static int __init memlockd_init(void)
 	if (err)
 		goto out_heal;
 	mlkd_guards_init();
+	mlkd_rules_init();
 	err = mlkd_sysctl_init();
 	if (err)
-		goto out_probes;
+		goto out_rules;
 	err = misc_register(&device);
 	if (err)
 		goto out_sysctl;
@@ -73,7 +75,8 @@ static int __init memlockd_init(void)
 out_sysctl:
 	mlkd_sysctl_exit();
 	mlkd_wired_exit();
-out_probes:
+out_rules:
+	mlkd_rules_exit();
 	mlkd_probes_exit();
 out_heal:
 	mlkd_heal_exit();
@@ -90,6 +93,7 @@ static void __exit memlockd_exit(void)
 {
 	misc_deregister(&device);
 	mlkd_sysctl_exit();
+	mlkd_rules_exit();
 	mlkd_wired_exit();
 	mlkd_life_exit();
 	mlkd_guards_exit();

@@ -54,19 +54,14 @@
 #include "compat.h"
 #include "guard.h"
 #include "hold.h"
+#include "linger.h"
 #include "probe.h"
 #include "populate.h"
 #include "target_calls.h"
 #include "scan.h"
 #include "space.h"
 #include "target.h"
-
-/*
- * Registering and unregistering patch code that all processes run, which takes
- * its time and is no harmless thing: so the probes stay for a while after the
- * last unlock, in case that there is a next lock.
- */
-#define LINGER	(30 * HZ)
+#include "task_work.h"
 
 /* So long a munlock(2) is looked for that has been missed, at least. */
 #define MISSED_FOR	(16 * HZ)
@@ -689,10 +684,6 @@ static int register_probes(bool over)
 	return 0;
 }
 
-/*
- * A worker does this: it has to allocate, and where that fails, as it may for a
- * task that is being killed for want of memory, the probe stays, unnoticed.
- */
 static void linger_work(struct work_struct *work)
 {
 	mutex_lock(&arm_mutex);
@@ -736,7 +727,7 @@ int mlkd_probes_arm(struct mlkd_space *space, bool over)
 				     probes[nr_registered].kprobe.symbol_name, err);
 		/* What there is of them goes as if it had been in use. */
 		if (!nr_armed)
-			mod_delayed_work(system_percpu_wq, &linger, LINGER);
+			mlkd_linger(&linger);
 	}
 	mutex_unlock(&arm_mutex);
 	if (err && over)
@@ -778,7 +769,7 @@ void mlkd_probes_rest(struct mlkd_space *space)
 		return;
 	mutex_lock(&arm_mutex);
 	if (!--nr_armed)
-		mod_delayed_work(system_percpu_wq, &linger, LINGER);
+		mlkd_linger(&linger);
 	mutex_unlock(&arm_mutex);
 }
 
@@ -804,8 +795,7 @@ int __init mlkd_probes_init(void)
 /* Nothing is locked any more. */
 void mlkd_probes_exit(void)
 {
-	mod_delayed_work(system_percpu_wq, &linger, 0);
-	flush_delayed_work(&linger);
-	mlkd_calls_exit();
+	mlkd_linger_end(&linger);
+	mlkd_task_works_exit();
 	destroy_workqueue(pinner);
 }

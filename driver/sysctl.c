@@ -2,12 +2,14 @@
 /*
  * The settings of the administrator: /proc/sys/vm/memlockd.
  */
+#include <linux/capability.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/sysctl.h>
 
 #include "compat.h"
 #include "errand.h"
+#include "rule.h"
 #include "sysctl.h"
 #include "target.h"
 #include "wired.h"
@@ -36,6 +38,28 @@ static int show_count(mlkd_ctl_table *table, int write, void *buffer,
 	};
 
 	return proc_doulongvec_minmax(&copy, write, buffer, len, pos);
+}
+
+/* What processes get for which there is no other rule. */
+static int do_default_state(mlkd_ctl_table *table, int write, void *buffer,
+			    size_t *len, loff_t *pos)
+{
+	int value = mlkd_default_state();
+	struct ctl_table copy = {
+		.procname = table->procname,
+		.data = &value,
+		.maxlen = sizeof(value),
+		.mode = table->mode,
+		.extra1 = SYSCTL_ZERO,
+		.extra2 = SYSCTL_TWO,
+	};
+	int err;
+
+	/* As for any other rule. */
+	if (write && !(capable(CAP_IPC_LOCK) && capable(CAP_SYS_PTRACE)))
+		return -EPERM;
+	err = proc_dointvec_minmax(&copy, write, buffer, len, pos);
+	return err || !write ? err : mlkd_default_state_set(value);
 }
 
 static struct ctl_table table[] = {
@@ -71,6 +95,11 @@ static struct ctl_table table[] = {
 		.mode = 0644,
 		.proc_handler = proc_dointvec_minmax,
 		.extra1 = SYSCTL_ONE,
+	},
+	{
+		.procname = "default_state",
+		.mode = 0644,
+		.proc_handler = do_default_state,
 	},
 	{
 		.procname = "wired",

@@ -285,6 +285,36 @@ out_task:
 	return err;
 }
 
+/**
+ * mlkd_target_of - have a process as a target, for who need not be permitted
+ * @target: set on success, to be given to mlkd_target_put()
+ * @task: a thread of the process, to which the caller has a reference, or current
+ *
+ * Return: 0; -ESRCH when it has no address space.
+ */
+int mlkd_target_of(struct mlkd_target *target, struct task_struct *task)
+{
+	struct mm_struct *mm;
+
+	if (task->flags & PF_KTHREAD)
+		return -ESRCH;
+	/* The leader of a thread that has just ended may have been freed. */
+	task = task_of_pid(get_task_pid(task, PIDTYPE_TGID));
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	mm = mm_of_task(task);
+	if (!mm) {
+		put_task_struct(task);
+		return -ESRCH;
+	}
+	mmgrab(mm);
+	mmput(mm);
+	target->task = task;
+	target->mm = mm;
+	target->addresses = false;
+	return 0;
+}
+
 void mlkd_target_put(struct mlkd_target *target)
 {
 	mmdrop(target->mm);

@@ -37,6 +37,7 @@ int mlkd_targets_init(void);
 
 int mlkd_target_get(struct mlkd_target *target, u32 type, s32 id,
 		    enum mlkd_purpose purpose);
+int mlkd_target_of(struct mlkd_target *target, struct task_struct *task);
 void mlkd_target_put(struct mlkd_target *target);
 bool mlkd_mm_killed(struct mm_struct *mm);
 bool mlkd_target_gone(struct task_struct *task, struct mm_struct *mm);

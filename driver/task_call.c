@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Running something in a task, on its way back to user space.
- *
- * task_work_add() does that.  Debian's and Ubuntu's kernels export it to modules,
- * mainline does not.  But fput() of the last reference to a file does it, too: the
- * file is released in the task that has given it up, before that returns to user
- * space.  So there each call has a file of its own.
+ * What probes queue for the system calls of a locked process: it runs in the task that has
+ * made the call, on its way back to user space.
  *
  * A probe cannot allocate, so the calls are made beforehand.  Each space has its own,
  * so that no process can use up what another one needs, and as many as its threads
@@ -16,18 +12,12 @@
  *
  * All of this may be called from probes: raw spinlocks only.
  */
-#include <linux/anon_inodes.h>
-#include <linux/err.h>
-#include <linux/file.h>
-#include <linux/fs.h>
-#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
 #include "task_call.h"
-#include "compat.h"
 #include "space.h"
-#include "worker.h"
+#include "task_work.h"
 
 #define CALLS_PER_THREAD	3
 #define SPARE_CALLS		16
@@ -134,49 +124,6 @@ bool mlkd_call_extend(struct mlkd_space *space, enum mlkd_event event,
 	return found;
 }
 
-static void run(struct mlkd_call *call)
-{
-	set_last(&call->space->calls, call, NULL);
-	run_call(call);
-}
-
-#ifdef MEMLOCKD_TASK_WORK
-static void call_work(struct callback_head *work)
-{
-	struct mlkd_call *call = container_of(work, struct mlkd_call, work);
-	struct mlkd_space *space = call->space;
-
-	run(call);
-	add_call(&space->calls, call, 0);
-	mlkd_space_put(space);
-}
-
-/* Has @call run in current, after which the call is given back. */
-void mlkd_call_queue(struct mlkd_call *call)
-{
-	set_last(&call->space->calls, NULL, call);
-	init_task_work(&call->work, call_work);
-	/* Only a task that has gone through exit_mm() cannot be given work. */
-	WARN_ON_ONCE(task_work_add(current, &call->work, TWA_RESUME));
-}
-
-static int call_prepare(struct mlkd_call *call)
-{
-	return 0;
-}
-
-static void free_calls(struct mlkd_call *list)
-{
-	struct mlkd_call *call;
-
-	while ((call = list)) {
-		list = call->next;
-		kfree(call);
-	}
-}
-#else
-static int call_prepare(struct mlkd_call *call);
-
 static void lose_call(struct mlkd_calls *calls)
 {
 	unsigned long flags;
@@ -186,43 +133,28 @@ static void lose_call(struct mlkd_calls *calls)
 	raw_spin_unlock_irqrestore(&calls->lock, flags);
 }
 
-static int call_release(struct inode *inode, struct file *file)
+static void call_work(struct mlkd_task_work *work)
 {
-	struct mlkd_call *call = file->private_data;
+	struct mlkd_call *call = container_of(work, struct mlkd_call, work);
 	struct mlkd_space *space = call->space;
 
-	if (!space)
-		return 0;	/* it is not in use */
-	run(call);
-	call->space = NULL;
-	/* Without memory for another file, there is a call less until the next one grows. */
-	if (!call_prepare(call)) {
+	set_last(&space->calls, call, NULL);
+	run_call(call);
+	/* Without memory to begin it anew, there is a call less until the next one grows. */
+	if (!mlkd_task_work_init(&call->work, call_work)) {
 		add_call(&space->calls, call, 0);
 	} else {
 		lose_call(&space->calls);
 		kfree(call);
 	}
 	mlkd_space_put(space);
-	return 0;
 }
 
-/* There is no owner, as these files are no reason to keep the module. */
-static const struct file_operations call_fops = {
-	.release = call_release,
-};
-
-static int call_prepare(struct mlkd_call *call)
-{
-	struct file *file = anon_inode_getfile("[memlockd]", &call_fops, call, O_RDONLY);
-
-	call->file = IS_ERR(file) ? NULL : file;
-	return PTR_ERR_OR_ZERO(file);
-}
-
+/* Has @call run in current, after which the call is given back. */
 void mlkd_call_queue(struct mlkd_call *call)
 {
 	set_last(&call->space->calls, NULL, call);
-	fput(call->file);
+	mlkd_task_work_queue(&call->work);
 }
 
 struct free_work {
@@ -230,14 +162,13 @@ struct free_work {
 	struct mlkd_call *list;
 };
 
-/* This runs in a kernel thread, as __fput_sync() must. */
 static void free_work(struct work_struct *work)
 {
 	struct mlkd_call *call, *list = container_of(work, struct free_work, work)->list;
 
 	while ((call = list)) {
 		list = call->next;
-		__fput_sync(call->file);
+		mlkd_task_work_end(&call->work);
 		kfree(call);
 	}
 }
@@ -247,9 +178,8 @@ static void free_calls(struct mlkd_call *list)
 	struct free_work work = { .list = list };
 
 	if (list)
-		mlkd_run_in_worker(&work.work, free_work);
+		mlkd_task_works_end(&work.work, free_work);
 }
-#endif
 
 void mlkd_calls_setup(struct mlkd_calls *calls)
 {
@@ -275,7 +205,7 @@ int mlkd_calls_grow(struct mlkd_space *space)
 
 		if (!call)
 			return -ENOMEM;
-		err = call_prepare(call);
+		err = mlkd_task_work_init(&call->work, call_work);
 		if (err) {
 			kfree(call);
 			return err;
@@ -298,12 +228,6 @@ void mlkd_calls_close(struct mlkd_space *space)
 	calls->free = NULL;
 	raw_spin_unlock_irqrestore(&calls->lock, flags);
 	free_calls(list);
-}
-
-/* All calls are done, but some may not have returned yet. */
-void mlkd_calls_exit(void)
-{
-	synchronize_rcu_tasks();
 }
 
 /**

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Running something in a task, on its way back to user space.
+ * What probes queue for the system calls of a locked process.
  */
 #ifndef _MEMLOCKD_TASK_CALL_H
 #define _MEMLOCKD_TASK_CALL_H
 
-#include <linux/task_work.h>
-
 #include "space.h"
 #include "target_advice.h"
 #include "target_calls.h"
+#include "task_work.h"
 
 /**
  * struct mlkd_call - a system call that concerns a lock
- * @work: in its task, where task_work_add() is exported
- * @file: what runs in its task, where it is not
+ * @work: runs in its task
  * @next: in the list of free ones
  * @task: the task that it is queued for
  * @space: the space, with a reference
@@ -30,11 +28,7 @@
  * @end: likewise; 0 for all there is
  */
 struct mlkd_call {
-#ifdef MEMLOCKD_TASK_WORK
-	struct callback_head work;
-#else
-	struct file *file;
-#endif
+	struct mlkd_task_work work;
 	struct mlkd_call *next;
 	struct task_struct *task;
 	struct mlkd_space *space;
@@ -51,7 +45,6 @@ struct mlkd_call {
 };
 
 void mlkd_calls_init(void (*run)(struct mlkd_call *call));
-void mlkd_calls_exit(void);
 
 void mlkd_calls_setup(struct mlkd_calls *calls);
 bool mlkd_calls_short(struct mlkd_space *space);

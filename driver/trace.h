@@ -109,6 +109,24 @@ TRACE_EVENT(limit,
 		  __entry->needed)
 );
 
+/* A rule is for the process; or that could not be locked as the rule says. */
+TRACE_EVENT(rule,
+	TP_PROTO(pid_t process, const struct memlockd_event *out),
+	TP_ARGS(process, out),
+	TP_STRUCT__entry(
+		__field(pid_t, process)
+		__field(u64, rule)
+		__field(u32, error)
+	),
+	TP_fast_assign(
+		__entry->process = process;
+		__entry->rule = out->count;
+		__entry->error = out->kind == MEMLOCKD_EVENT_RULE_FAILED ? out->flags : 0;
+	),
+	TP_printk("process=%d rule=%llu error=%u", __entry->process, __entry->rule,
+		  __entry->error)
+);
+
 #endif /* _MEMLOCKD_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

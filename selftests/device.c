@@ -152,6 +152,45 @@ int state_of(int fd, pid_t pid)
 	return err ? err : (int)status.out_state;
 }
 
+int rule_add(int fd, struct memlockd_rule *rule)
+{
+	rule->size = sizeof(*rule);
+	return device_call(fd, MEMLOCKD_IOC_RULE_ADD, rule);
+}
+
+int rule_del(int fd, uint64_t id)
+{
+	struct memlockd_rule_del del = { .size = sizeof(del), .id = id };
+
+	return device_call(fd, MEMLOCKD_IOC_RULE_DEL, &del);
+}
+
+int rules_read(int fd, struct memlockd_rule_row *rows, int room)
+{
+	struct memlockd_rules rules = {
+		.size = sizeof(rules),
+		.rows = (uintptr_t)rows,
+		.nr_rows = room,
+		.row_size = sizeof(*rows),
+	};
+	int err = device_call(fd, MEMLOCKD_IOC_RULES, &rules);
+
+	return err ?: (int)rules.out_rows;
+}
+
+int rules_clear(int fd)
+{
+	struct memlockd_rule_row row;
+	int some, nr = 0;
+
+	while ((some = rules_read(fd, &row, 1)) > 0) {
+		nr++;
+		if (rule_del(fd, row.id))
+			break;
+	}
+	return some < 0 ? some : nr;
+}
+
 long list_all(int fd, unsigned int per_call, struct memlockd_holder **rows)
 {
 	struct memlockd_list arg = {

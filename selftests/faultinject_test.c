@@ -54,6 +54,7 @@ static const struct {
  * @shared: of shared memory
  * @fd: the device
  * @other: the same, for another holder
+ * @program: this program
  * @fail_nth: says which of our allocations fails
  * @make_it_fail: that the same is done to us as to the workers
  */
@@ -62,6 +63,7 @@ struct inject {
 	struct target target;
 	long private, shared;
 	int fd, other;
+	int program;
 	int fail_nth;
 	int make_it_fail;
 };
@@ -139,6 +141,8 @@ FIXTURE_SETUP(inject)
 	ASSERT_LE(0, in->fd);
 	in->other = device_open();
 	ASSERT_LE(0, in->other);
+	in->program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, in->program);
 	counters_start(&in->start);
 	target_start(&in->target);
 	in->private = target_call(&in->target, do_map, LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE);
@@ -159,6 +163,7 @@ FIXTURE_TEARDOWN(inject)
 	target_stop(&in->target);
 	close(in->fd);
 	close(in->other);
+	close(in->program);
 	EXPECT_TRUE(counters_back(&in->start));
 }
 
@@ -320,6 +325,37 @@ static int call_subscribe(struct inject *in)
 	return err;
 }
 
+/*
+ * A rule that is for nobody, by the program that nobody runs, and its end.  What gives I/O
+ * privileges is seen by a kprobe, as realtime classes are, where the kernel has CONFIG_SECURITY.
+ */
+static int call_rule(struct inject *in)
+{
+	struct memlockd_rule rule = {
+		.match = MEMLOCKD_MATCH_EXECUTABLE | MEMLOCKD_MATCH_USER,
+		.events = MEMLOCKD_RULE_EXEC | MEMLOCKD_RULE_FORK | MEMLOCKD_RULE_NOW |
+			  MEMLOCKD_RULE_SETSCHEDULER,
+		.state = S,
+		.lock_flags = CURRENT_FUTURE,
+		.executable = in->program,
+		.uid = 54321,
+	};
+	int err = rule_add(in->fd, &rule);
+
+	/* If it cannot be told which, it has not been taken away. */
+	while (!err && rule_del(in->fd, rule.out_id) == -EFAULT)
+		;
+	return err;
+}
+
+static int call_rules(struct inject *in)
+{
+	struct memlockd_rule_row row;
+	int nr = rules_read(in->fd, &row, 1);
+
+	return nr < 0 ? nr : 0;
+}
+
 static int call_open(struct inject *in)
 {
 	int fd = device_open();
@@ -362,6 +398,8 @@ static const struct one {
 	{ "INFO", NULL, call_info, false },
 	{ "open", NULL, call_open, false },
 	{ "SUBSCRIBE", lock_super, call_subscribe, false },
+	{ "RULE_ADD and RULE_DEL", NULL, call_rule, false },
+	{ "RULES", NULL, call_rules, false },
 	{ "LOCK_RANGE", NULL, lock_private, false },
 	{ "LOCK_RANGE of shared memory", NULL, lock_range_of_shared, false },
 	{ "LOCK_RANGE of a part of a range", lock_private, lock_part, false },
@@ -375,12 +413,13 @@ static const struct one {
 /* ---- what must not change ---- */
 
 struct snapshot {
-	unsigned long state, flags, holders, ranges, locked, mappings_locked, pinned;
+	unsigned long state, flags, holders, ranges, locked, mappings_locked, pinned, rules;
 };
 
 static void look(struct inject *in, struct snapshot *now)
 {
 	struct memlockd_status status;
+	struct memlockd_rule_row row;
 
 	memset(now, 0, sizeof(*now));
 	if (status_pid(in->fd, in->target.pid, &status)) {
@@ -394,6 +433,7 @@ static void look(struct inject *in, struct snapshot *now)
 	now->locked = status_bytes(in->target.pid, "VmLck");
 	now->mappings_locked = vmas_locked(in->target.pid);
 	now->pinned = status_bytes(in->target.pid, "VmPin");
+	now->rules = rules_read(in->fd, &row, 1);
 }
 
 static bool same(const struct snapshot *a, const struct snapshot *b)
@@ -403,9 +443,9 @@ static bool same(const struct snapshot *a, const struct snapshot *b)
 
 static void print_snapshot(const char *what, const struct snapshot *s)
 {
-	printf("# %s: %s, flags %#lx, %lu holders, ranges %lu, locked %lu (%lu), pinned %lu\n",
+	printf("# %s: %s, flags %#lx, %lu holders, ranges %lu, locked %lu (%lu), pinned %lu, rules %lu\n",
 	       what, state_name(s->state), s->flags, s->holders, s->ranges, s->locked,
-	       s->mappings_locked, s->pinned);
+	       s->mappings_locked, s->pinned, s->rules);
 }
 
 static bool good(int err)

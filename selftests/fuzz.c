@@ -21,7 +21,7 @@
 
 enum kind {
 	SIZE, FLAGS, TYPE, TARGET, STATE, ZERO, STACK, ADDR, LEN, START, ROWS, NR_ROWS, ROW_SIZE,
-	KINDS, EVENT_SIZE,
+	KINDS, EVENT_SIZE, MATCH, EVENTS, LOCK_FLAGS, PRIORITY, USER, RULE,
 };
 
 struct field {
@@ -30,8 +30,8 @@ struct field {
 
 #define FIELD(type, name, kind)	{ offsetof(struct type, name), \
 				  sizeof(((struct type *)0)->name), kind }
-#define FIELDS		10
-#define ALL_KINDS	(2 * MEMLOCKD_EVENT_LOST - 1)
+#define FIELDS		12
+#define ALL_KINDS	(2 * MEMLOCKD_EVENT_RULE_FAILED - 1)
 
 /* Each structure begins so; and goes on so, if the call has a target. */
 static const struct field begin[] = {
@@ -99,6 +99,23 @@ static const struct spec {
 		FIELD(memlockd_subscribe, kinds, KINDS),
 		FIELD(memlockd_subscribe, event_size, EVENT_SIZE),
 	} },
+	{ "RULE_ADD", MEMLOCKD_IOC_RULE_ADD, sizeof(struct memlockd_rule),
+	  offsetof(struct memlockd_rule, out_id), 3, 0, false, {
+		FIELD(memlockd_rule, match, MATCH), FIELD(memlockd_rule, events, EVENTS),
+		FIELD(memlockd_rule, state, STATE), FIELD(memlockd_rule, lock_flags, LOCK_FLAGS),
+		FIELD(memlockd_rule, stack_reserve, STACK),
+		FIELD(memlockd_rule, priority, PRIORITY), FIELD(memlockd_rule, executable, ZERO),
+		FIELD(memlockd_rule, cgroup, ZERO), FIELD(memlockd_rule, uid, USER),
+	} },
+	{ "RULE_DEL", MEMLOCKD_IOC_RULE_DEL, sizeof(struct memlockd_rule_del),
+	  sizeof(struct memlockd_rule_del), 3, 0, false, {
+		FIELD(memlockd_rule_del, id, RULE),
+	} },
+	{ "RULES", MEMLOCKD_IOC_RULES, sizeof(struct memlockd_rules),
+	  offsetof(struct memlockd_rules, out_rows), 3, sizeof(struct memlockd_rule_row), false, {
+		FIELD(memlockd_rules, start, START), FIELD(memlockd_rules, rows, ROWS),
+		FIELD(memlockd_rules, nr_rows, NR_ROWS), FIELD(memlockd_rules, row_size, ROW_SIZE),
+	} },
 	{ "no ioctl", 0, sizeof(struct memlockd_lock), 0, 1, 0, true, { } },
 };
 
@@ -117,6 +134,7 @@ union args {
 	struct memlockd_list list;
 	struct memlockd_range range;
 	struct memlockd_subscribe subscribe;
+	struct memlockd_rule rule;
 	unsigned char bytes[FUZZ_ARG];
 };
 
@@ -210,23 +228,34 @@ static int draw_target(struct fuzzer *f, struct draft *draft)
 	return draft->to_close;
 }
 
-static uint64_t right_flags(struct fuzzer *f, struct draft *draft)
+static uint64_t right_lock_flags(struct fuzzer *f, struct draft *draft)
 {
 	const unsigned int more = MEMLOCKD_HEAL | MEMLOCKD_OWNED | MEMLOCKD_BYPASS |
 				  MEMLOCKD_NEED_PROBES;
-	unsigned int flags;
+	unsigned int flags = draw(&f->seed, 64) & more;
 
+	if (draft->spec->cmd == MEMLOCKD_IOC_RULE_ADD)
+		flags &= ~MEMLOCKD_OWNED;
+	if (draft->super)
+		return flags | CURRENT_FUTURE | (draw(&f->seed, 2) ? MEMLOCKD_COPY_TEXT : 0);
+	return flags | (1 + draw(&f->seed, 3)) | (draw(&f->seed, 2) ? MEMLOCKD_MOVABLE : 0);
+}
+
+static uint64_t right_flags(struct fuzzer *f, struct draft *draft)
+{
 	if (draft->spec->cmd == MEMLOCKD_IOC_UNLOCK)
 		return draw(&f->seed, 3) ? 0 : MEMLOCKD_UNLOCK_FORCE;
 	/* That is EINVAL for any but the caller itself. */
 	if (draft->spec->cmd == MEMLOCKD_IOC_UNLOCK_RANGE)
 		return draw(&f->seed, 4) ? 0 : MEMLOCKD_RANGE_WHOLE;
+	/* OWNED most of the time: a client that is killed leaves the others. */
+	if (draft->spec->cmd == MEMLOCKD_IOC_RULE_ADD)
+		return (draw(&f->seed, 4) ? MEMLOCKD_RULE_OWNED : 0) |
+		       (draw(&f->seed, 2) ? MEMLOCKD_RULE_KILL : 0) |
+		       (draw(&f->seed, 2) ? MEMLOCKD_RULE_INIT : 0);
 	if (draft->spec->cmd != MEMLOCKD_IOC_LOCK)
 		return 0;
-	flags = draw(&f->seed, 64) & more;
-	if (draft->super)
-		return flags | CURRENT_FUTURE | (draw(&f->seed, 2) ? MEMLOCKD_COPY_TEXT : 0);
-	return flags | (1 + draw(&f->seed, 3)) | (draw(&f->seed, 2) ? MEMLOCKD_MOVABLE : 0);
+	return right_lock_flags(f, draft);
 }
 
 static uint64_t right_value(struct fuzzer *f, struct draft *draft, enum kind kind)
@@ -265,6 +294,18 @@ static uint64_t right_value(struct fuzzer *f, struct draft *draft, enum kind kin
 		return draw(&f->seed, ALL_KINDS + 1);
 	case EVENT_SIZE:
 		return sizeof(struct memlockd_event);
+	case MATCH:
+		return MEMLOCKD_MATCH_USER | (draw(&f->seed, 4) << 3);
+	case EVENTS:
+		return 1 + draw(&f->seed, 31);
+	case LOCK_FLAGS:
+		return right_lock_flags(f, draft);
+	case PRIORITY:
+		return draw(&f->seed, 5) - 2;
+	case USER:
+		return FUZZ_USER;
+	case RULE:
+		return f->rule;
 	case ROWS:
 		return (uintptr_t)ROW_MEM(f->mem);
 	default:
@@ -330,6 +371,11 @@ static void draw_args(struct fuzzer *f, struct draft *draft)
 			value = odd_value(f, value);
 			if (field->kind == TARGET && stranger(f, draft, value))
 				value = -1;
+			/* Nor by a rule. */
+			if (field->kind == MATCH)
+				value |= MEMLOCKD_MATCH_USER;
+			if (field->kind == USER)
+				value = draw(&f->seed, 2) ? FUZZ_USER + 1 : -1;
 			left--;
 		}
 		memcpy(draft->args.bytes + field->at, &value, field->width);
@@ -378,28 +424,50 @@ static unsigned int place(struct fuzzer *f, const struct draft *draft, struct fu
 	return room;
 }
 
+/* These have their rows in the same place. */
+#define SAME(field)	(offsetof(struct memlockd_rules, field) == \
+			 offsetof(struct memlockd_list, field))
+_Static_assert(SAME(start) && SAME(rows) && SAME(nr_rows) && SAME(row_size) && SAME(out_rows),
+	       "memlockd_rules");
+
 static bool row_size_wrong(unsigned int row_size, unsigned int row)
 {
 	return row_size < row;
 }
 
-static bool lock_wrong(const struct memlockd_lock *lock)
+static bool mode_wrong(unsigned int state, unsigned int flags, uint64_t stack_reserve)
 {
 	const unsigned int over = MEMLOCKD_OVER_RAISE | MEMLOCKD_OVER_UNLOCKED;
 	const unsigned int all = CURRENT_FUTURE | MEMLOCKD_MOVABLE | MEMLOCKD_HEAL |
 				 MEMLOCKD_OWNED | MEMLOCKD_BYPASS | MEMLOCKD_NEED_PROBES |
 				 MEMLOCKD_COPY_TEXT | over;
 
-	if (lock->reserved || lock->flags & ~all || !(lock->flags & CURRENT_FUTURE))
+	if (flags & ~all || !(flags & CURRENT_FUTURE) || (flags & over) == over ||
+	    (flags & over && !(flags & MEMLOCKD_FUTURE)))
 		return true;
-	if (lock->flags & over && !(lock->flags & MEMLOCKD_FUTURE))
+	if (state == MEMLOCKD_STATE_LOCKED)
+		return stack_reserve || flags & MEMLOCKD_COPY_TEXT;
+	return state != MEMLOCKD_STATE_SUPERLOCKED || flags & MEMLOCKD_MOVABLE ||
+	       (flags & CURRENT_FUTURE) != CURRENT_FUTURE;
+}
+
+static bool lock_wrong(const struct memlockd_lock *lock)
+{
+	return lock->reserved || mode_wrong(lock->state, lock->flags, lock->stack_reserve);
+}
+
+static bool rule_wrong(const struct memlockd_rule *rule)
+{
+	const unsigned int flags = MEMLOCKD_RULE_OWNED | MEMLOCKD_RULE_KILL | MEMLOCKD_RULE_INIT;
+
+	if (rule->flags & ~flags || rule->match > 31 || !rule->events || rule->events > 31 ||
+	    rule->lock_flags & MEMLOCKD_OWNED || rule->uid == ~0U ||
+	    (rule->executable && !(rule->match & MEMLOCKD_MATCH_EXECUTABLE)) ||
+	    (rule->cgroup && !(rule->match & MEMLOCKD_MATCH_CGROUP)))
 		return true;
-	if ((lock->flags & over) == over)
-		return true;
-	if (lock->state == MEMLOCKD_STATE_LOCKED)
-		return lock->stack_reserve || lock->flags & MEMLOCKD_COPY_TEXT;
-	return lock->state != MEMLOCKD_STATE_SUPERLOCKED || lock->flags & MEMLOCKD_MOVABLE ||
-	       (lock->flags & CURRENT_FUTURE) != CURRENT_FUTURE;
+	if (rule->state == MEMLOCKD_STATE_UNLOCKED)
+		return rule->lock_flags || rule->stack_reserve;
+	return mode_wrong(rule->state, rule->lock_flags, rule->stack_reserve);
 }
 
 static bool range_wrong(const struct memlockd_range *range, bool unlock)
@@ -448,13 +516,14 @@ static bool wrong(const struct fuzzer *f, const struct draft *draft, const struc
 	}
 	if (spec->cmd != MEMLOCKD_IOC_LOCK && spec->cmd != MEMLOCKD_IOC_UNLOCK &&
 	    spec->cmd != MEMLOCKD_IOC_UNLOCK_RANGE && spec->cmd != MEMLOCKD_IOC_SUBSCRIBE &&
-	    args->whom.flags)
+	    spec->cmd != MEMLOCKD_IOC_RULE_ADD && args->whom.flags)
 		return true;
 	if (spec->cmd == MEMLOCKD_IOC_INFO)
 		return false;
 	/* Whoever asks sees what concerns him, if anything. */
 	if (spec->cmd == MEMLOCKD_IOC_LIST)
-		return row_size_wrong(args->list.row_size, spec->row);
+		return row_size_wrong(args->list.row_size,
+				      offsetof(struct memlockd_holder, rule));
 	/* Without privilege a process may look at its own user's, and lock nothing. */
 	if (!f->privileged && spec->cmd != MEMLOCKD_IOC_STATUS &&
 	    spec->cmd != MEMLOCKD_IOC_MAPPINGS && spec->cmd != MEMLOCKD_IOC_SUBSCRIBE)
@@ -462,9 +531,13 @@ static bool wrong(const struct fuzzer *f, const struct draft *draft, const struc
 	if (spec->cmd == MEMLOCKD_IOC_SUBSCRIBE &&
 	    (subscribe_wrong(&args->subscribe) || args->subscribe.flags))
 		return subscribe_wrong(&args->subscribe);
-	if (target_wrong(draft))
+	if (spec->whom && target_wrong(draft))
 		return true;
 	switch (spec->cmd) {
+	case MEMLOCKD_IOC_RULE_ADD:
+		return rule_wrong(&args->rule);
+	case MEMLOCKD_IOC_RULES:
+		return row_size_wrong(args->list.row_size, spec->row);
 	case MEMLOCKD_IOC_LOCK:
 		return lock_wrong(&args->lock);
 	case MEMLOCKD_IOC_UNLOCK:
@@ -494,15 +567,19 @@ static bool documented(const struct spec *spec, int err)
 	case EPERM:
 		return spec->cmd != MEMLOCKD_IOC_INFO;
 	case EBADF:
+		return spec->whom || spec->cmd == MEMLOCKD_IOC_RULE_ADD;
 	case ESRCH:
 		return spec->whom;
 	case ENOENT:
 		return spec->cmd == MEMLOCKD_IOC_UNLOCK || spec->cmd == MEMLOCKD_IOC_SYNC ||
-		       spec->cmd == MEMLOCKD_IOC_UNLOCK_RANGE;
+		       spec->cmd == MEMLOCKD_IOC_UNLOCK_RANGE ||
+		       spec->cmd == MEMLOCKD_IOC_RULE_DEL;
 	case EDQUOT:
-		return spec->cmd == MEMLOCKD_IOC_LOCK || spec->cmd == MEMLOCKD_IOC_SUBSCRIBE;
+		return spec->cmd == MEMLOCKD_IOC_LOCK || spec->cmd == MEMLOCKD_IOC_SUBSCRIBE ||
+		       spec->cmd == MEMLOCKD_IOC_RULE_ADD;
 	case EOPNOTSUPP:
-		return spec->cmd == MEMLOCKD_IOC_LOCK_RANGE || spec->cmd == MEMLOCKD_IOC_LOCK;
+		return spec->cmd == MEMLOCKD_IOC_LOCK_RANGE || spec->cmd == MEMLOCKD_IOC_LOCK ||
+		       spec->cmd == MEMLOCKD_IOC_RULE_ADD;
 	default:
 		return false;
 	}
@@ -560,10 +637,13 @@ static bool row_good(const struct spec *spec, const void *at)
 {
 	const struct memlockd_mapping *mapping = at;
 	const struct memlockd_holder *holder = at;
+	const struct memlockd_rule_row *rule = at;
 	uint64_t size = mapping->end - mapping->start;
 
+	if (spec->cmd == MEMLOCKD_IOC_RULES)
+		return rule->id && rule->events && rule->state <= 2 && rule->uid - FUZZ_USER <= 1;
 	if (spec->cmd == MEMLOCKD_IOC_LIST)
-		return holder->id && holder->state - 1 <= 1 && holder->kind <= 1;
+		return holder->id && holder->state - 1 <= 1 && holder->kind <= 2;
 	return mapping->start < mapping->end && mapping->resident <= size &&
 	       mapping->pinned <= size && mapping->state <= 2 &&
 	       mapping->reason <= MEMLOCKD_REASON_SERVER;
@@ -576,7 +656,7 @@ static const char *rows_touched(const struct fuzzer *f, const struct fuzz_call *
 	const unsigned char *mem = ROW_MEM(f->mem), *end = ROW_END(f->mem), *at, *last;
 	const union args *now = (union args *)(uintptr_t)call->at;
 	const struct spec *spec = draft->spec;
-	bool list = spec->cmd == MEMLOCKD_IOC_LIST;
+	bool list = spec->cmd != MEMLOCKD_IOC_MAPPINGS;
 	uint64_t rows, row_size, nr, i;
 
 	if (!spec->row)
@@ -622,7 +702,7 @@ static const char *judge(const struct fuzzer *f, const struct draft *draft,
 		return "a wrong call succeeded";
 	/* Rows that lie in the structure itself are the caller's fault. */
 	if (spec->row) {
-		uint64_t rows = spec->cmd == MEMLOCKD_IOC_LIST ? draft->args.list.rows :
+		uint64_t rows = spec->cmd != MEMLOCKD_IOC_MAPPINGS ? draft->args.list.rows :
 				draft->args.mappings.rows;
 
 		if (rows >= (uintptr_t)f->mem - PAGE && rows < (uintptr_t)HOLE(f->mem))
@@ -638,17 +718,24 @@ static unsigned int draw_spec(struct fuzzer *f)
 
 	for (i = 0; i <= FUZZ_CMDS; i++)
 		sum += specs[i].often;
-	pick = draw(&f->seed, sum);
-	for (i = 0; pick >= specs[i].often; i++)
-		pick -= specs[i].often;
+	do {
+		pick = draw(&f->seed, sum);
+		for (i = 0; pick >= specs[i].often; i++)
+			pick -= specs[i].often;
+		/* What others write there meanwhile would be a rule for the whole machine. */
+	} while (f->shared && specs[i].cmd == MEMLOCKD_IOC_RULE_ADD);
 	return i;
 }
 
 /* A number that is none: one bit of a right one is another. */
 static unsigned int no_cmd(struct fuzzer *f, unsigned int *index)
 {
-	unsigned int cmd = specs[draw(&f->seed, FUZZ_CMDS)].cmd ^ 1U << draw(&f->seed, 32);
+	unsigned int cmd;
 
+	/* A rule of random numbers would be for the whole machine. */
+	do {
+		cmd = specs[draw(&f->seed, FUZZ_CMDS)].cmd ^ 1U << draw(&f->seed, 32);
+	} while (cmd == MEMLOCKD_IOC_RULE_ADD);
 	for (*index = 0; *index < FUZZ_CMDS; (*index)++) {
 		if (specs[*index].cmd == cmd)
 			break;
@@ -678,6 +765,8 @@ const char *fuzz(struct fuzzer *f, const pid_t *pids, struct fuzz_call *call)
 	if (!call->compat)
 		call->err = device_call(fd, call->cmd, (void *)(uintptr_t)call->at);
 	what = judge(f, &draft, call);
+	if (call->cmd == MEMLOCKD_IOC_RULE_ADD && !call->err)
+		f->rule = ((struct memlockd_rule *)(uintptr_t)call->at)->out_id;
 	if (draft.to_close >= 0)
 		close(draft.to_close);
 	return what;

@@ -7,9 +7,12 @@
 
 #include "churn.h"
 
-#define FUZZ_CMDS		10
+#define FUZZ_CMDS		13
 #define FUZZ_CLIENTS		3	/* the last has no privilege */
 #define FUZZ_THREADS		3
+
+/* Nobody is this user: the rules of a fuzzer are for nobody. */
+#define FUZZ_USER		54321
 
 /* The longest structure that is kept of a call. */
 #define FUZZ_ARG		192
@@ -21,6 +24,7 @@
  * @fds: files of the device: one that others have, too, and its own
  * @privileged: has CAP_IPC_LOCK
  * @shared: others use @mem at the same time
+ * @rule: the last rule that it has added
  * @mem: where structures and rows are, within 32 bits
  */
 struct fuzzer {
@@ -29,6 +33,7 @@ struct fuzzer {
 	int fds[2];
 	bool privileged;
 	bool shared;
+	uint64_t rule;
 	unsigned char *mem;
 };
 

@@ -195,6 +195,7 @@ FIXTURE_TEARDOWN(fuzz)
 		target_stop(&self->clients[i]);
 	for (i = 0; i < FUZZ_TARGETS; i++)
 		target_stop(&self->targets[i]);
+	EXPECT_LE(0, rules_clear(self->fd));
 	munmap(self->server, PAGE);
 	munmap(tally, sizeof(*tally));
 	EXPECT_TRUE(counters_back(&self->start));

@@ -111,7 +111,7 @@ AT(memlockd_mappings, out_rows, 40);
 AT(memlockd_mappings, out_flags, 44);
 AT(memlockd_mappings, out_next, 48);
 
-SIZE(memlockd_holder, 40);
+SIZE(memlockd_holder, 48);
 AT(memlockd_holder, id, 0);
 AT(memlockd_holder, lock_time_ns, 8);
 AT(memlockd_holder, target, 16);
@@ -120,6 +120,7 @@ AT(memlockd_holder, uid, 24);
 AT(memlockd_holder, kind, 28);
 AT(memlockd_holder, state, 32);
 AT(memlockd_holder, flags, 36);
+AT(memlockd_holder, rule, 40);
 
 SIZE(memlockd_list, 48);
 AT(memlockd_list, size, 0);
@@ -167,6 +168,61 @@ AT(memlockd_subscribe, target, 12);
 AT(memlockd_subscribe, kinds, 16);
 AT(memlockd_subscribe, event_size, 20);
 
+SIZE(memlockd_rule, 64);
+AT(memlockd_rule, size, 0);
+AT(memlockd_rule, flags, 4);
+AT(memlockd_rule, match, 8);
+AT(memlockd_rule, events, 12);
+AT(memlockd_rule, state, 16);
+AT(memlockd_rule, lock_flags, 20);
+AT(memlockd_rule, stack_reserve, 24);
+AT(memlockd_rule, priority, 32);
+AT(memlockd_rule, executable, 36);
+AT(memlockd_rule, cgroup, 40);
+AT(memlockd_rule, uid, 44);
+AT(memlockd_rule, out_id, 48);
+AT(memlockd_rule, out_matched, 56);
+AT(memlockd_rule, out_failed, 60);
+
+SIZE(memlockd_rule_del, 16);
+AT(memlockd_rule_del, size, 0);
+AT(memlockd_rule_del, flags, 4);
+AT(memlockd_rule_del, id, 8);
+
+SIZE(memlockd_rule_row, 112);
+AT(memlockd_rule_row, id, 0);
+AT(memlockd_rule_row, matched, 8);
+AT(memlockd_rule_row, failed, 16);
+AT(memlockd_rule_row, missed, 24);
+AT(memlockd_rule_row, stack_reserve, 32);
+AT(memlockd_rule_row, inode, 40);
+AT(memlockd_rule_row, cgroup, 48);
+AT(memlockd_rule_row, priority, 56);
+AT(memlockd_rule_row, flags, 60);
+AT(memlockd_rule_row, match, 64);
+AT(memlockd_rule_row, events, 68);
+AT(memlockd_rule_row, state, 72);
+AT(memlockd_rule_row, lock_flags, 76);
+AT(memlockd_rule_row, uid, 80);
+AT(memlockd_rule_row, dev_major, 84);
+AT(memlockd_rule_row, dev_minor, 88);
+AT(memlockd_rule_row, pid, 92);
+AT(memlockd_rule_row, adder_uid, 96);
+AT(memlockd_rule_row, last_error, 100);
+AT(memlockd_rule_row, last_limit, 104);
+AT(memlockd_rule_row, reserved, 108);
+
+SIZE(memlockd_rules, 48);
+AT(memlockd_rules, size, 0);
+AT(memlockd_rules, flags, 4);
+AT(memlockd_rules, start, 8);
+AT(memlockd_rules, rows, 16);
+AT(memlockd_rules, nr_rows, 24);
+AT(memlockd_rules, row_size, 28);
+AT(memlockd_rules, out_rows, 32);
+AT(memlockd_rules, out_reserved, 36);
+AT(memlockd_rules, out_next, 40);
+
 _Static_assert(MEMLOCKD_IOC_INFO == 0xB740, "INFO");
 _Static_assert(MEMLOCKD_IOC_LOCK == 0xB741, "LOCK");
 _Static_assert(MEMLOCKD_IOC_UNLOCK == 0xB742, "UNLOCK");
@@ -177,5 +233,8 @@ _Static_assert(MEMLOCKD_IOC_LIST == 0xB746, "LIST");
 _Static_assert(MEMLOCKD_IOC_LOCK_RANGE == 0xB747, "LOCK_RANGE");
 _Static_assert(MEMLOCKD_IOC_UNLOCK_RANGE == 0xB748, "UNLOCK_RANGE");
 _Static_assert(MEMLOCKD_IOC_SUBSCRIBE == 0xB749, "SUBSCRIBE");
+_Static_assert(MEMLOCKD_IOC_RULE_ADD == 0xB74A, "RULE_ADD");
+_Static_assert(MEMLOCKD_IOC_RULE_DEL == 0xB74B, "RULE_DEL");
+_Static_assert(MEMLOCKD_IOC_RULES == 0xB74C, "RULES");
 
 #endif /* MEMLOCKD_LAYOUT_H */

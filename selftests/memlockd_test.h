@@ -68,6 +68,14 @@ int state_of(int fd, pid_t pid);
 long list_all(int fd, unsigned int per_call, struct memlockd_holder **rows);
 void holder_print(const struct memlockd_holder *row);
 
+/* 0 or -errno; @rule->size is filled in. */
+int rule_add(int fd, struct memlockd_rule *rule);
+int rule_del(int fd, uint64_t id);
+/* Rules, as many as there is @room for; the number of them, or -errno. */
+int rules_read(int fd, struct memlockd_rule_row *rows, int room);
+/* Takes all away; how many there were, or -errno. */
+int rules_clear(int fd);
+
 /**
  * mappings_pid() - all rows of MAPPINGS
  * @fd: the device

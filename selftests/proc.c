@@ -298,10 +298,12 @@ void set_limit(pid_t pid, unsigned long bytes)
  */
 void drain_batches(void)
 {
-	static char here;
-	void *page = &here;
+	static volatile char here;
+	void *page = (void *)&here;
 	int node = -1;
 
+	/* It is of no node unless it is there.  To compact memory fills batches anew. */
+	here = 1;
 	/* Without nodes it only says where the page is. */
 	if (syscall(SYS_move_pages, 0, 1, &page, NULL, &node, 0) || node < 0 ||
 	    syscall(SYS_move_pages, 0, 1, &page, &node, &node, 0))

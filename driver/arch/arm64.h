@@ -59,6 +59,12 @@ static inline bool mlkd_fault_fetches(unsigned long error)
 	return false;
 }
 
+/* Says whether @task, a thread, may access I/O ports.  There are none. */
+static inline bool mlkd_has_io_ports(struct task_struct *task)
+{
+	return false;
+}
+
 /* Where [vdso] of @mm begins; 0 if it has none. */
 static inline unsigned long mlkd_vdso_start(struct mm_struct *mm)
 {

@@ -7,6 +7,7 @@
 #define _MEMLOCKD_ARCH_X86_H
 
 #include <linux/ptrace.h>
+#include <linux/sched.h>
 #include <asm/mmu.h>
 #include <asm/trap_pf.h>
 
@@ -69,6 +70,16 @@ static inline bool mlkd_fault_writes(unsigned long error)
 static inline bool mlkd_fault_fetches(unsigned long error)
 {
 	return error & X86_PF_INSTR;
+}
+
+/* Says whether @task, a thread, may access I/O ports. */
+static inline bool mlkd_has_io_ports(struct task_struct *task)
+{
+#ifdef CONFIG_X86_IOPL_IOPERM
+	return READ_ONCE(task->thread.io_bitmap) || READ_ONCE(task->thread.iopl_emul) == 3;
+#else
+	return false;
+#endif
 }
 
 /* Where [vdso] of @mm begins; 0 if it has none. */

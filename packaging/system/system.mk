@@ -30,12 +30,13 @@ install_system: $(addprefix $(man_out)/,$(pages))
 	install -m 644 $(system_dir)/memlockd-sysusers.conf $(sysusers)/memlockd.conf
 	install -m 644 $(system_dir)/memlockd-modules-load.conf $(at_boot)/memlockd.conf
 	sed 's|@sbindir@|$(PREFIX)/sbin|' $(system_dir)/memlock@.service.in >$(units)/memlock@.service
-	chmod 644 $(units)/memlock@.service
+	sed 's|@sbindir@|$(PREFIX)/sbin|' $(system_dir)/memlockd-rules.service.in >$(units)/memlockd-rules.service
+	chmod 644 $(units)/memlock@.service $(units)/memlockd-rules.service
 	install -m 644 $(examples) $(doc)/examples
 
 install: install_system
 installed += $(foreach page,$(pages),$(share)/man/man$(subst .,,$(suffix $(page)))/$(page)) $(doc) \
 	$(share)/bash-completion/completions/memlockctl $(rules)/60-memlockd.rules $(sysusers)/memlockd.conf \
-	$(at_boot)/memlockd.conf $(units)/memlock@.service
+	$(at_boot)/memlockd.conf $(units)/memlock@.service $(units)/memlockd-rules.service
 
 .PHONY: install_system

@@ -18,12 +18,13 @@
  * enum lock_kind - what is done to the process that is measured
  * @PLAIN: nothing; no probe is in place either
  * @ARMED: nothing, but another process is locked, so the probes are in place
+ * @RULES: nothing, but there are eight rules, for other users' programs and children
  * @PEER: its own mlockall(MCL_CURRENT | MCL_FUTURE), and munlockall()
  * @MOVABLE: ours, LOCKED|MOVABLE
  * @LOCKED: ours, LOCKED
  * @SUPER: ours, SUPERLOCKED
  */
-enum lock_kind { PLAIN, ARMED, PEER, MOVABLE, LOCKED, SUPER, NR_VARIANTS };
+enum lock_kind { PLAIN, ARMED, RULES, PEER, MOVABLE, LOCKED, SUPER, NR_VARIANTS };
 
 #define V(variant)	(1U << (variant))
 #define OURS		(V(MOVABLE) | V(LOCKED) | V(SUPER))
@@ -135,7 +136,7 @@ bool run_python(const struct bench_case *c, enum lock_kind variant, struct sampl
 
 enum memory { SMALL, THP, HUGETLB };
 enum residency { RESIDENT, UNTOUCHED, SWAPPED };
-enum fork { FORK, VFORK, SPAWN };
+enum fork { FORK, VFORK, SPAWN, EXEC };
 enum change { REMAP, FIXED, PROTECT };
 
 /* @a of run_memory() */

@@ -8,6 +8,7 @@
 #define TWO	(V(PEER) | V(SUPER))
 #define CALLS	(V(PLAIN) | V(ARMED) | V(PEER) | OURS)
 #define OTHERS	(V(PLAIN) | V(ARMED))
+#define RULED	(V(PLAIN) | V(RULES))
 #define GIVEN	(V(PLAIN) | V(LOCKED) | V(SUPER))
 
 const struct bench_case cases[] = {
@@ -50,9 +51,10 @@ const struct bench_case cases[] = {
 	{ "fault", "page fault", OTHERS, run_fault, 0, 0, "page", 4000 },
 	{ "dontneed-4k", "madvise+touch", GIVEN, run_dontneed, SMALL, 0, "page", 8192 },
 	{ "dontneed-thp", "madvise+touch", GIVEN, run_dontneed, THP, 0, "page", 8192 },
-	{ "fork", "fork", CALLS, run_fork, FORK, 16, "call", 8 },
+	{ "fork", "fork", CALLS | V(RULES), run_fork, FORK, 16, "call", 8 },
 	{ "vfork", "vfork", CALLS, run_fork, VFORK, 16, "call", 50 },
 	{ "posix_spawn", "posix_spawn", CALLS, run_fork, SPAWN, 16, "call", 20, true },
+	{ "exec", "a program's life", RULED, run_fork, EXEC, 16, "call", 20 },
 	/* Of one page, with so many held. */
 	{ "mlock-0", "mlock+munlock", TWO, run_range, 0, 0, "call", 500 },
 	{ "mlock-1000", "mlock+munlock", TWO, run_range, 1000, 0, "call", 500 },
@@ -91,6 +93,8 @@ const struct target_value targets[] = {
 	{ "map-4k", ARMED, OP, 1.01 },
 	{ "map-64k", ARMED, OP, 1.01 },
 	{ "map-1m", ARMED, OP, 1.01 },
+	{ "fork", RULES, OP, 1.002 },
+	{ "exec", RULES, OP, 1.002 },
 	{ "map-4k", SUPER, OP, 1.10 },
 	{ "map-64k", SUPER, OP, 1.10 },
 	{ "map-1m", SUPER, OP, 1.10 },

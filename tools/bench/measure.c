@@ -235,6 +235,32 @@ void unlock_program(pid_t pid, int fd, enum lock_kind variant, struct sample *s)
 	end(&b, pid, s);
 }
 
+/* Rules for users that there are not: each is looked at, and none is for anybody. */
+static void set_rules(bool on)
+{
+	static uint64_t ids[8];
+	int i;
+
+	for (i = 0; i < 8; i++) {
+		struct memlockd_rule rule = {
+			.size = sizeof(rule),
+			.match = MEMLOCKD_MATCH_USER,
+			.events = MEMLOCKD_RULE_EXEC | MEMLOCKD_RULE_FORK,
+			.state = MEMLOCKD_STATE_SUPERLOCKED,
+			.lock_flags = CURRENT_FUTURE,
+			.uid = 54321 + i,
+		};
+		struct memlockd_rule_del del = { .size = sizeof(del), .id = ids[i] };
+
+		if (on == !!ids[i])
+			continue;
+		if (device_call(device, on ? MEMLOCKD_IOC_RULE_ADD : MEMLOCKD_IOC_RULE_DEL,
+				on ? (void *)&rule : (void *)&del))
+			die("rule");
+		ids[i] = rule.out_id;
+	}
+}
+
 /*
  * The probes stay for half a minute after the last unlock, and so does what they
  * cost: who is to be measured without them has all kprobes of the machine off.
@@ -245,7 +271,8 @@ void surroundings(enum lock_kind variant)
 
 	if (!bystander.pid)
 		target_start(&bystander);
-	if (!write_number(KPROBES, variant != PLAIN && variant != PEER))
+	set_rules(variant == RULES);
+	if (!write_number(KPROBES, variant != PLAIN && variant != RULES && variant != PEER))
 		die(KPROBES);
 	if (variant == ARMED && state_of(device, bystander.pid) == MEMLOCKD_STATE_UNLOCKED)
 		lock_as(bystander.pid, SUPER);

@@ -9,7 +9,7 @@
 #include "result.h"
 
 static const char *const variant_names[] = {
-	"plain", "probes armed", "mlockall", "LOCKED|MOVABLE", "LOCKED", "SUPERLOCKED",
+	"plain", "probes armed", "eight rules", "mlockall", "LOCKED|MOVABLE", "LOCKED", "SUPERLOCKED",
 };
 
 static const char *const metric_names[] = {

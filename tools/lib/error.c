@@ -67,6 +67,8 @@ static int fail_permission(struct memlockd *m, int err, const char *name, unsign
 
 	if (cmd == MEMLOCKD_IOC_LIST)
 		return fail(m, err, "what is locked may not be listed by this user");
+	if (cmd == MEMLOCKD_IOC_RULES)
+		return fail(m, err, "to see the rules needs CAP_IPC_LOCK or CAP_SYS_PTRACE: run this as root");
 	if (cmd == MEMLOCKD_IOC_STATUS || cmd == MEMLOCKD_IOC_MAPPINGS ||
 	    cmd == MEMLOCKD_IOC_SUBSCRIBE)
 		return fail_look(m, err, name);
@@ -135,7 +137,8 @@ int fail_call(struct memlockd *m, int err, struct memlockd_process process, unsi
 	if (!err)
 		return fail(m, 0, "%s", "");
 	/* These are about no process. */
-	if (cmd == MEMLOCKD_IOC_LIST || cmd == MEMLOCKD_IOC_INFO)
+	if (cmd == MEMLOCKD_IOC_LIST || cmd == MEMLOCKD_IOC_INFO || cmd == MEMLOCKD_IOC_RULES ||
+	    cmd == MEMLOCKD_IOC_RULE_ADD || cmd == MEMLOCKD_IOC_RULE_DEL)
 		snprintf(name, sizeof(name), DEVICE);
 	else
 		process_name(process, name, sizeof(name));

@@ -280,6 +280,36 @@ int memlockd_lock_range(struct memlockd *m, struct memlockd_process process,
 int memlockd_unlock_range(struct memlockd *m, struct memlockd_process process,
 			  uint64_t addr, uint64_t len);
 
+/**
+ * memlockd_rule_add() - add a rule, by which processes are locked without being asked for
+ * @m: the handle
+ * @rule: in: all but the out_ fields, as <linux/memlockd.h> has them
+ * @size: sizeof(*rule)
+ *
+ * Return: 0, and @out_id is the number of the rule; or a negative errno.
+ */
+int memlockd_rule_add(struct memlockd *m, struct memlockd_rule *rule, size_t size);
+
+/**
+ * memlockd_rule_del() - take a rule away, and the locks that processes have by it
+ * @m: the handle
+ * @id: the number of the rule
+ *
+ * Return: 0; -ENOENT when there is no such rule; or another negative errno.
+ */
+int memlockd_rule_del(struct memlockd *m, uint64_t id);
+
+/**
+ * memlockd_read_rules() - all rules
+ * @m: the handle
+ * @rows: set to an array, in the order in which they were added, for free(3)
+ * @row_size: sizeof(**rows)
+ *
+ * Return: the number of rows, or a negative errno.
+ */
+ssize_t memlockd_read_rules(struct memlockd *m, struct memlockd_rule_row **rows,
+			    size_t row_size);
+
 /* RLIMIT_MEMLOCK without a limit. */
 #define MEMLOCKD_NO_LIMIT	UINT64_MAX
 
@@ -324,6 +354,10 @@ const char *memlockd_limit_name(unsigned int limit);
 const char *memlockd_flag_name(unsigned int flag);
 /* One of &enum memlockd_event_kind. */
 const char *memlockd_event_name(unsigned int kind);
+/* Of one bit of &enum memlockd_match, &enum memlockd_rule_event, &enum memlockd_rule_flags. */
+const char *memlockd_match_name(unsigned int match);
+const char *memlockd_rule_event_name(unsigned int event);
+const char *memlockd_rule_flag_name(unsigned int flag);
 /* Of one bit of &enum memlockd_warning. */
 const char *memlockd_warning_name(unsigned int warning);
 /* A reason in a few words; empty for MEMLOCKD_REASON_NONE. */

@@ -122,6 +122,58 @@ const char *memlockd_flag_name(unsigned int flag)
 	}
 }
 
+const char *memlockd_match_name(unsigned int match)
+{
+	switch (match) {
+	case MEMLOCKD_MATCH_EXECUTABLE:
+		return "executable";
+	case MEMLOCKD_MATCH_CGROUP:
+		return "cgroup";
+	case MEMLOCKD_MATCH_USER:
+		return "user";
+	case MEMLOCKD_MATCH_REALTIME:
+		return "realtime";
+	case MEMLOCKD_MATCH_IO:
+		return "io";
+	default:
+		return "unknown";
+	}
+}
+
+const char *memlockd_rule_event_name(unsigned int event)
+{
+	switch (event) {
+	case MEMLOCKD_RULE_EXEC:
+		return "exec";
+	case MEMLOCKD_RULE_FORK:
+		return "fork";
+	case MEMLOCKD_RULE_NOW:
+		return "now";
+	case MEMLOCKD_RULE_SETSCHEDULER:
+		return "setscheduler";
+	case MEMLOCKD_RULE_IO:
+		return "io";
+	default:
+		return "unknown";
+	}
+}
+
+const char *memlockd_rule_flag_name(unsigned int flag)
+{
+	switch (flag) {
+	case MEMLOCKD_RULE_OWNED:
+		return "owned";
+	case MEMLOCKD_RULE_KILL:
+		return "kill";
+	case MEMLOCKD_RULE_INIT:
+		return "init";
+	case MEMLOCKD_RULE_DEFAULT:
+		return "default";
+	default:
+		return "unknown";
+	}
+}
+
 const char *memlockd_warning_name(unsigned int warning)
 {
 	switch (warning) {
@@ -157,6 +209,10 @@ const char *memlockd_event_name(unsigned int kind)
 		return "limit";
 	case MEMLOCKD_EVENT_LOST:
 		return "lost";
+	case MEMLOCKD_EVENT_RULE_MATCHED:
+		return "rule_matched";
+	case MEMLOCKD_EVENT_RULE_FAILED:
+		return "rule_failed";
 	default:
 		return "unknown";
 	}

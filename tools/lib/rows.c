@@ -102,6 +102,32 @@ ssize_t memlockd_read_holders(struct memlockd *m, struct memlockd_holder **rows,
 	return table.nr;
 }
 
+ssize_t memlockd_read_rules(struct memlockd *m, struct memlockd_rule_row **rows, size_t row_size)
+{
+	struct table table = { .row_size = row_size };
+	struct memlockd_rules call = { .nr_rows = STEP, .row_size = row_size };
+	int err;
+
+	*rows = NULL;
+	do {
+		void *place = more_place(&table);
+
+		call.rows = (uintptr_t)place;
+		err = place ? memlockd_ioctl(m, MEMLOCKD_IOC_RULES, &call, sizeof(call)) : -ENOMEM;
+		if (!err)
+			err = count(&table, call.out_rows, call.out_next);
+		call.start = call.out_next;
+	} while (!err && call.out_next);
+
+	if (err) {
+		free(table.rows);
+		return fail_call(m, err, memlockd_self(), MEMLOCKD_IOC_RULES, NULL);
+	}
+	*rows = (void *)table.rows;
+	fail_call(m, 0, memlockd_self(), MEMLOCKD_IOC_RULES, NULL);
+	return table.nr;
+}
+
 int memlockd_read_warnings(struct memlockd *m, unsigned int *warnings)
 {
 	struct memlockd_list call = { .row_size = sizeof(struct memlockd_holder) };

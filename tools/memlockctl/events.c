@@ -12,7 +12,7 @@
 
 #include "memlockctl.h"
 
-#define ALL_KINDS	(2 * MEMLOCKD_EVENT_LOST - 1)
+#define ALL_KINDS	(2 * MEMLOCKD_EVENT_RULE_FAILED - 1)
 #define AT_ONCE		64
 
 static volatile sig_atomic_t stopped;
@@ -65,6 +65,16 @@ static void print_event(const struct memlockd_event *event)
 		if (event->count)
 			printf(", which would have to be %s", size_text(event->count));
 		break;
+	case MEMLOCKD_EVENT_RULE_MATCHED:
+		printf("rule %llu is for it: %s", (unsigned long long)event->count,
+		       text_state(event->state));
+		break;
+	case MEMLOCKD_EVENT_RULE_FAILED:
+		printf("not locked as rule %llu says: %s", (unsigned long long)event->count,
+		       strerror(event->flags));
+		if (event->limit)
+			printf(" (%s)", memlockd_limit_name(event->limit));
+		break;
 	default:
 		printf("%s", memlockd_event_name(event->kind));
 	}
@@ -102,6 +112,16 @@ static void add_event(struct json_object *array, const struct memlockd_event *ev
 		json_string(object, "limit", memlockd_limit_name(event->limit));
 		json_number(object, "needed", event->count);
 		json_number(object, "by_pid", event->tid);
+		break;
+	case MEMLOCKD_EVENT_RULE_MATCHED:
+		json_number(object, "rule", event->count);
+		json_string(object, "state", memlockd_state_name(event->state));
+		json_flags(object, event->flags);
+		break;
+	case MEMLOCKD_EVENT_RULE_FAILED:
+		json_number(object, "rule", event->count);
+		json_number(object, "errno", event->flags);
+		json_string(object, "limit", memlockd_limit_name(event->limit));
 		break;
 	case MEMLOCKD_EVENT_LOST:
 		json_number(object, "count", event->count);

@@ -39,7 +39,9 @@ static void add_line(struct table *table, const struct memlockd_holder *row)
 	table_cell(table, ID, "%llu", (unsigned long long)row->id);
 	text_user(user, sizeof(user), row->uid);
 	table_cell(table, USER, "%s", user);
-	if (row->kind == MEMLOCKD_HOLDER_USER) {
+	if (row->kind == MEMLOCKD_HOLDER_RULE) {
+		table_cell(table, HOLDER, "rule %llu", (unsigned long long)row->rule);
+	} else if (row->kind == MEMLOCKD_HOLDER_USER) {
 		table_cell(table, HOLDER, "user %s", user);
 	} else if (row->pid) {
 		target_name(row->pid, asker, sizeof(asker));
@@ -60,7 +62,10 @@ static void add_holder(struct json_object *array, const struct memlockd_holder *
 	json_string(object, "name", name);
 	json_string(object, "state", memlockd_state_name(row->state));
 	json_flags(object, row->flags);
-	json_string(object, "holder", row->kind == MEMLOCKD_HOLDER_USER ? "user" : "file");
+	json_string(object, "holder", row->kind == MEMLOCKD_HOLDER_RULE ? "rule" :
+				      row->kind == MEMLOCKD_HOLDER_USER ? "user" : "file");
+	if (row->rule)
+		json_number(object, "rule", row->rule);
 	json_number(object, "holder_pid", row->pid);
 	json_number(object, "holder_uid", row->uid);
 	json_number(object, "lock_time_ns", row->lock_time_ns);

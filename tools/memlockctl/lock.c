@@ -56,7 +56,7 @@ static void report_lock_failure(struct ctl *ctl, const struct target *target, in
 	}
 }
 
-static unsigned int lock_flags(const struct options *options)
+unsigned int lock_flags(const struct options *options)
 {
 	unsigned int flags = 0;
 

@@ -35,6 +35,14 @@ static const struct command commands[] = {
 	  OF_JSON, .run = info_run },
 	{ "run", "[--superlock] -- COMMAND [ARGUMENT...]", "run a program, locked from its first instruction",
 	  OF_QUIET | OF_LOCK | OF_SUPERLOCK | OF_PLAIN_LOCK | OF_RUN, .run = run_run },
+	{ "rule add", "", "lock processes as they begin, without being asked for one by one",
+	  OF_JSON | OF_QUIET | OF_RULE, .run = rule_add_run },
+	{ "rule del", "ID... | all", "take rules away, and the locks that they gave",
+	  OF_JSON | OF_QUIET, .words = true, .run = rule_del_run },
+	{ "rule list", "", "all rules, and how often each was for a process",
+	  OF_JSON | OF_TABLE, .columns = rule_columns, .run = rule_list_run },
+	{ "rule load", "[FILE | DIRECTORY]...", "add the rules of files, of /etc/memlockd/rules.d by default",
+	  OF_JSON | OF_QUIET, .words = true, .no_words = true, .run = rule_load_run },
 	{ "watch", "[" PROCESSES "]", "a table that refreshes itself; q quits",
 	  OF_SELECT | OF_JSON | OF_TABLE | OF_WATCH, .columns = watch_columns,
 	  .selects = true, .all = true, .run = watch_run },
@@ -42,7 +50,7 @@ static const struct command commands[] = {
 	  OF_JSON | OF_EVENTS, .selects = true, .all = true, .run = events_run },
 };
 
-static const struct command *command_find(const char *name)
+const struct command *command_find(const char *name)
 {
 	size_t i;
 
@@ -107,6 +115,21 @@ static void run_command(struct ctl *ctl)
 		compaction_check(ctl);
 }
 
+/* The words of a command with two of them become one: "rule", "add" is "rule add". */
+static void join_words(int *argc, char **argv)
+{
+	static char joined[32];
+	int i;
+
+	if (*argc < 3 || strcmp(argv[1], "rule") || *argv[2] == '-')
+		return;
+	snprintf(joined, sizeof(joined), "rule %s", argv[2]);
+	argv[1] = joined;
+	for (i = 2; i < *argc; i++)
+		argv[i] = argv[i + 1];
+	--*argc;
+}
+
 static bool is_one_of(const char *word, const char *a, const char *b, const char *c)
 {
 	return !strcmp(word, a) || !strcmp(word, b) || !strcmp(word, c);
@@ -115,8 +138,12 @@ static bool is_one_of(const char *word, const char *a, const char *b, const char
 /* Without a command, or of one. */
 static int print_help(int argc, char **argv)
 {
-	const struct command *command = command_find(argc > 2 ? argv[2] : NULL);
+	const struct command *command;
 
+	argc--;
+	join_words(&argc, argv + 1);
+	argc++;
+	command = command_find(argc > 2 ? argv[2] : NULL);
 	if (argc > 2 && !command) {
 		fprintf(stderr, "memlockctl: there is no command '%s'; memlockctl --help lists them\n",
 			argv[2]);
@@ -166,6 +193,7 @@ int main(int argc, char **argv)
 		puts("memlockctl " MEMLOCKD_VERSION);
 		return EXIT_OK;
 	}
+	join_words(&argc, argv);
 	ctl.command = command_find(argv[1]);
 	if (!ctl.command)
 		return no_command(&ctl, argc, argv);

@@ -50,21 +50,30 @@ enum {
 	OPT_BYPASS_LIMIT = CHAR_MAX + 1,
 	OPT_CGROUP,
 	OPT_CURRENT,
+	OPT_EXECUTABLE,
 	OPT_FORCE,
 	OPT_FUTURE,
 	OPT_HEAL,
+	OPT_INIT,
+	OPT_IO,
+	OPT_KILL,
 	OPT_MOVABLE,
 	OPT_NEED_PROBES,
 	OPT_COPY_TEXT,
 	OPT_NO_HEADINGS,
+	OPT_ON,
 	OPT_OVER_LIMIT,
 	OPT_OWNED,
+	OPT_PRIORITY,
 	OPT_RAISE_LIMIT,
+	OPT_REALTIME,
 	OPT_SET_SYSCTL,
 	OPT_SORT,
 	OPT_STACK,
 	OPT_SUMMARY,
 	OPT_SUPERLOCK,
+	OPT_UNLOCKED,
+	OPT_USER,
 };
 
 /* Which commands take an option: those of its group. */
@@ -82,6 +91,7 @@ enum {
 	OF_RUN = 1 << 10,
 	OF_WATCH = 1 << 11,
 	OF_EVENTS = 1 << 12,
+	OF_RULE = 1 << 13,
 };
 
 /* More columns than any table has. */
@@ -97,6 +107,9 @@ enum {
  * @set_sysctl: set vm.compact_unevictable_allowed to 0
  * @summary: add mappings of one kind up
  * @superlock: `run` superlocks
+ * @unlocked: a rule keeps others from locking
+ * @kill, @init: flags of a rule
+ * @realtime, @io: a rule is for those of a realtime class, with I/O privileges
  * @raise_limit: raise the target's RLIMIT_MEMLOCK
  * @no_headings: tables without their first line
  * @follow: `events` goes on after execve(2)
@@ -109,6 +122,9 @@ enum {
  * @names, @nr_names: -n
  * @pids, @nr_pids: -p
  * @cgroups, @nr_cgroups: --cgroup
+ * @events: of a rule: &enum memlockd_rule_event
+ * @priority: of a rule
+ * @executable, @user: of a rule: the program, the user by name or number; NULL: any
  * @output: -o, as it was typed
  * @columns, @nr_columns: and as indexes of the command's columns; none: the usual ones
  * @words, @nr_words: what is no option
@@ -117,6 +133,7 @@ struct options {
 	bool json, quiet, force, movable, heal, owned, bypass, need_probes, current, future;
 	bool copy_text;
 	bool set_sysctl, summary, superlock, raise_limit, no_headings, by_faults, follow;
+	bool unlocked, kill, init, realtime, io;
 	unsigned int over_limit;
 	uint64_t limit;
 	uint64_t stack_reserve;
@@ -128,6 +145,10 @@ struct options {
 	int nr_pids;
 	const char **cgroups;
 	int nr_cgroups;
+	unsigned int events;
+	int priority;
+	const char *executable;
+	const char *user;
 	const char *output;
 	size_t columns[MAX_COLUMNS];
 	size_t nr_columns;
@@ -140,6 +161,12 @@ struct ctl;
 
 /* Ends the program when the command line is wrong, or asks for help. */
 void options_parse(struct ctl *ctl, int argc, char **argv);
+/*
+ * The same for words of a file, to be the options of another command; @where says of which
+ * file, and which line of it.  The words have to last as long as @options.
+ */
+void options_parse_line(struct ctl *ctl, const struct command *command, const char *where,
+			struct options *options, int argc, char **argv);
 void options_free(struct options *options);
 /* What --help of a command prints. */
 void options_help(const struct command *command);
@@ -182,6 +209,8 @@ struct column;
  * @options: the groups of those that it takes, beside OF_ALL
  * @columns: of the table that it prints, up to one without a name; NULL if there is none
  * @selects: it takes processes, or (with @all) may go without
+ * @words: it takes words that are no processes
+ * @no_words: and may go without
  * @all: without a process named, all that are locked are meant
  * @each: what to do with each process
  * @run: what to do instead, if there is no @each
@@ -192,10 +221,13 @@ struct command {
 	const char *help;
 	unsigned int options;
 	const struct column *columns;
-	bool selects, all;
+	bool selects, all, words, no_words;
 	void (*each)(struct ctl *ctl, const struct target *target);
 	void (*run)(struct ctl *ctl);
 };
+
+/* NULL if there is none. */
+const struct command *command_find(const char *name);
 
 void lock_one(struct ctl *ctl, const struct target *target);
 void superlock_one(struct ctl *ctl, const struct target *target);
@@ -208,6 +240,10 @@ void info_run(struct ctl *ctl);
 void run_run(struct ctl *ctl);
 void watch_run(struct ctl *ctl);
 void events_run(struct ctl *ctl);
+void rule_add_run(struct ctl *ctl);
+void rule_del_run(struct ctl *ctl);
+void rule_list_run(struct ctl *ctl);
+void rule_load_run(struct ctl *ctl);
 
 /* ---- table.c: tables, by libsmartcols ---- */
 
@@ -274,13 +310,16 @@ struct sizes {
 bool maps_sizes(struct ctl *ctl, const struct target *target, unsigned int state,
 		struct sizes *sizes);
 
-/* ---- list.c, watch.c ---- */
+/* ---- list.c, rule.c, watch.c ---- */
 
 extern const struct column list_columns[];
+extern const struct column rule_columns[];
 extern const struct column watch_columns[];
 
 /* ---- lock.c ---- */
 
+/* The flags of a lock that the options ask for. */
+unsigned int lock_flags(const struct options *options);
 /* Lock @target as the options say; false, and reported, when that fails. */
 bool lock_target(struct ctl *ctl, const struct target *target, unsigned int state,
 		 struct memlockd_lock *lock);
@@ -311,6 +350,8 @@ void targets_select(struct ctl *ctl, struct targets *targets);
 /* All that somebody has locked. */
 void targets_locked(struct ctl *ctl, struct targets *targets);
 void targets_free(struct targets *targets);
+/* The directory of a control group; false if there is none. */
+bool find_cgroup(const char *name, char *path, size_t room);
 bool target_open(struct ctl *ctl, struct target *target, pid_t pid);
 /* The command name of a process; "?" when it is gone. */
 void target_name(pid_t pid, char *name, size_t room);

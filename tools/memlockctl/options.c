@@ -33,30 +33,43 @@ static const struct option_help table[] = {
 	{ OPT_PID, OF_SELECT, "pid", "PID", "a process, as a PID without -p" },
 	{ OPT_NAME, OF_SELECT, "name", "NAME",
 	  "all processes whose command or executable is called so" },
-	{ OPT_CGROUP, OF_SELECT, "cgroup", "PATH",
+	{ OPT_CGROUP, OF_SELECT | OF_RULE, "cgroup", "PATH",
 	  "all processes of a control group, and of those below it" },
+	{ OPT_EXECUTABLE, OF_RULE, "executable", "FILE", "those that run this program" },
+	{ OPT_USER, OF_RULE, "user", "USER", "those of a user, by its name or number" },
+	{ OPT_ON, OF_RULE, "on", "EVENTS",
+	  "when: 'exec', 'fork', 'now', 'setscheduler', 'io', with commas between them" },
+	{ OPT_REALTIME, OF_RULE, "realtime", NULL,
+	  "those of a realtime class, from when they are" },
+	{ OPT_IO, OF_RULE, "io", NULL, "those with I/O privileges, from when they get them" },
+	{ OPT_PRIORITY, OF_RULE, "priority", "N", "the rule with the lowest number wins (0)" },
+	{ OPT_KILL, OF_RULE, "kill", NULL, "kill what cannot be locked, before it runs" },
+	{ OPT_INIT, OF_RULE, "init", NULL, "the first process of the machine, too" },
+	{ OPT_UNLOCKED, OF_RULE, "unlocked", NULL,
+	  "lock nothing, and keep later rules from it: an exception" },
 	{ OPT_SET_SYSCTL, OF_SUPERLOCK, "set-sysctl", NULL,
 	  "set vm.compact_unevictable_allowed to 0, until the next boot" },
-	{ OPT_SUPERLOCK, OF_RUN, "superlock", NULL,
-	  "superlock the program, instead of locking it" },
+	{ OPT_SUPERLOCK, OF_RUN | OF_RULE, "superlock", NULL, "superlock, instead of lock" },
 	{ OPT_OWNED, OF_RUN, "owned", NULL, "when memlockctl itself is killed, the lock goes" },
-	{ OPT_CURRENT, OF_PLAIN_LOCK, "current", NULL, "only the mappings that exist now" },
-	{ OPT_FUTURE, OF_PLAIN_LOCK, "future", NULL, "only the mappings that appear later" },
-	{ OPT_MOVABLE, OF_PLAIN_LOCK, "movable", NULL,
+	{ OPT_CURRENT, OF_PLAIN_LOCK | OF_RULE, "current", NULL,
+	  "only the mappings that exist now" },
+	{ OPT_FUTURE, OF_PLAIN_LOCK | OF_RULE, "future", NULL,
+	  "only the mappings that appear later" },
+	{ OPT_MOVABLE, OF_PLAIN_LOCK | OF_RULE, "movable", NULL,
 	  "do not pin, as mlockall(2): for large servers that fork" },
-	{ OPT_HEAL, OF_LOCK, "heal", NULL,
+	{ OPT_HEAL, OF_LOCK | OF_RULE, "heal", NULL,
 	  "keep shared writable files writable through writeback" },
 	{ OPT_RAISE_LIMIT, OF_LOCK, "raise-limit", "[SIZE]",
 	  "raise the RLIMIT_MEMLOCK of the process first; without SIZE, to infinity" },
-	{ OPT_BYPASS_LIMIT, OF_LOCK, "bypass-limit", NULL,
+	{ OPT_BYPASS_LIMIT, OF_LOCK | OF_RULE, "bypass-limit", NULL,
 	  "do not apply the RLIMIT_MEMLOCK of the process to this lock" },
-	{ OPT_OVER_LIMIT, OF_LOCK, "over-limit", "WAY",
+	{ OPT_OVER_LIMIT, OF_LOCK | OF_RULE, "over-limit", "WAY",
 	  "what it maps later, beyond the limit: 'fail', stay 'unlocked', or 'raise' the limit" },
-	{ OPT_NEED_PROBES, OF_LOCK, "need-probes", NULL,
+	{ OPT_NEED_PROBES, OF_LOCK | OF_RULE, "need-probes", NULL,
 	  "fail if what the process maps later would not be pinned" },
-	{ OPT_STACK, OF_SUPERLOCK, "stack", "SIZE",
+	{ OPT_STACK, OF_SUPERLOCK | OF_RULE, "stack", "SIZE",
 	  "of a superlock: grow the main stack to this size, or 'none' (1M)" },
-	{ OPT_COPY_TEXT, OF_SUPERLOCK, "copy-text", NULL,
+	{ OPT_COPY_TEXT, OF_SUPERLOCK | OF_RULE, "copy-text", NULL,
 	  "of a superlock: copy text and constants, instead of holding the file's pages" },
 	{ OPT_FORCE, OF_UNLOCK, "force", NULL, "unlock what others hold, too" },
 	{ OPT_SUMMARY, OF_MAPS, "summary", NULL, "one line for all mappings of a kind and state" },
@@ -141,6 +154,7 @@ static struct {
 	struct ctl *ctl;
 	int argc;
 	char **argv;
+	const char *where;	/* of a file: its name and the number of the line */
 } line;
 
 static void __attribute__((noreturn, format(printf, 1, 2))) wrong(const char *format, ...)
@@ -153,6 +167,13 @@ static void __attribute__((noreturn, format(printf, 1, 2))) wrong(const char *fo
 	vsnprintf(sentence, sizeof(sentence), format, args);
 	va_end(args);
 	/* It may stand behind what is wrong. */
+	if (line.where) {
+		report_error(line.ctl, NULL, 0, EXIT_USAGE,
+			     "%s: %s; see memlockctl rule add --help, without the --", line.where,
+			     sentence);
+		report_end(line.ctl);
+		exit(EXIT_USAGE);
+	}
 	line.ctl->options.json = (command->options & OF_JSON) &&
 				 options_want_json(line.argc, line.argv);
 	report_begin(line.ctl);
@@ -300,6 +321,42 @@ static void take_stack(struct options *options)
 		wrong("--stack: '%s' is no size such as 256K, and not 'none'", optarg);
 }
 
+static void take_events(struct options *options)
+{
+	const char *word = optarg;
+
+	options->events = 0;
+	for (;; word++) {
+		size_t len = strcspn(word, ",");
+		unsigned int bit;
+
+		for (bit = 1; bit <= MEMLOCKD_RULE_IO; bit <<= 1) {
+			const char *name = memlockd_rule_event_name(bit);
+
+			if (strlen(name) == len && !strncmp(name, word, len))
+				break;
+		}
+		if (bit > MEMLOCKD_RULE_IO)
+			wrong("--on: there is no event '%.*s'", (int)len, word);
+		options->events |= bit;
+		word += len;
+		if (!*word)
+			return;
+	}
+}
+
+static void take_priority(struct options *options)
+{
+	char *end;
+	long value;
+
+	errno = 0;
+	value = strtol(optarg, &end, 10);
+	if (end == optarg || *end || errno || value < INT_MIN || value > INT_MAX)
+		wrong("--priority: '%s' is no number", optarg);
+	options->priority = value;
+}
+
 static void take_sort(struct options *options)
 {
 	options->by_faults = !strcmp(optarg, "faults");
@@ -335,6 +392,16 @@ static bool *flag_of(struct options *options, int id)
 		return &options->force;
 	case OPT_SUMMARY:
 		return &options->summary;
+	case OPT_UNLOCKED:
+		return &options->unlocked;
+	case OPT_KILL:
+		return &options->kill;
+	case OPT_REALTIME:
+		return &options->realtime;
+	case OPT_IO:
+		return &options->io;
+	case OPT_INIT:
+		return &options->init;
 	case OPT_NO_HEADINGS:
 		return &options->no_headings;
 	case OPT_FOLLOW:
@@ -385,6 +452,18 @@ static void take(struct options *options, const struct command *command, int id)
 		break;
 	case OPT_SORT:
 		take_sort(options);
+		break;
+	case OPT_EXECUTABLE:
+		options->executable = optarg;
+		break;
+	case OPT_USER:
+		options->user = optarg;
+		break;
+	case OPT_ON:
+		take_events(options);
+		break;
+	case OPT_PRIORITY:
+		take_priority(options);
 		break;
 	case OPT_OUTPUT:
 		options->output = optarg;
@@ -445,11 +524,18 @@ static void check(struct options *options, const struct command *command)
 		wrong("--copy-text is for a superlock");
 	if (!superlock && options->set_sysctl)
 		wrong("--set-sysctl is for a superlock");
+	if (options->unlocked && (superlock || lock_flags(options) !=
+				  (MEMLOCKD_CURRENT | MEMLOCKD_FUTURE)))
+		wrong("--unlocked locks nothing: not with options of a lock");
+	if ((command->options & OF_RULE) && options->nr_cgroups > 1)
+		wrong("a rule has one --cgroup: add a rule for each");
 	if (options->json && (options->output || options->no_headings))
 		wrong("--output and --noheadings are for a table, not for --json");
 	if (command->selects && !command->all && !options_select(options))
 		wrong("which process? A PID, -n NAME or --cgroup PATH is missing");
-	if (!command->selects && command->run != run_run && options->nr_words)
+	if (command->words && !command->no_words && !options->nr_words)
+		wrong("which? Its argument is missing");
+	if (!command->selects && !command->words && command->run != run_run && options->nr_words)
 		wrong("'%s' is too much", options->words[0]);
 	if (command->run == events_run && options->nr_words > 1)
 		wrong("'%s' is too much: one process, or all", options->words[1]);
@@ -461,20 +547,17 @@ static void check(struct options *options, const struct command *command)
 		take_columns(options, command);
 }
 
-void options_parse(struct ctl *ctl, int argc, char **argv)
+static void parse(struct options *options, const struct command *command, int argc, char **argv)
 {
-	const struct command *command = ctl->command;
 	struct option longs[ARRAY_SIZE(table) + 1];
-	struct options *options = &ctl->options;
 	char shorts[2 * ARRAY_SIZE(table) + 3];
 	int id;
 
-	line.ctl = ctl;
-	line.argc = argc;
-	line.argv = argv;
 	options->limit = MEMLOCKD_NO_LIMIT;
 	options->interval = 1000;
 	describe(command, longs, shorts);
+	/* For glibc: from the beginning, as there may have been another line before. */
+	optind = 0;
 	while ((id = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (id == ':')
 			wrong("%s needs an argument", argv[optind - 1]);
@@ -488,7 +571,31 @@ void options_parse(struct ctl *ctl, int argc, char **argv)
 	}
 	options->words = argv + optind;
 	options->nr_words = argc - optind;
+	if (!options->events) {
+		options->events = MEMLOCKD_RULE_EXEC | MEMLOCKD_RULE_FORK | MEMLOCKD_RULE_NOW;
+		if (options->realtime)
+			options->events |= MEMLOCKD_RULE_SETSCHEDULER;
+		if (options->io)
+			options->events |= MEMLOCKD_RULE_IO;
+	}
 	check(options, command);
+}
+
+void options_parse(struct ctl *ctl, int argc, char **argv)
+{
+	line.ctl = ctl;
+	line.argc = argc;
+	line.argv = argv;
+	parse(&ctl->options, ctl->command, argc, argv);
+}
+
+void options_parse_line(struct ctl *ctl, const struct command *command, const char *where,
+			struct options *options, int argc, char **argv)
+{
+	line.ctl = ctl;
+	line.where = where;
+	parse(options, command, argc, argv);
+	line.where = NULL;
 }
 
 void options_free(struct options *options)

@@ -238,7 +238,7 @@ static int add_cgroup_dir(const char *path, const struct stat *stat, int type, s
 }
 
 /* The folder that @name means: itself, or below where control groups are mounted. */
-static bool find_cgroup(const char *name, char *path, size_t room)
+bool find_cgroup(const char *name, char *path, size_t room)
 {
 	char procs[PATH_MAX];
 	size_t i;

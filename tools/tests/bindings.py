@@ -209,6 +209,40 @@ def events(pid):
         device.unlock(pid)
 
 
+def rules(pid):
+    """A rule for the program that runs already, its exception, and what is told of both."""
+    program = os.path.realpath(f"/proc/{pid}/exe")
+    now = memlockd.RuleEvent.NOW
+    with memlockd.Memlockd() as device:
+        equal("none", device.rules(), [])
+        exception = device.add_rule(State.UNLOCKED, executable=program, events=now, priority=-1)
+        rule = device.add_rule(executable=program, events=now)
+        show(exception=exception, rule=rule)
+        equal("the exception is first", (exception.matched > 0, rule.matched, device.status(pid).state),
+              (True, 0, State.UNLOCKED))
+        device.del_rule(exception.id)
+        equal("gone", failure(device.del_rule, exception.id).errno, errno.ENOENT)
+        device.del_rule(rule.id)
+        rule = device.add_rule(executable=program, events=now)
+        equal("result", (rule.matched > 0, rule.failed, device.status(pid).state), (True, 0, State.SUPERLOCKED))
+        row, = device.rules()
+        show(row=row)
+        stat = os.stat(program)
+        equal("row", (row.id, row.match, row.events, row.state, row.flags, row.matched, row.failed, row.inode, row.adder_pid),
+              (rule.id, memlockd.Match.EXECUTABLE, now, State.SUPERLOCKED, CURRENT_FUTURE, rule.matched, 0, stat.st_ino, os.getpid()))
+        equal("holder", [(holder.kind, holder.rule) for holder in device.list() if holder.target == pid],
+              [(memlockd.HolderKind.RULE, rule.id)])
+        device.del_rule(rule.id)
+        equal("after it", device.status(pid).state, State.UNLOCKED)
+        equal("no program", type(failure(device.add_rule, State.LOCKED, uid=0xFFFF_FFFF)), Error)
+        try:
+            device.add_rule(executable="/no/such/program")
+        except FileNotFoundError as error:
+            show(error=error)
+        else:
+            raise AssertionError("a program that is not there")
+
+
 def info(pid):
     with memlockd.Memlockd() as device:
         before = device.info()
@@ -274,7 +308,8 @@ def header(_pid):
         text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.DOTALL)
     enums = {"state": State, "target_type": memlockd.TargetType, "lock_flags": Flags, "limit": Limit, "reason": Reason,
              "kind": Kind, "holder_kind": memlockd.HolderKind, "warning": memlockd.Warnings,
-             "fault_flags": memlockd.FaultFlags, "event_kind": memlockd.EventKind}
+             "fault_flags": memlockd.FaultFlags, "event_kind": memlockd.EventKind, "match": memlockd.Match,
+             "rule_event": memlockd.RuleEvent, "rule_flags": memlockd.RuleFlags}
     for name, body in re.findall(r"enum memlockd_(\w+) \{(.*?)\}", text, re.DOTALL):
         # What these say, the package takes or leaves without a number.
         if name in ("unlock_flags", "mappings_flags", "range_flags", "subscribe_flags"):
@@ -292,7 +327,7 @@ def header(_pid):
     for name, known in inspect.getmembers(_abi, inspect.isclass):
         if known.__module__ != _abi.__name__ or name == "Process":
             continue
-        there = [(field, types[type]) for type, field in re.findall(r"(\w+) (\w+);", structs[name.lower()])]
+        there = [(field, types[type]) for type, field in re.findall(r"(\w+) (\w+);", structs[re.sub(r"\B([A-Z])", r"_\1", name).lower()])]
         show(struct=name, fields=len(there), size=ctypes.sizeof(known))
         equal(name, list(known._fields_), there)
     equal("what is newer", (Reason(77).name, Reason(77).value), ("UNKNOWN_77", 77))

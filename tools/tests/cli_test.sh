@@ -606,6 +606,62 @@ test_list_names_holders() {
 	expect 0 'nothing is locked' memlockctl list
 }
 
+test_rules_come_and_go() {
+	local id program=$scratch/napper
+	at_end 'memlockctl rule del all'
+	# one that nothing else runs
+	cp "$(command -v sleep)" "$program"
+	expect 2 'there is no event' memlockctl rule add --on=exec,birth
+	expect 2 'is no number' memlockctl rule add --priority=high
+	expect 2 'locks nothing' memlockctl rule add --unlocked --superlock
+	expect 2 'Its argument is missing' memlockctl rule del
+	expect 2 'no number of a rule' memlockctl rule del first
+	expect 1 'there is no such rule' memlockctl rule del 0
+	expect 1 "there is no user 'nobody-at-all'" memlockctl rule add --user nobody-at-all
+	expect 1 'there is no control group' memlockctl rule add --cgroup no-such-group
+	expect 1 'No such file' memlockctl rule add --executable /no/such/program
+	expect 0 'there are no rules' memlockctl rule list
+	expect 0 '^rule [0-9]+$' memlockctl rule add --superlock --on=exec --executable "$program"
+	id=$(memlockctl rule list --noheadings -o id | tr -d ' ')
+	spawn "$program" 1000
+	expect 0 "$pid +napper +SUPERLOCKED +- .* rule $id" memlockctl list
+	expect 0 "$id +0 +program .* SUPERLOCKED +- +exec +1 +0" memlockctl rule list
+	expect 0 '^$' memlockctl rule del "$id"
+	expect 0 'nothing is locked' memlockctl list
+	expect 0 'it is for 1 process that runs now' memlockctl rule add --movable --on=now --executable "$program"
+	expect 0 "$pid +napper +LOCKED +movable" memlockctl list
+	expect 0 '^$' memlockctl rule del all
+	expect 0 'there are no rules' memlockctl rule list
+	expect 0 'nothing is locked' memlockctl list
+}
+
+test_default_state_is_the_last_rule() {
+	local knob=/proc/sys/vm/memlockd/default_state
+	at_end "echo 0 >$knob; memlockctl rule del all"
+	echo 1 >$knob
+	expect 0 '^rule [0-9]+$' memlockctl rule add --unlocked --on=exec --user nobody --priority=5
+	expect 0 'user nobody +UNLOCKED .*all others .vm.memlockd.default_state. +LOCKED +movable' memlockctl rule list
+	expect 0 '^$' memlockctl rule del all
+	expect 0 '^ *all others .vm.memlockd.default_state. *$' memlockctl rule list --noheadings -o for
+	echo 0 >$knob
+	expect 0 'there are no rules' memlockctl rule list
+}
+
+test_rules_of_files() {
+	at_end 'memlockctl rule del all'
+	mkdir "$scratch/rules.d"
+	printf '# nothing\n\nsuperlock on=exec executable=%s # in its line\n' "$(command -v sleep)" >"$scratch/rules.d/b.rules"
+	echo 'movable user=65534 on=exec,fork priority=7' >"$scratch/rules.d/a.rules"
+	echo 'no rule' >"$scratch/rules.d/other"
+	expect 0 "a.rules:1: rule [0-9]+.*b.rules:3: rule [0-9]+" memlockctl rule load "$scratch/rules.d"
+	expect 0 'program .* SUPERLOCKED .* 7 +user nobody +LOCKED +movable +exec,fork' memlockctl rule list
+	memlockctl rule del all
+	echo 'superlock frob=1' >>"$scratch/rules.d/b.rules"
+	expect 2 'b.rules:4: --frob=1 is no option of it' memlockctl rule load "$scratch/rules.d"
+	expect 0 'there are no rules' memlockctl rule list
+	expect 1 'No such file' memlockctl rule load "$scratch/none.rules"
+}
+
 test_status_of_all_is_of_what_is_locked() {
 	need_list
 	local one

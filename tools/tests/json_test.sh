@@ -6,11 +6,13 @@ schema=$here/root/usr/share/memlockctl/memlockctl.schema.json
 
 # check_json STATUS COMMAND...: what it prints on stdout alone is kept in $output, and for `validate`.
 check_json() {
-	local wanted=$1 status=0
+	local wanted=$1 status=0 name
 	shift
+	name=$1
+	[[ $1 != rule ]] || name="rule $2"
 	output=$(memlockctl "$@" 2>/dev/null) || status=$?
 	[[ $status == "$wanted" ]] || fail "memlockctl $*: exit status $status, not $wanted"
-	[[ $output == *'"command":'*"\"$1\""* ]] || { say_output memlockctl "$@"; fail "not the document of $1"; }
+	[[ $output == *'"command":'*"\"$name\""* ]] || { say_output memlockctl "$@"; fail "not the document of $name"; }
 	printf '%s\n' "$output" >>"$scratch/documents"
 }
 
@@ -75,6 +77,30 @@ test_list_is_as_the_schema_says() {
 	check_json 0 list --json
 	echo 1 >$ftrace
 	equal 'number of warnings' "$(json 'len(doc["warnings"])')" 1
+	validate
+}
+
+test_rules_are_as_the_schema_says() {
+	local id
+	at_end 'memlockctl rule del all'
+	spawn sleep 1000
+	check_json 0 rule list --json
+	equal rules "$(json 'doc["rules"]')" '[]'
+	check_json 0 rule add --json --superlock --on=now,exec --priority=-3 --user=root --executable "$(command -v sleep)"
+	equal matched "$(json 'doc["matched"] > 0, doc["failed"]')" '(True, 0)'
+	id=$(json 'doc["rule"]')
+	check_json 0 rule list --json
+	equal rule "$(json 'doc["rules"][0]["id"], doc["rules"][0]["match"], doc["rules"][0]["events"], doc["rules"][0]["priority"]')" \
+		"($id, ['executable', 'user'], ['exec', 'now'], -3)"
+	check_json 0 list --json
+	equal holder "$(json '[(lock["holder"], lock["rule"]) for lock in doc["locks"] if lock["pid"] == '"$pid"']')" "[('rule', $id)]"
+	echo 'superlock on=exec user=65534' >"$scratch/one.rules"
+	check_json 0 rule load --json "$scratch/one.rules"
+	equal added "$(json 'len(doc["added"])')" 1
+	check_json 0 rule del --json all
+	equal deleted "$(json 'len(doc["deleted"])')" 2
+	check_json 1 rule del --json "$id"
+	check_json 2 rule add --json --on=birth
 	validate
 }
 

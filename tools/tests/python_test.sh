@@ -28,6 +28,7 @@ test_sync_locks_what_has_appeared() { of_a_sleep sync; }
 test_processes_by_descriptor_and_independent_holders() { of_a_sleep others; }
 test_ranges() { of_a_sleep ranges; }
 test_events() { of_a_sleep events; }
+test_rules() { of_a_sleep rules; }
 test_info_counts_the_lock() { of_a_sleep info; }
 test_failures_are_exceptions_with_errno_and_sentence() { of_a_sleep failures; }
 

@@ -45,7 +45,7 @@
  * - EDQUOT: MEMLOCKD_IOC_LOCK: through MEMLOCKD_MAX_HOLDERS (256) other open files the
  *   caller's user holds a lock of that process already.  MEMLOCKD_IOC_SUBSCRIBE:
  *   a user without CAP_IPC_LOCK has MEMLOCKD_MAX_SUBSCRIPTIONS (16) of them already, or
- *   there are 256 in all.
+ *   there are 256 in all.  MEMLOCKD_IOC_RULE_ADD: there are MEMLOCKD_MAX_RULES (256) already.
  * - EFAULT: a pointer is bad.
  * - EINTR: a fatal signal ended the call; what it had done has been undone.
  * - EINVAL: @size too small, an unknown flag, state, target type, or reserved
@@ -58,19 +58,21 @@
  *   @target_type says; a range that wraps around; MEMLOCKD_RANGE_WHOLE for another
  *   address space than the caller's.
  * - ENOENT: MEMLOCKD_IOC_UNLOCK or MEMLOCKD_IOC_SYNC of a process that is not
- *   locked; MEMLOCKD_IOC_UNLOCK_RANGE where no range is locked.
+ *   locked; MEMLOCKD_IOC_UNLOCK_RANGE where no range is locked; MEMLOCKD_IOC_RULE_DEL of
+ *   a rule that is not there.
  * - ENOMEM: a limit would be exceeded (&memlockd_lock.out_limit names it and
  *   &memlockd_lock.out_needed says how much it would have to be), or memory ran
  *   out (MEMLOCKD_LIMIT_MEMORY); a range has parts that are not mapped
  *   (MEMLOCKD_LIMIT_NONE).
  * - ENOTTY: no such ioctl.
  * - EOPNOTSUPP: MEMLOCKD_IOC_LOCK_RANGE of a part of a shared mapping that is not
- *   locked by other means; MEMLOCKD_OVER_UNLOCKED and MEMLOCKD_NEED_PROBES where the
- *   kernel has no probes for them.
+ *   locked by other means; MEMLOCKD_OVER_UNLOCKED, MEMLOCKD_NEED_PROBES and the events
+ *   of a rule where the kernel has no probes for them; MEMLOCKD_MATCH_CGROUP where it has
+ *   no cgroups.
  * - EPERM: the caller may not lock that process, or may not look at it (see
  *   below); or asks for MEMLOCKD_BYPASS or MEMLOCKD_UNLOCK_FORCE without
  *   CAP_IPC_LOCK, or for MEMLOCKD_OVER_RAISE without CAP_SYS_RESOURCE;
- *   or wants to unlock what only others hold.
+ *   or wants to unlock what only others hold; or is not privileged enough for rules.
  * - ESRCH: no such process; or it has exited, exits or calls execve(2) now; or
  *   it is a kernel thread.
  */
@@ -100,6 +102,11 @@
  * the process's is enough.  Where ptrace(2) would not show addresses, they are hidden
  * (MEMLOCKD_MAPPINGS_HIDDEN, MEMLOCKD_FAULT_HIDDEN).  MEMLOCKD_IOC_LIST never
  * fails for want of privilege: it leaves out what the caller may not see.
+ *
+ * Rules reach every process of the machine, those of other users and containers included,
+ * whom MEMLOCKD_IOC_LOCK would not lock with CAP_IPC_LOCK alone.  So MEMLOCKD_IOC_RULE_ADD and
+ * MEMLOCKD_IOC_RULE_DEL need CAP_IPC_LOCK and CAP_SYS_PTRACE in the initial user namespace,
+ * MEMLOCKD_RULE_KILL needs CAP_KILL there as well, and MEMLOCKD_IOC_RULES one of the first two.
  */
 
 /**
@@ -115,6 +122,8 @@
  * after its end.  One without stays, and is held by the user (the real user ID of
  * who asked for it) from then on: any client of that user can unlock it, or take
  * it over by asking for a lock.
+ *
+ * What a process has got from a rule is held by that rule, and goes with it.
  */
 
 #define MEMLOCKD_IOC_MAGIC	0xB7
@@ -134,6 +143,9 @@ enum {
 	MEMLOCKD_CMD_LOCK_RANGE,
 	MEMLOCKD_CMD_UNLOCK_RANGE,
 	MEMLOCKD_CMD_SUBSCRIBE,
+	MEMLOCKD_CMD_RULE_ADD,
+	MEMLOCKD_CMD_RULE_DEL,
+	MEMLOCKD_CMD_RULES,
 };
 
 /**
@@ -209,8 +221,9 @@ enum memlockd_target_type {
  *	process's own, which outlast a file that is overwritten or has holes punched, and
  *	stay behind after the unlock.  Without this flag the pages of the file are held where
  *	they are, and shared with whoever maps it; but those of a file that a server has
- *	(FUSE, network file systems), and those in ZONE_MOVABLE or a zone with areas of
- *	CMA, are copied all the same.  So is what MEMLOCKD_IOC_LOCK_RANGE superlocks.
+ *	(FUSE, network file systems), those in ZONE_MOVABLE or a zone with areas of CMA,
+ *	and those that stay in a list of reclaim (parts of large folios) are copied all
+ *	the same.  So is what MEMLOCKD_IOC_LOCK_RANGE superlocks.
  * @MEMLOCKD_NEED_PROBES: rather fail, with EOPNOTSUPP, than lock a process whose later
  *	mappings are not pinned (MEMLOCKD_WARNING_NO_PROBES).
  */
@@ -706,10 +719,12 @@ struct memlockd_mappings {
  * enum memlockd_holder_kind - what holds a lock
  * @MEMLOCKD_HOLDER_FILE: an open file of the device.
  * @MEMLOCKD_HOLDER_USER: the user, as that file has been closed.
+ * @MEMLOCKD_HOLDER_RULE: a rule.
  */
 enum memlockd_holder_kind {
 	MEMLOCKD_HOLDER_FILE = 0,
 	MEMLOCKD_HOLDER_USER = 1,
+	MEMLOCKD_HOLDER_RULE = 2,
 };
 
 /**
@@ -718,12 +733,13 @@ enum memlockd_holder_kind {
  *	used twice.
  * @lock_time_ns: CLOCK_BOOTTIME, in nanoseconds, when it was asked for last.
  * @target: the process that is locked, in the caller's PID namespace.
- * @pid: the process that has asked for it, in the caller's PID namespace; 0 when
- *	it is gone or not visible from there.
+ * @pid: the process that has asked for it, or for the rule that it is from, in the
+ *	caller's PID namespace; 0 when it is gone or not visible from there.
  * @uid: its real user ID, in the caller's user namespace.
  * @kind: &enum memlockd_holder_kind.
  * @state: &enum memlockd_state that was asked for.
  * @flags: &enum memlockd_lock_flags that were asked for.
+ * @rule: &memlockd_rule.out_id of the rule that it is from; 0 if it is from none.
  */
 struct memlockd_holder {
 	__aligned_u64 id;
@@ -734,6 +750,7 @@ struct memlockd_holder {
 	__u32 kind;
 	__u32 state;
 	__u32 flags;
+	__aligned_u64 rule;
 };
 
 /**
@@ -841,6 +858,9 @@ struct memlockd_range {
  * @MEMLOCKD_EVENT_EXITED: the process has ended, and with it its lock.
  * @MEMLOCKD_EVENT_LIMIT: MEMLOCKD_IOC_LOCK, MEMLOCKD_IOC_LOCK_RANGE or MEMLOCKD_IOC_SYNC of it
  *	has failed, as a limit was met.
+ * @MEMLOCKD_EVENT_RULE_MATCHED: a rule is for the process, and something has happened to it
+ *	that the rule is about.  A lock that it gets so is a MEMLOCKD_EVENT_LOCKED of its own.
+ * @MEMLOCKD_EVENT_RULE_FAILED: the process could not be locked as the rule says.
  * @MEMLOCKD_EVENT_LOST: there was no room for some events, as nobody has read.  Always sent,
  *	and stands where they would have stood.
  */
@@ -852,6 +872,8 @@ enum memlockd_event_kind {
 	MEMLOCKD_EVENT_EXITED = 1 << 4,
 	MEMLOCKD_EVENT_LIMIT = 1 << 5,
 	MEMLOCKD_EVENT_LOST = 1 << 6,
+	MEMLOCKD_EVENT_RULE_MATCHED = 1 << 7,
+	MEMLOCKD_EVENT_RULE_FAILED = 1 << 8,
 };
 
 /**
@@ -859,7 +881,9 @@ enum memlockd_event_kind {
  * @time_ns: CLOCK_BOOTTIME, in nanoseconds; of a fault, when it began.
  * @kind: one of &enum memlockd_event_kind.
  * @flags: of a fault: &enum memlockd_fault_flags; of MEMLOCKD_EVENT_LOCKED: &enum
- *	memlockd_lock_flags as &memlockd_status.out_lock_flags.
+ *	memlockd_lock_flags as &memlockd_status.out_lock_flags; of MEMLOCKD_EVENT_RULE_MATCHED:
+ *	those of the rule; of MEMLOCKD_EVENT_RULE_FAILED: the errno, as
+ *	&memlockd_rule_row.last_error.
  * @pid: the process, in the PID namespace of the subscriber; 0 of MEMLOCKD_EVENT_LOST.
  * @tid: of a fault: the thread that took it; of MEMLOCKD_EVENT_LOCKED, _UNLOCKED and _LIMIT:
  *	the process that has asked; 0 if there is none, as its file was closed, or if it is not
@@ -869,10 +893,11 @@ enum memlockd_event_kind {
  *	system call.
  * @duration_ns: of a fault that user space took: nanoseconds until its thread was about to
  *	go on.
- * @state: of MEMLOCKD_EVENT_LOCKED: &enum memlockd_state.
- * @limit: of MEMLOCKD_EVENT_LIMIT: &enum memlockd_limit.
+ * @state: of MEMLOCKD_EVENT_LOCKED and MEMLOCKD_EVENT_RULE_MATCHED: &enum memlockd_state.
+ * @limit: of MEMLOCKD_EVENT_LIMIT and MEMLOCKD_EVENT_RULE_FAILED: &enum memlockd_limit.
  * @count: of MEMLOCKD_EVENT_LIMIT: bytes that it would have to allow, or 0; of
- *	MEMLOCKD_EVENT_LOST: how many events are lost.
+ *	MEMLOCKD_EVENT_LOST: how many events are lost; of MEMLOCKD_EVENT_RULE_MATCHED and
+ *	_RULE_FAILED: &memlockd_rule.out_id of the rule.
  *
  * Fields that do not belong to @kind are 0.
  */
@@ -940,5 +965,220 @@ struct memlockd_subscribe {
 };
 
 #define MEMLOCKD_IOC_SUBSCRIBE _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_SUBSCRIBE)
+
+/**
+ * enum memlockd_match - which processes a rule is for
+ * @MEMLOCKD_MATCH_EXECUTABLE: those that run a program, as &memlockd_rule.executable says.  A
+ *	script runs its interpreter.  It is the file that counts, and not its name: an upgrade
+ *	of the program makes another file.
+ * @MEMLOCKD_MATCH_CGROUP: those in a control group of version 2, or in one below it.
+ * @MEMLOCKD_MATCH_USER: those with a real user ID.
+ * @MEMLOCKD_MATCH_REALTIME: those of which a thread is of SCHED_FIFO, SCHED_RR or
+ *	SCHED_DEADLINE; when it is about one thread, such as the one that has called execve(2),
+ *	this is the one.
+ * @MEMLOCKD_MATCH_IO: likewise, those of which a thread may access I/O ports, by ioperm(2) or
+ *	iopl(2), and who MEMLOCKD_RULE_IO is about.  On processors without I/O ports there is no
+ *	other one.
+ *
+ * A rule is for the processes of which all that is set here is true.  With nothing set, it
+ * is for all of them.
+ */
+enum memlockd_match {
+	MEMLOCKD_MATCH_EXECUTABLE = 1 << 0,
+	MEMLOCKD_MATCH_CGROUP = 1 << 1,
+	MEMLOCKD_MATCH_USER = 1 << 2,
+	MEMLOCKD_MATCH_REALTIME = 1 << 3,
+	MEMLOCKD_MATCH_IO = 1 << 4,
+};
+
+/**
+ * enum memlockd_rule_event - when a rule is looked at
+ * @MEMLOCKD_RULE_EXEC: a process runs another program.  The lock is there before the first
+ *	instruction of that in user space.
+ * @MEMLOCKD_RULE_FORK: a process has a child with an address space of its own.  The lock is
+ *	there before the child's first instruction in user space.
+ * @MEMLOCKD_RULE_NOW: the rule is added: all processes that there are then are looked at,
+ *	before the call returns.
+ * @MEMLOCKD_RULE_SETSCHEDULER: a thread becomes one of SCHED_FIFO, SCHED_RR or SCHED_DEADLINE, by
+ *	itself or by somebody else.  Its process is locked before that system call returns, by a
+ *	thread that is of no such class.
+ * @MEMLOCKD_RULE_IO: a process gets I/O privileges: by ioperm(2) or iopl(2), by opening
+ *	/dev/mem or the like, by opening or mapping a resource of a PCI device in sysfs, or by
+ *	mapping the memory of a device (UIO, VFIO, /dev/mem, the buffers of a graphics card).  It
+ *	is locked before that system call returns.  One that fails does nothing.  A kernel
+ *	without CONFIG_SECURITY does not tell of it, and refuses the rule with EOPNOTSUPP.
+ */
+enum memlockd_rule_event {
+	MEMLOCKD_RULE_EXEC = 1 << 0,
+	MEMLOCKD_RULE_FORK = 1 << 1,
+	MEMLOCKD_RULE_NOW = 1 << 2,
+	MEMLOCKD_RULE_SETSCHEDULER = 1 << 3,
+	MEMLOCKD_RULE_IO = 1 << 4,
+};
+
+/**
+ * enum memlockd_rule_flags - how a rule behaves
+ * @MEMLOCKD_RULE_OWNED: it goes when the file that it was added through is closed.
+ * @MEMLOCKD_RULE_KILL: a process that cannot be locked as the rule says is killed, before it
+ *	goes on in user space; of MEMLOCKD_RULE_SETSCHEDULER, before who has called that does.
+ *	MEMLOCKD_RULE_NOW kills nobody.  Without this flag the process
+ *	goes on without the lock.  In each case &memlockd_rule_row.failed counts it.  Needs
+ *	CAP_KILL in the initial user namespace.
+ * @MEMLOCKD_RULE_INIT: it is for the first process of the machine as well, which is never
+ *	killed.
+ * @MEMLOCKD_RULE_DEFAULT: of MEMLOCKD_IOC_RULES only: the rule that vm.memlockd.default_state
+ *	makes.  It is for all processes, and behind all other rules; MEMLOCKD_IOC_RULE_DEL of it
+ *	fails with EPERM, whoever asks.
+ */
+enum memlockd_rule_flags {
+	MEMLOCKD_RULE_OWNED = 1 << 0,
+	MEMLOCKD_RULE_KILL = 1 << 1,
+	MEMLOCKD_RULE_INIT = 1 << 2,
+	MEMLOCKD_RULE_DEFAULT = 1 << 3,
+};
+
+/* So many rules there can be. */
+#define MEMLOCKD_MAX_RULES	256
+
+/**
+ * struct memlockd_rule - ioctl(MEMLOCKD_IOC_RULE_ADD)
+ * @size: sizeof(struct memlockd_rule).
+ * @flags: &enum memlockd_rule_flags.
+ * @match: &enum memlockd_match; 0 for all processes.
+ * @events: &enum memlockd_rule_event; at least one.
+ * @state: &enum memlockd_state.  With MEMLOCKD_STATE_UNLOCKED the rule locks nothing, and keeps
+ *	the rules behind it from doing so: an exception from these.
+ * @lock_flags: &enum memlockd_lock_flags, as for MEMLOCKD_IOC_LOCK, but MEMLOCKD_OWNED; with
+ *	MEMLOCKD_STATE_UNLOCKED 0.  With MEMLOCKD_OVER_UNLOCKED, what the process has mapped
+ *	already and its RLIMIT_MEMLOCK has no room for stays unlocked, too.
+ * @stack_reserve: as for MEMLOCKD_IOC_LOCK.
+ * @priority: rules with a lower number are looked at first, and of those with the same number
+ *	the older ones.
+ * @executable: with MEMLOCKD_MATCH_EXECUTABLE: a file descriptor of the program; else 0.
+ * @cgroup: with MEMLOCKD_MATCH_CGROUP: a file descriptor of the directory of the control group;
+ *	else 0.
+ * @uid: with MEMLOCKD_MATCH_USER: the user ID, in the caller's user namespace; else 0.
+ * @out_id: number of the rule; no number is used twice.
+ * @out_matched: with MEMLOCKD_RULE_NOW: processes that it was for.
+ * @out_failed: those of them that could not be locked.
+ *
+ * Adds a rule, by which processes are locked without being asked for one by one.  When one of
+ * its @events happens to a process, the first rule that has that event and is for the process
+ * says what the process gets.  Such a lock is as if MEMLOCKD_IOC_LOCK had asked for it, with the
+ * rule as the holder: the limits of the process apply, others may hold further locks of it, and
+ * it ends with execve(2) as well, after which the rules are looked at again.  No rule is for
+ * kernel threads, and none for the first process of the machine without MEMLOCKD_RULE_INIT.
+ *
+ * The module cannot be unloaded while there is a rule.
+ */
+struct memlockd_rule {
+	__u32 size;
+	__u32 flags;
+	__u32 match;
+	__u32 events;
+	__u32 state;
+	__u32 lock_flags;
+	__aligned_u64 stack_reserve;
+	__s32 priority;
+	__s32 executable;
+	__s32 cgroup;
+	__u32 uid;
+	__aligned_u64 out_id;
+	__u32 out_matched;
+	__u32 out_failed;
+};
+
+#define MEMLOCKD_IOC_RULE_ADD _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_RULE_ADD)
+
+/**
+ * struct memlockd_rule_del - ioctl(MEMLOCKD_IOC_RULE_DEL)
+ * @size: sizeof(struct memlockd_rule_del).
+ * @flags: must be 0.
+ * @id: &memlockd_rule.out_id of the rule.
+ *
+ * Takes a rule away, and gives up the locks that processes have by it.  When the call returns
+ * they are given up, unless the caller was killed meanwhile: then soon after.
+ */
+struct memlockd_rule_del {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 id;
+};
+
+#define MEMLOCKD_IOC_RULE_DEL _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_RULE_DEL)
+
+/**
+ * struct memlockd_rule_row - one row of MEMLOCKD_IOC_RULES
+ * @id: number of the rule.
+ * @matched: how often it was the first one for a process.
+ * @failed: how often that process could not be locked; one that had ended does not count.
+ * @missed: how often there was no memory to lock it before its first instruction: it was
+ *	locked, or not, a moment later.
+ * @stack_reserve: as &memlockd_rule has it; and so are
+ * @priority, @flags, @match, @events, @state, @lock_flags, @uid, the last in the caller's user
+ *	namespace.
+ * @inode: with MEMLOCKD_MATCH_EXECUTABLE: the inode of the program.
+ * @cgroup: with MEMLOCKD_MATCH_CGROUP: the control group, as the inode of its directory.
+ * @dev_major: with MEMLOCKD_MATCH_EXECUTABLE: the device of the program, as /proc/PID/maps of
+ *	a process that runs it has it.
+ * @dev_minor: likewise.
+ * @pid: the process that has added it, in the caller's PID namespace; 0 when it is gone or not
+ *	visible from there.
+ * @adder_uid: its real user ID, in the caller's user namespace.
+ * @last_error: the errno of the last failure; 0 if there was none.
+ * @last_limit: with ENOMEM: &enum memlockd_limit.
+ * @reserved: 0.
+ */
+struct memlockd_rule_row {
+	__aligned_u64 id;
+	__aligned_u64 matched;
+	__aligned_u64 failed;
+	__aligned_u64 missed;
+	__aligned_u64 stack_reserve;
+	__aligned_u64 inode;
+	__aligned_u64 cgroup;
+	__s32 priority;
+	__u32 flags;
+	__u32 match;
+	__u32 events;
+	__u32 state;
+	__u32 lock_flags;
+	__u32 uid;
+	__u32 dev_major;
+	__u32 dev_minor;
+	__s32 pid;
+	__u32 adder_uid;
+	__u32 last_error;
+	__u32 last_limit;
+	__u32 reserved;
+};
+
+/**
+ * struct memlockd_rules - ioctl(MEMLOCKD_IOC_RULES)
+ * @size: sizeof(struct memlockd_rules).
+ * @flags: must be 0.
+ * @start: @id to begin at.
+ * @rows: address of an array of &struct memlockd_rule_row; may be 0 when @nr_rows is.
+ * @nr_rows: number of rows that @rows has place for.
+ * @row_size: sizeof(struct memlockd_rule_row); as in &struct memlockd_mappings.
+ * @out_rows: rows written.
+ * @out_reserved: 0.
+ * @out_next: @start for the next call; 0 when there are no more rules.
+ *
+ * All rules, in the order in which they were added.
+ */
+struct memlockd_rules {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 start;
+	__aligned_u64 rows;
+	__u32 nr_rows;
+	__u32 row_size;
+	__u32 out_rows;
+	__u32 out_reserved;
+	__aligned_u64 out_next;
+};
+
+#define MEMLOCKD_IOC_RULES _IO(MEMLOCKD_IOC_MAGIC, MEMLOCKD_CMD_RULES)
 
 #endif /* _UAPI_LINUX_MEMLOCKD_H */

@@ -13,7 +13,8 @@ Calls go through libmemlockd.so.1, by ctypes. What states, flags and fields mean
 """
 from ._device import STACK_RESERVE_NONE, Memlockd, reason_text
 from ._types import (ALL_EVENTS, Error, Event, EventKind, FaultFlags, Flags, Holder, HolderKind, Info, Kind, Limit, LimitError,
-                     LockResult, Mapping, Process, Reason, State, Status, SyncResult, Target, TargetType, Warnings)
+                     LockResult, Mapping, Match, Process, Reason, Rule, RuleEvent, RuleFlags, RuleResult, State, Status,
+                     SyncResult, Target, TargetType, Warnings)
 
 __all__ = [
     "ALL_EVENTS",
@@ -30,9 +31,14 @@ __all__ = [
     "LimitError",
     "LockResult",
     "Mapping",
+    "Match",
     "Memlockd",
     "Process",
     "Reason",
+    "Rule",
+    "RuleEvent",
+    "RuleFlags",
+    "RuleResult",
     "STACK_RESERVE_NONE",
     "State",
     "Status",

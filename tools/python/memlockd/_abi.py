@@ -119,6 +119,52 @@ class Holder(ctypes.Structure):
         ("kind", c_uint32),
         ("state", c_uint32),
         ("flags", c_uint32),
+        ("rule", c_uint64),
+    ]
+
+
+class Rule(ctypes.Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("flags", c_uint32),
+        ("match", c_uint32),
+        ("events", c_uint32),
+        ("state", c_uint32),
+        ("lock_flags", c_uint32),
+        ("stack_reserve", c_uint64),
+        ("priority", c_int32),
+        ("executable", c_int32),
+        ("cgroup", c_int32),
+        ("uid", c_uint32),
+        ("out_id", c_uint64),
+        ("out_matched", c_uint32),
+        ("out_failed", c_uint32),
+    ]
+
+
+class RuleRow(ctypes.Structure):
+    _fields_ = [
+        ("id", c_uint64),
+        ("matched", c_uint64),
+        ("failed", c_uint64),
+        ("missed", c_uint64),
+        ("stack_reserve", c_uint64),
+        ("inode", c_uint64),
+        ("cgroup", c_uint64),
+        ("priority", c_int32),
+        ("flags", c_uint32),
+        ("match", c_uint32),
+        ("events", c_uint32),
+        ("state", c_uint32),
+        ("lock_flags", c_uint32),
+        ("uid", c_uint32),
+        ("dev_major", c_uint32),
+        ("dev_minor", c_uint32),
+        ("pid", c_int32),
+        ("adder_uid", c_uint32),
+        ("last_error", c_uint32),
+        ("last_limit", c_uint32),
+        ("reserved", c_uint32),
     ]
 
 
@@ -155,6 +201,9 @@ _FUNCTIONS = {
     "memlockd_subscribe": (c_int, [c_void_p, Process, c_uint, c_size_t]),
     "memlockd_subscribe_all": (c_int, [c_void_p, c_uint, c_size_t]),
     "memlockd_read_events": (c_ssize_t, [c_void_p, POINTER(Event), c_size_t, c_size_t]),
+    "memlockd_rule_add": (c_int, [c_void_p, POINTER(Rule), c_size_t]),
+    "memlockd_rule_del": (c_int, [c_void_p, c_uint64]),
+    "memlockd_read_rules": (c_ssize_t, [c_void_p, POINTER(POINTER(RuleRow)), c_size_t]),
     "memlockd_lock_range": (c_int, [c_void_p, Process, c_uint64, c_uint64, c_uint]),
     "memlockd_unlock_range": (c_int, [c_void_p, Process, c_uint64, c_uint64]),
     "memlockd_reason_text": (c_char_p, [c_uint]),

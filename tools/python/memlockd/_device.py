@@ -13,7 +13,8 @@ from typing import Any
 
 from . import _abi
 from ._types import (ALL_EVENTS, Error, Event, EventKind, FaultFlags, Flags, Holder, HolderKind, Info, Kind, Limit, LimitError,
-                     LockResult, Mapping, Process, Reason, State, Status, SyncResult, Target, TargetType, Warnings)
+                     LockResult, Mapping, Match, Process, Reason, Rule, RuleEvent, RuleFlags, RuleResult, State, Status,
+                     SyncResult, Target, TargetType, Warnings)
 
 STACK_RESERVE_NONE = 0xFFFF_FFFF_FFFF_FFFF
 """For `stack_reserve`: the stack stays as it is."""
@@ -26,6 +27,7 @@ _UNLOCK_FORCE = 1
 _Mappings = list[Mapping]
 _Holders = list[Holder]
 _Events = list[Event]
+_Rules = list[Rule]
 
 
 def _process(target: Target) -> _abi.Process:
@@ -181,7 +183,8 @@ class Memlockd:
     def list(self) -> _Holders:
         """All locks that are held on the machine, in the order in which they were asked for."""
         return [
-            Holder(row.id, row.lock_time_ns, row.target, row.pid, row.uid, HolderKind(row.kind), State(row.state), Flags(row.flags))
+            Holder(row.id, row.lock_time_ns, row.target, row.pid, row.uid, HolderKind(row.kind), State(row.state), Flags(row.flags),
+                   row.rule)
             for row in self._rows(_abi.Holder, "memlockd_read_holders")
         ]
 
@@ -229,6 +232,47 @@ class Memlockd:
             Event(event.time_ns, EventKind(event.kind), event.flags, event.pid, event.tid, event.address, event.ip,
                   event.duration_ns, State(event.state), Limit(event.limit), event.count)
             for event in events[:count]
+        ]
+
+    def add_rule(self, state: State = State.SUPERLOCKED, flags: Flags = Flags(0), *, executable: str | None = None,
+                 cgroup: str | None = None, uid: int | None = None, realtime: bool = False, io: bool = False,
+                 events: RuleEvent = RuleEvent.EXEC | RuleEvent.FORK | RuleEvent.NOW, rule_flags: RuleFlags = RuleFlags(0),
+                 priority: int = 0, stack_reserve: int = 0) -> RuleResult:
+        """Lock processes from now on without asking for them one by one: those of which all that is given here is true.
+
+        `executable` is the path of a program, `cgroup` that of the directory of a control group of version 2. With
+        State.UNLOCKED it is an exception from the rules behind it. Of several rules that are for a process the one with
+        the lowest `priority` counts, then the oldest. Needs CAP_IPC_LOCK and CAP_SYS_PTRACE.
+        """
+        if state != State.UNLOCKED and not flags & (Flags.CURRENT | Flags.FUTURE):
+            flags |= Flags.CURRENT | Flags.FUTURE
+        rule = _abi.Rule(flags=rule_flags, events=events, state=state, lock_flags=flags, stack_reserve=stack_reserve,
+                         priority=priority)
+        rule.match = (Match.REALTIME if realtime else 0) | (Match.IO if io else 0)
+        if uid is not None:
+            rule.match |= Match.USER
+            rule.uid = uid
+        with contextlib.ExitStack() as opened:
+            for bit, name, path in ((Match.EXECUTABLE, "executable", executable), (Match.CGROUP, "cgroup", cgroup)):
+                if path is not None:
+                    fd = os.open(path, os.O_RDONLY)
+                    opened.callback(os.close, fd)
+                    rule.match |= bit
+                    setattr(rule, name, fd)
+            self._call("memlockd_rule_add", ctypes.byref(rule), ctypes.sizeof(rule))
+        return RuleResult(rule.out_id, rule.out_matched, rule.out_failed)
+
+    def del_rule(self, rule: int) -> None:
+        """Take a rule away, and the locks that processes have by it."""
+        self._call("memlockd_rule_del", rule)
+
+    def rules(self) -> _Rules:
+        """All rules, in the order in which they were added."""
+        return [
+            Rule(row.id, row.priority, Match(row.match), RuleEvent(row.events), RuleFlags(row.flags), State(row.state),
+                 Flags(row.lock_flags), row.stack_reserve, (row.dev_major, row.dev_minor), row.inode, row.cgroup, row.uid,
+                 row.matched, row.failed, row.missed, row.last_error, Limit(row.last_limit), row.pid, row.adder_uid)
+            for row in self._rows(_abi.RuleRow, "memlockd_read_rules")
         ]
 
     def lock_range(self, target: Target, addr: int, length: int, state: State = State.LOCKED) -> None:

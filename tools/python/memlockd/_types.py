@@ -93,9 +93,44 @@ class EventKind(enum.IntFlag):
     EXITED = 1 << 4
     LIMIT = 1 << 5
     LOST = 1 << 6
+    RULE_MATCHED = 1 << 7
+    RULE_FAILED = 1 << 8
 
 
-ALL_EVENTS = EventKind(0x7F)
+ALL_EVENTS = EventKind(0x1FF)
+
+
+class Match(enum.IntFlag):
+    """Which processes a rule is for: those of which all of this is true; with nothing, all."""
+
+    EXECUTABLE = 1 << 0
+    CGROUP = 1 << 1
+    USER = 1 << 2
+    REALTIME = 1 << 3
+    IO = 1 << 4
+
+
+class RuleEvent(enum.IntFlag):
+    """When a rule is looked at."""
+
+    EXEC = 1 << 0
+    FORK = 1 << 1
+    NOW = 1 << 2
+    SETSCHEDULER = 1 << 3
+    IO = 1 << 4
+
+
+class RuleFlags(enum.IntFlag):
+    """How a rule behaves."""
+
+    OWNED = 1 << 0
+    """It goes when the device that it was added through is closed."""
+    KILL = 1 << 1
+    """A process that cannot be locked so is killed before it goes on. Needs CAP_KILL."""
+    INIT = 1 << 2
+    """It is for the first process of the machine as well."""
+    DEFAULT = 1 << 3
+    """It is what vm.memlockd.default_state makes."""
 
 
 class Kind(_Growing):
@@ -132,10 +167,11 @@ class Reason(_Growing):
 
 
 class HolderKind(_Growing):
-    """What holds a lock: an open file of the device, or the user, as that file has been closed."""
+    """What holds a lock: an open file of the device, or the user, as that file has been closed; or a rule."""
 
     FILE = 0
     USER = 1
+    RULE = 2
 
 
 class TargetType(enum.IntEnum):
@@ -257,6 +293,50 @@ class Holder:
     kind: HolderKind
     state: State
     flags: Flags
+    rule: int
+    """Number of the rule that it is from; 0 if it is from none."""
+
+
+@dataclass(frozen=True)
+class RuleResult:
+    """A rule that has been added."""
+
+    id: int
+    matched: int
+    """With RuleEvent.NOW: processes that it was for."""
+    failed: int
+    """Those of them that could not be locked."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What processes get without being asked for one by one."""
+
+    id: int
+    priority: int
+    match: Match
+    events: RuleEvent
+    rule_flags: RuleFlags
+    state: State
+    flags: Flags
+    stack_reserve: int
+    device: tuple[int, int]
+    """Of the executable: major and minor number."""
+    inode: int
+    """Of the executable."""
+    cgroup: int
+    """The inode of its directory."""
+    uid: int
+    matched: int
+    """How often it was the first one for a process."""
+    failed: int
+    """How often that could not be locked."""
+    missed: int
+    """How often it was late."""
+    last_errno: int
+    last_limit: Limit
+    adder_pid: int
+    adder_uid: int
 
 
 @dataclass(frozen=True)
@@ -266,7 +346,7 @@ class Event:
     time_ns: int
     kind: EventKind
     flags: int
-    """FaultFlags of a FAULT, Flags of LOCKED."""
+    """FaultFlags of a FAULT, Flags of LOCKED and RULE_MATCHED, the errno of RULE_FAILED."""
     pid: int
     tid: int
     """The thread that took a FAULT; who has asked for a lock or an unlock."""
@@ -276,7 +356,7 @@ class Event:
     state: State
     limit: Limit
     count: int
-    """How many are LOST; bytes that a LIMIT would have to allow."""
+    """How many are LOST; bytes that a LIMIT would have to allow; the number of the rule."""
 
 
 @dataclass(frozen=True)
