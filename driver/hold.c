@@ -181,7 +181,6 @@ static struct held **find(struct folio *folio)
 	return link;
 }
 
-
 /* So many pages are looked at under one hold of the lock. */
 #define AT_ONCE		15		/* the room of a struct folio_batch, or less */
 

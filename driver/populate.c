@@ -266,7 +266,7 @@ static long pin_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		if (nr)
 			return nr;
 	}
-	/* Behind a page that could not be held, there may be more of them: few are pinned in vain. */
+	/* Behind a page that could not be held there may be more: few are pinned in vain. */
 	nr_pages = min3(nr_pages, walk->room, (start - walk->refused) >> PAGE_SHIFT);
 	nr = pin_pages(vma, start, max(nr_pages, 1UL), want, walk->pages, &hold);
 	if (want.cached && (nr <= 0 || !hold))
