@@ -640,7 +640,7 @@ test_default_state_is_the_last_rule() {
 	at_end "echo 0 >$knob; memlockctl rule del all"
 	echo 1 >$knob
 	expect 0 '^rule [0-9]+$' memlockctl rule add --unlocked --on=exec --user nobody --priority=5
-	expect 0 'user nobody +UNLOCKED .*all others .vm.memlockd.default_state. +LOCKED +movable' memlockctl rule list
+	expect 0 'user nobody +unlocked .*all others .vm.memlockd.default_state. +LOCKED +movable' memlockctl rule list
 	expect 0 '^$' memlockctl rule del all
 	expect 0 '^ *all others .vm.memlockd.default_state. *$' memlockctl rule list --noheadings -o for
 	echo 0 >$knob
@@ -674,9 +674,10 @@ test_status_of_all_is_of_what_is_locked() {
 	equal processes "$(json 'sorted(p["pid"] for p in doc["processes"])')" "[$one, $pid]"
 }
 
-# seen_locked PID FILE: a lock and an unlock of it, until somebody has written of one.
+# seen_locked PID FILE: a lock and an unlock of it, until somebody has written of a lock: who begins to read between the two
+# sees the unlock first.
 seen_locked() {
-	memlockctl lock -q "$1" && memlockctl unlock -q "$1" && [[ -s $2 ]]
+	memlockctl lock -q "$1" && memlockctl unlock -q "$1" && grep -q ': LOCKED' "$2"
 }
 
 test_events_of_a_process_end_with_it() {
