@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What makes them part of a system: man pages, completion, the device's group, units, examples. Included by tools/Makefile.
 system_dir := $(top)/packaging/system
-examples := $(wildcard $(top)/packaging/examples/*.conf)
+examples := $(wildcard $(top)/packaging/examples/*.conf $(top)/packaging/examples/*.rules)
 man_out := $(out)/man
 # memlockctl.8.scd becomes memlockctl.8
 pages := $(patsubst $(top)/docs/man/%.scd,%,$(wildcard $(top)/docs/man/*.scd))

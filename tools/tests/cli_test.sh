@@ -661,6 +661,19 @@ test_rules_of_files() {
 	expect 1 'No such file' memlockctl rule load "$scratch/none.rules"
 }
 
+# Each by itself, as it is installed.
+test_examples_of_rules_are_rules() {
+	local file nr=0 slice=/sys/fs/cgroup/realtime.slice
+	mkdir "$slice" || skip "no control group can be made"
+	at_end "memlockctl rule del all; rmdir $slice"
+	for file in "$here"/root/usr/share/doc/memlockctl/examples/*.rules; do
+		expect 0 "${file##*/}:[0-9]+: rule [0-9]+" memlockctl rule load "$file"
+		memlockctl rule del all
+		nr=$((nr + 1))
+	done
+	equal "examples" $nr 4
+}
+
 test_status_of_all_is_of_what_is_locked() {
 	need_list
 	local one
