@@ -25,7 +25,8 @@ static const struct command commands[] = {
 	{ "sync", PROCESSES, "lock what has appeared unnoticed since",
 	  OF_SELECT | OF_JSON | OF_QUIET, .selects = true, .each = sync_one },
 	{ "status", "[" PROCESSES "]", "what a process has, and its page faults since",
-	  OF_SELECT | OF_JSON | OF_QUIET, .selects = true, .all = true, .each = status_one },
+	  OF_SELECT | OF_JSON | OF_QUIET | OF_STATUS, .selects = true, .all = true,
+	  .each = status_one },
 	{ "maps", PROCESSES, "the address space: what is pinned, what is not, and why",
 	  OF_SELECT | OF_JSON | OF_TABLE | OF_MAPS, .columns = maps_columns, .selects = true,
 	  .each = maps_one },
@@ -104,6 +105,7 @@ static void run_command(struct ctl *ctl)
 		command->run(ctl);
 		return;
 	}
+	metrics_begin(ctl);
 	targets_select(ctl, &targets);
 	for (i = 0; i < targets.nr && !ctl->signal; i++) {
 		if (i && report_text(ctl) && command->all)
@@ -111,6 +113,7 @@ static void run_command(struct ctl *ctl)
 		command->each(ctl, &targets.list[i]);
 	}
 	targets_free(&targets);
+	metrics_end(ctl);
 	if (ctl->superlocked)
 		compaction_check(ctl);
 }

@@ -64,6 +64,7 @@ enum {
 	OPT_OVER_LIMIT,
 	OPT_OWNED,
 	OPT_PRIORITY,
+	OPT_PROMETHEUS,
 	OPT_RAISE_LIMIT,
 	OPT_REALTIME,
 	OPT_SET_SYSCTL,
@@ -91,6 +92,7 @@ enum {
 	OF_WATCH = 1 << 11,
 	OF_EVENTS = 1 << 12,
 	OF_RULE = 1 << 13,
+	OF_STATUS = 1 << 14,
 };
 
 /* More columns than any table has. */
@@ -124,6 +126,7 @@ enum {
  * @events: of a rule: &enum memlockd_rule_event
  * @priority: of a rule
  * @executable, @user: of a rule: the program, the user by name or number; NULL: any
+ * @prometheus: of `status`: the file to write for Prometheus, "-" for stdout; or NULL
  * @output: -o, as it was typed
  * @columns, @nr_columns: and as indexes of the command's columns; none: the usual ones
  * @words, @nr_words: what is no option
@@ -147,6 +150,7 @@ struct options {
 	int priority;
 	const char *executable;
 	const char *user;
+	const char *prometheus;
 	const char *output;
 	size_t columns[MAX_COLUMNS];
 	size_t nr_columns;
@@ -184,6 +188,7 @@ bool options_select(const struct options *options);
  * @processes, @warnings, @errors: arrays in @doc
  * @status: the exit status: that of the first thing that went wrong
  * @signal: what has ended the work; the program ends by it once all is as it should be
+ * @metrics: what is written for Prometheus, or NULL
  * @superlocked: there is a superlock, of which compaction_check() has to know
  */
 struct ctl {
@@ -191,6 +196,7 @@ struct ctl {
 	struct options options;
 	const struct command *command;
 	struct json_object *doc, *processes, *warnings, *errors;
+	struct metrics *metrics;
 	int status;
 	int signal;
 	bool superlocked;
@@ -463,6 +469,14 @@ void signals_let_go(void);
  */
 int lock_interruptibly(struct ctl *ctl, const struct target *target, struct memlockd_lock *lock,
 		       char *sentence);
+
+/* ---- metrics.c: what is written for Prometheus, if anything is ---- */
+
+void metrics_begin(struct ctl *ctl);
+/* @sizes: or NULL, if they are not known. */
+void metrics_add(struct ctl *ctl, const struct target *target,
+		 const struct memlockd_status *status, const struct sizes *sizes);
+void metrics_end(struct ctl *ctl);
 
 /* ---- sysctl.c ---- */
 

@@ -71,6 +71,8 @@ static const struct option_help table[] = {
 	  "of a superlock: grow the main stack to this size, or 'none' (1M)" },
 	{ OPT_FORCE, OF_UNLOCK, "force", NULL, "unlock what others hold, too" },
 	{ OPT_SUMMARY, OF_MAPS, "summary", NULL, "one line for all mappings of a kind and state" },
+	{ OPT_PROMETHEUS, OF_STATUS, "prometheus", "FILE",
+	  "write metrics of Prometheus to this file, or to '-', instead" },
 	{ OPT_INTERVAL, OF_WATCH, "interval", "SECONDS", "time between two refreshes (1)" },
 	{ OPT_COUNT, OF_WATCH, "count", "N", "stop after so many refreshes" },
 	{ OPT_SORT, OF_WATCH, "sort", "COLUMN",
@@ -461,6 +463,9 @@ static void take(struct options *options, const struct command *command, int id)
 	case OPT_PRIORITY:
 		take_priority(options);
 		break;
+	case OPT_PROMETHEUS:
+		options->prometheus = optarg;
+		break;
 	case OPT_OUTPUT:
 		options->output = optarg;
 		break;
@@ -525,6 +530,8 @@ static void check(struct options *options, const struct command *command)
 		wrong("a rule has one --cgroup: add a rule for each");
 	if (options->json && (options->output || options->no_headings))
 		wrong("--output and --noheadings are for a table, not for --json");
+	if (options->json && options->prometheus)
+		wrong("--json and --prometheus exclude each other");
 	if (command->selects && !command->all && !options_select(options))
 		wrong("which process? A PID, -n NAME or --cgroup PATH is missing");
 	if (command->words && !command->no_words && !options->nr_words)

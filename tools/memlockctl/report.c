@@ -61,7 +61,7 @@ void report_flush(struct ctl *ctl)
 
 bool report_text(const struct ctl *ctl)
 {
-	return !ctl->doc && !ctl->options.quiet;
+	return !ctl->doc && !ctl->options.quiet && !ctl->options.prometheus;
 }
 
 struct json_object *report_process(struct ctl *ctl, const struct target *target)

@@ -135,6 +135,7 @@ void status_one(struct ctl *ctl, const struct target *target)
 		known = &sizes;
 	if (report_text(ctl))
 		print_status(target, &status, known);
+	metrics_add(ctl, target, &status, known);
 	object = report_process(ctl, target);
 	if (object)
 		add_status(object, &status, known);

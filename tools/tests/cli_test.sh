@@ -734,6 +734,38 @@ test_status_tells_real_faults() {
 	equal faults "$(json '(doc["processes"][0]["real_minor_faults"], "last_fault" in doc["processes"][0])')" '(0, False)'
 }
 
+# metric NAME{LABELS}: its value in the file, with a line of help and one of its type before it.
+metric() {
+	local name=${1%%\{*}
+	awk -v metric="$1" -v name="$name" '$1 == "#" && $3 == name { said++ }
+		$1 == metric && said == 2 { print $2 }' "$scratch/metrics.prom"
+}
+
+test_status_writes_metrics() {
+	local superlocked labels pinned
+	spawn sleep 1000
+	superlocked=$pid
+	# a name that has to be quoted
+	cp "$(command -v sleep)" "$scratch/a \"b\\c"
+	spawn "$scratch/a \"b\\c" 1000
+	memlockctl superlock -q "$superlocked"
+	memlockctl lock -q --movable "$pid"
+	expect 0 '^$' memlockctl status --prometheus "$scratch/metrics.prom" "$superlocked" "$pid"
+	equal files "$(echo "$scratch"/metrics.prom*)" "$scratch/metrics.prom"
+	labels="pid=\"$superlocked\",name=\"sleep\""
+	equal superlocked "$(metric "memlockd_process_superlocked{$labels}")" 1
+	equal real "$(metric "memlockd_process_real_faults_total{$labels,kind=\"minor\"}")" 0
+	equal incomplete "$(metric "memlockd_process_incomplete_mappings{$labels}")" 0
+	pinned=$(metric "memlockd_process_pinned_bytes{$labels}")
+	((pinned > 0)) || fail "nothing is pinned: $pinned"
+	equal locked "$(metric memlockd_locked_processes)" 2
+	expect 0 "superlocked.pid=\"$pid\",name=\"a \\\\\"b\\\\\\\\c\". 0" memlockctl status --prometheus - "$pid"
+	# a metric, its value, and nothing else
+	equal odd "$(grep -cvE '^(# (HELP|TYPE) memlockd_|memlockd_[a-z_]+(\{[^}]*\})? ([0-9]+|\+Inf)$)' "$scratch/metrics.prom")" 0
+	expect 1 'cannot write .*No such file' memlockctl status --prometheus "$scratch/none/metrics.prom" "$pid"
+	expect 2 'exclude each other' memlockctl status --json --prometheus - "$pid"
+}
+
 # complete_line LINE: what bash offers at its end.
 complete_line() {
 	# shellcheck disable=SC2016 # for that bash
