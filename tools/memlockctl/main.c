@@ -49,6 +49,8 @@ static const struct command commands[] = {
 	  .selects = true, .all = true, .run = watch_run },
 	{ "events", "[PID]", "page faults, locks and their ends, as they happen",
 	  OF_JSON | OF_EVENTS, .selects = true, .all = true, .run = events_run },
+	{ "report", "PID", "an HTML page: what it has, its page faults, what to do about them",
+	  OF_REPORT, .selects = true, .run = html_run },
 };
 
 const struct command *command_find(const char *name)

@@ -36,35 +36,7 @@ const struct column maps_columns[] = {
 	[END + 1] = {}
 };
 
-/**
- * struct map - what is known about a mapping
- * @row: what the device says; in a summary, the sum of several
- * @nr: how many it sums up
- * @name: what /proc/PID/maps says; NULL if that is nothing
- * @why: in words why it has not more; "" when it has all
- * @less: it has less than was promised, in a way that matters
- */
-struct map {
-	struct memlockd_mapping row;
-	unsigned int nr;
-	char *name;
-	const char *why;
-	bool less;
-};
-
-/**
- * struct maps - an address space
- * @list: its mappings, or their sums
- * @nr: how many
- * @hidden: the caller may not see where they lie
- */
-struct maps {
-	struct map *list;
-	size_t nr;
-	bool hidden;
-};
-
-static const char *kind_text(unsigned int kind)
+const char *maps_kind(unsigned int kind)
 {
 	static const char *const texts[] = {
 		"anonymous", "file, private", "file, shared", "shared memory", "huge pages",
@@ -100,7 +72,7 @@ static void read_names(pid_t pid, struct maps *maps)
 	fclose(file);
 }
 
-static void free_maps(struct maps *maps)
+void maps_free(struct maps *maps)
 {
 	while (maps->nr)
 		free(maps->list[--maps->nr].name);
@@ -154,9 +126,8 @@ static bool are_hidden(struct ctl *ctl, const struct target *target)
 	       (call.out_flags & MEMLOCKD_MAPPINGS_HIDDEN);
 }
 
-/* 0, or what memlockd_read_mappings() says. */
-static int read_maps(struct ctl *ctl, const struct target *target, unsigned int state,
-		     struct maps *maps)
+int maps_read(struct ctl *ctl, const struct target *target, unsigned int state,
+	      struct maps *maps)
 {
 	struct memlockd_mapping *rows;
 	ssize_t nr;
@@ -201,7 +172,7 @@ static bool covered(const struct memlockd_mapping *row)
 	}
 }
 
-static struct sizes sizes_of(const struct maps *maps)
+struct sizes maps_sizes_of(const struct maps *maps)
 {
 	struct sizes sizes = {};
 	size_t i;
@@ -223,10 +194,10 @@ bool maps_sizes(struct ctl *ctl, const struct target *target, unsigned int state
 {
 	struct maps maps;
 
-	if (read_maps(ctl, target, state, &maps))
+	if (maps_read(ctl, target, state, &maps))
 		return false;
-	*sizes = sizes_of(&maps);
-	free_maps(&maps);
+	*sizes = maps_sizes_of(&maps);
+	maps_free(&maps);
 	return true;
 }
 
@@ -253,8 +224,7 @@ static int compare(const void *a, const void *b)
 	return strcmp(m->why, n->why);
 }
 
-/* Of each kind, state and reason make one. */
-static void sum_up(struct maps *maps)
+void maps_sum_up(struct maps *maps)
 {
 	size_t i, sums = 0;
 
@@ -282,7 +252,7 @@ static void sum_up(struct maps *maps)
 static void print_head(const struct target *target, const struct memlockd_status *status,
 		       const struct maps *maps)
 {
-	struct sizes sizes = sizes_of(maps);
+	struct sizes sizes = maps_sizes_of(maps);
 	struct map all = {};
 	char bar[BAR_ROOM];
 	size_t i;
@@ -305,7 +275,7 @@ static void print_head(const struct target *target, const struct memlockd_status
 	puts("  \033[32mpinned\033[0m, \033[33mresident\033[0m, \033[2mneither\033[0m");
 }
 
-static void prot_text(char *buf, unsigned int prot)
+void maps_prot(char *buf, unsigned int prot)
 {
 	buf[0] = prot & PROT_READ ? 'r' : '-';
 	buf[1] = prot & PROT_WRITE ? 'w' : '-';
@@ -332,9 +302,9 @@ static void add_line(struct table *table, const struct map *map, bool hidden)
 		table_cell(table, ADDRESS, "%012llx", (unsigned long long)row->start);
 		table_cell(table, END, "%012llx", (unsigned long long)row->end);
 	}
-	prot_text(prot, row->prot);
+	maps_prot(prot, row->prot);
 	table_cell(table, PROT, "%s", prot);
-	table_cell(table, KIND, "%s", kind_text(row->kind));
+	table_cell(table, KIND, "%s", maps_kind(row->kind));
 	table_cell(table, MAPPINGS, "%u", map->nr);
 	table_cell(table, SIZE, "%s", size_text(size));
 	table_cell(table, RESIDENT, "%s", size_text(row->resident));
@@ -377,7 +347,7 @@ static void add_map(struct json_object *array, const struct map *map, bool hidde
 			json_address(object, "start", row->start);
 			json_address(object, "end", row->end);
 		}
-		prot_text(prot, row->prot);
+		maps_prot(prot, row->prot);
 		json_string(object, "prot", prot);
 		json_string(object, "name", map->name);
 	}
@@ -414,7 +384,7 @@ void maps_one(struct ctl *ctl, const struct target *target)
 
 	err = memlockd_read_status(ctl->dev, target_process(target), &status, sizeof(status));
 	if (!err)
-		err = read_maps(ctl, target, status.out_state, &maps);
+		err = maps_read(ctl, target, status.out_state, &maps);
 	if (err) {
 		report_failure(ctl, target, err);
 		return;
@@ -422,11 +392,11 @@ void maps_one(struct ctl *ctl, const struct target *target)
 	if (report_text(ctl) && !ctl->options.no_headings)
 		print_head(target, &status, &maps);
 	if (summary)
-		sum_up(&maps);
+		maps_sum_up(&maps);
 	if (report_text(ctl))
 		print_maps(ctl, &maps);
 	object = report_process(ctl, target);
 	if (object)
 		add_maps(object, &status, &maps, summary);
-	free_maps(&maps);
+	maps_free(&maps);
 }

@@ -51,6 +51,7 @@ enum {
 	OPT_CGROUP,
 	OPT_CURRENT,
 	OPT_EXECUTABLE,
+	OPT_FOR,
 	OPT_FORCE,
 	OPT_FUTURE,
 	OPT_HEAL,
@@ -93,6 +94,7 @@ enum {
 	OF_EVENTS = 1 << 12,
 	OF_RULE = 1 << 13,
 	OF_STATUS = 1 << 14,
+	OF_REPORT = 1 << 15,
 };
 
 /* More columns than any table has. */
@@ -120,6 +122,7 @@ enum {
  * @stack_reserve: of a superlock
  * @interval: milliseconds between the refreshes of `watch`
  * @count: refreshes of `watch`; 0 is no end
+ * @period: milliseconds that `report` watches for
  * @names, @nr_names: -n
  * @pids, @nr_pids: -p
  * @cgroups, @nr_cgroups: --cgroup
@@ -140,6 +143,7 @@ struct options {
 	uint64_t stack_reserve;
 	unsigned int interval;
 	unsigned int count;
+	unsigned int period;
 	const char **names;
 	int nr_names;
 	const char **pids;
@@ -244,6 +248,7 @@ void info_run(struct ctl *ctl);
 void run_run(struct ctl *ctl);
 void watch_run(struct ctl *ctl);
 void events_run(struct ctl *ctl);
+void html_run(struct ctl *ctl);
 void rule_add_run(struct ctl *ctl);
 void rule_del_run(struct ctl *ctl);
 void rule_list_run(struct ctl *ctl);
@@ -300,6 +305,44 @@ void table_print(struct table *table, size_t first, size_t last);
 extern const struct column maps_columns[];
 
 /**
+ * struct map - what is known about a mapping
+ * @row: what the device says; in a summary, the sum of several
+ * @nr: how many it sums up
+ * @name: what /proc/PID/maps says; NULL if that is nothing
+ * @why: in words why it has not more; "" when it has all
+ * @less: it has less than was promised, in a way that matters
+ */
+struct map {
+	struct memlockd_mapping row;
+	unsigned int nr;
+	char *name;
+	const char *why;
+	bool less;
+};
+
+/**
+ * struct maps - an address space
+ * @list: its mappings, or their sums
+ * @nr: how many
+ * @hidden: the caller may not see where they lie
+ */
+struct maps {
+	struct map *list;
+	size_t nr;
+	bool hidden;
+};
+
+const char *maps_kind(unsigned int kind);
+/* "rwx" and a 0: room for four. */
+void maps_prot(char *buf, unsigned int prot);
+/* What a process has, which is locked so; 0, or what memlockd_read_mappings() says. */
+int maps_read(struct ctl *ctl, const struct target *target, unsigned int state,
+	      struct maps *maps);
+/* Of each kind, state and reason make one. */
+void maps_sum_up(struct maps *maps);
+void maps_free(struct maps *maps);
+
+/**
  * struct sizes - what a process has of what its lock covers
  * @kept: bytes in memory, to stay
  * @reserved: bytes of address space behind which there is nothing
@@ -310,6 +353,7 @@ struct sizes {
 	unsigned int incomplete;
 };
 
+struct sizes maps_sizes_of(const struct maps *maps);
 /* False when that cannot be known. */
 bool maps_sizes(struct ctl *ctl, const struct target *target, unsigned int state,
 		struct sizes *sizes);

@@ -77,6 +77,7 @@ static const struct option_help table[] = {
 	{ OPT_COUNT, OF_WATCH, "count", "N", "stop after so many refreshes" },
 	{ OPT_SORT, OF_WATCH, "sort", "COLUMN",
 	  "'pid', or 'faults': who has the most new ones comes first" },
+	{ OPT_FOR, OF_REPORT, "for", "SECONDS", "watch its page faults for this time (10)" },
 	{ OPT_FOLLOW, OF_EVENTS, "follow", NULL, "of one process: go on after its execve(2)" },
 	{ OPT_OUTPUT, OF_TABLE, "output", "LIST",
 	  "these columns; with '+' in front, beside the usual ones" },
@@ -444,6 +445,10 @@ static void take(struct options *options, const struct command *command, int id)
 		if (!parse_seconds(optarg, &options->interval))
 			wrong("--interval: '%s' is no number of seconds from 0.1 to 86400", optarg);
 		break;
+	case OPT_FOR:
+		if (!parse_seconds(optarg, &options->period))
+			wrong("--for: '%s' is no number of seconds from 0.1 to 86400", optarg);
+		break;
 	case OPT_COUNT:
 		if (!parse_count(optarg, &options->count))
 			wrong("--count: '%s' is no number from 1", optarg);
@@ -533,13 +538,16 @@ static void check(struct options *options, const struct command *command)
 	if (options->json && options->prometheus)
 		wrong("--json and --prometheus exclude each other");
 	if (command->selects && !command->all && !options_select(options))
-		wrong("which process? A PID, -n NAME or --cgroup PATH is missing");
+		wrong("which process? A PID%s is missing",
+		      command->options & OF_SELECT ? ", -n NAME or --cgroup PATH" : "");
 	if (command->words && !command->no_words && !options->nr_words)
 		wrong("which? Its argument is missing");
 	if (!command->selects && !command->words && command->run != run_run && options->nr_words)
 		wrong("'%s' is too much", options->words[0]);
 	if (command->run == events_run && options->nr_words > 1)
 		wrong("'%s' is too much: one process, or all", options->words[1]);
+	if (command->run == html_run && options->nr_words > 1)
+		wrong("'%s' is too much: one process", options->words[1]);
 	if (options->follow && !options->nr_words)
 		wrong("--follow is for one process");
 	if (command->run == run_run && !options->nr_words)
@@ -556,6 +564,7 @@ static void parse(struct options *options, const struct command *command, int ar
 
 	options->limit = MEMLOCKD_NO_LIMIT;
 	options->interval = 1000;
+	options->period = 10000;
 	describe(command, longs, shorts);
 	/* For glibc: from the beginning, as there may have been another line before. */
 	optind = 0;

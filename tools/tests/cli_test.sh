@@ -766,6 +766,63 @@ test_status_writes_metrics() {
 	expect 2 'exclude each other' memlockctl status --json --prometheus - "$pid"
 }
 
+# page FILE: its text, if each of its elements ends in its place, and it names no other file.
+page() {
+	python3 - "$1" <<-'END'
+		import html.parser, sys
+		class Page(html.parser.HTMLParser):
+		    opened, texts = [], []
+		    def handle_starttag(self, tag, attributes):
+		        assert not {"src", "href"} & {name for name, _ in attributes}, tag
+		        if tag != "meta":
+		            self.opened.append(tag)
+		    def handle_endtag(self, tag):
+		        assert self.opened.pop() == tag, tag
+		    def handle_startendtag(self, tag, attributes):
+		        pass
+		    def handle_data(self, data):
+		        if "style" not in self.opened:
+		            self.texts.append(data.strip())
+		page = Page()
+		page.feed(open(sys.argv[1], encoding="utf-8").read())
+		page.close()
+		assert not page.opened, page.opened
+		print(" ".join(filter(None, page.texts)))
+	END
+}
+
+test_report_is_a_page() {
+	spawn sleep 1000
+	memlockctl report --for 0.2 "$pid" >"$scratch/unlocked.html"
+	expect 0 'sleep It is not superlocked: .* not covered by a lock : Lock the whole' page "$scratch/unlocked.html"
+	memlockctl superlock -q "$pid"
+	memlockctl report --for 0.2 "$pid" >"$scratch/quiet.html"
+	expect 0 'It took no page fault in 2[0-9][0-9].[0-9] ms. All of its mappings have what .* All [0-9]+ mappings' page "$scratch/quiet.html"
+	[[ $output != *"What to do"* ]] || fail "there is nothing to do"
+}
+
+# What it writes to has been written back each time.
+test_report_shows_faults() {
+	truncate -s 40960 /var/tmp/faults.dat
+	at_end 'rm -f /var/tmp/faults.dat'
+	spawn python3 -c 'import mmap, time
+with open("/var/tmp/faults.dat", "r+b") as file:
+    memory = mmap.mmap(file.fileno(), 0)
+while True:
+    memory[0] = memory[0] ^ 1
+    memory.flush()
+    time.sleep(.01)'
+	await "the mapping" grep -q faults.dat "/proc/$pid/maps"
+	memlockctl superlock -q "$pid"
+	memlockctl report --for 2 "$pid" >"$scratch/faults.html"
+	expect 0 'It took [0-9]+ page faults? in 2.[0-9] s, .* 1 mapping has less .*/var/tmp/faults.dat [0-9]+ 0 a write at 0x' \
+		page "$scratch/faults.html"
+	[[ $output == *"writeback write-protects it : Each writeback"* ]] || fail "no advice"
+	kill -KILL "$pid"
+	expect 3 'no process' memlockctl report "$pid"
+	expect 2 'too much: one process' memlockctl report 1 2
+}
+
 # complete_line LINE: what bash offers at its end.
 complete_line() {
 	# shellcheck disable=SC2016 # for that bash
