@@ -443,9 +443,10 @@ static void print_share(const struct memlockd_mapping *row, uint64_t most)
 	double all = (row->end - row->start) * scale;
 	double resident = row->resident * scale, pinned = row->pinned * scale;
 
-	printf("<svg width=\"%d\" height=\"12\" aria-hidden=\"true\"><rect class=\"none\" width=\"%.1f\" height=\"12\"/>"
+	printf("<svg width=\"%d\" height=\"12\" viewBox=\"0 0 %d 12\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
+	       "<rect class=\"none\" width=\"%.1f\" height=\"12\"/>"
 	       "<rect class=\"present\" width=\"%.1f\" height=\"12\"/><rect class=\"pinned\" width=\"%.1f\" height=\"12\"/></svg>",
-	       BAR_WIDTH, all, resident, pinned);
+	       BAR_WIDTH, BAR_WIDTH, all, resident, pinned);
 }
 
 static void print_cells(const struct map *map)
