@@ -45,6 +45,8 @@ enum mlkd_attr {
 			 MLKD_RANGE_NEW | MLKD_RANGE_SUPER_NEW)
 #define MLKD_NEW	(MLKD_WHOLE_NEW | MLKD_RANGE_NEW | MLKD_RANGE_SUPER_NEW)
 #define MLKD_OURS	(MLKD_BY_WHOLE | MLKD_BY_RANGE)
+/* What VM_LOCKED may be there for: a lock of ours that there is, or one that is being undone. */
+#define MLKD_OURS_STILL	(MLKD_OURS | MLKD_GOING)
 
 /**
  * struct mlkd_attrs - the attributes of one address space

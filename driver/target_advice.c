@@ -53,8 +53,8 @@ static bool locked(struct vm_area_struct *vma)
 }
 
 /*
- * From @start on, how far only we hold what is locked; @start if the process itself
- * holds that, or if nothing there is ours.  For probes: takes no lock.
+ * From @start on, how far only we hold what is locked, or have until now; @start if the process
+ * itself holds that, or if nothing there is ours.  For probes: takes no lock.
  */
 static unsigned long only_ours(struct mlkd_space *space, unsigned long start,
 			       unsigned long end)
@@ -62,7 +62,7 @@ static unsigned long only_ours(struct mlkd_space *space, unsigned long start,
 	struct mlkd_attrs *attrs = &space->attrs;
 
 	if (start >= end || test_bit(MLKD_SPACE_SELF, &space->flags) ||
-	    !mlkd_attr_any_rcu(attrs, start, end, MLKD_OURS))
+	    !mlkd_attr_any_rcu(attrs, start, end, MLKD_OURS_STILL))
 		return start;
 	return mlkd_attr_find_rcu(attrs, start, end, MLKD_OWN);
 }
@@ -141,13 +141,14 @@ bool mlkd_advice_begin(struct mlkd_space *space, struct mlkd_advice *advice)
 	case MADV_SOFT_OFFLINE:
 		/* VM_LOCKED is not in the way of these. */
 		advice->ours = end;
-		return mlkd_attr_any_rcu(&space->attrs, start, end, MLKD_OURS);
+		return mlkd_attr_any_rcu(&space->attrs, start, end, MLKD_OURS_STILL);
 	default:
 		break;
 	}
 	advice->ours = only_ours(space, start, end);
+	/* A request that is being made may make it ours before the core kernel looks at it. */
 	if (advice->ours == start)
-		return false;
+		return READ_ONCE(space->busy);
 	if (advice->advice == MADV_DONTNEED) {
 		advice->instead = MADV_DONTNEED_LOCKED;
 		advice->nr = advice->ours - start;
@@ -489,6 +490,9 @@ bool mlkd_advice_end(struct mlkd_space *space, const struct mlkd_advice *advice,
 
 	if (advice->in_place)
 		return mlkd_zero(space, start, end);
+	/* It was not ours at the entry.  If it is by now, that may be why the call has failed. */
+	if (advice->ours == start)
+		return syscall && *result == -EINVAL && only_ours(space, start, end) > start;
 	switch (advice->advice) {
 	case MADV_DONTNEED:
 	case MADV_DONTNEED_LOCKED:

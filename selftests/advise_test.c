@@ -39,6 +39,7 @@
 #define IN_FILE	5			/* each byte of the files */
 #define THREADS	4
 #define ROUNDS	30
+#define COMINGS	200
 #define HITS	3
 
 FIXTURE(advise)
@@ -729,6 +730,54 @@ static long do_advise_under_signals(long addr, long len, long tries)
 	}
 	setitimer(ITIMER_REAL, &never, NULL);
 	return err ?: stale_in_handler ? -EPROTO : hits;
+}
+
+/* How often it failed, until *@stop; or, negative, how many pages were not zeros. */
+static long do_dontneed_until(long addr, long len, long stop)
+{
+	volatile char *p = (char *)addr;
+	long i, failed = 0, stale = 0;
+
+	while (!*(volatile bool *)stop) {
+		for (i = 0; i < len; i += PAGE)
+			p[i] = 1;
+		if (madvise((void *)addr, len, MADV_DONTNEED)) {
+			failed++;
+			continue;
+		}
+		for (i = 0; i < len; i += PAGE)
+			stale += p[i] != 0;
+	}
+	return stale ? -stale : failed;
+}
+
+/*
+ * In no moment of a lock, and in none of an unlock, it fails; but for a call that has begun before
+ * the lock, and does not get to mmap_lock before the lock is there: one at most for each lock.
+ */
+TEST_F(advise, dontneed_gives_zeros_while_locks_come_and_go)
+{
+	volatile bool *stop = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct target busy;
+	long addr, failed;
+	int i;
+
+	ASSERT_NE(MAP_FAILED, (void *)stop);
+	target_start(&busy);
+	addr = target_call(&busy, do_map_small, LEN, RW, MAP_PRIVATE);
+	ASSERT_LT(0, addr);
+	target_post(&busy, do_dontneed_until, addr, LEN, (long)stop);
+	for (i = 0; variant->state && i < COMINGS; i++) {
+		EXPECT_EQ(0, lock_pid(self->fd, busy.pid, variant->state, variant->flags, NULL));
+		EXPECT_EQ(0, unlock_pid(self->fd, busy.pid));
+	}
+	*stop = true;
+	ASSERT_TRUE(target_result(&busy, &failed));
+	TH_LOG("%d locks and unlocks, %ld failed", i, failed);
+	EXPECT_LE(0, failed);
+	EXPECT_GE(i, failed);
+	target_stop(&busy);
+	munmap((void *)stop, PAGE);
 }
 
 TEST_F(advise, signal_that_comes_with_the_call_finds_zeros)
