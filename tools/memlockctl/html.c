@@ -185,21 +185,21 @@ static void print_start(const struct target *target)
 	put(target->name);
 	printf(" (%d): locked memory</title>\n", target->pid);
 	fputs("<style>\n"
-	      ":root { color-scheme: light dark; --pinned: #2a7; --present: #c90; --none: #8884;"
-	      " --major: #d33; --minor: #38c; }\n"
-	      "body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;"
-	      " padding: 0 1rem; }\n"
+	      ":root { color-scheme: light dark; --pinned: #2a7; --present: #c90; --neither: #8884;\n"
+	      "  --major: #d33; --minor: #38c; }\n"
+	      "body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;\n"
+	      "  padding: 0 1rem; }\n"
 	      "table { border-collapse: collapse; width: 100%; }\n"
-	      "th, td { text-align: left; padding: .2rem .6rem; border-bottom: 1px solid #8884;"
-	      " vertical-align: top; }\n"
+	      "th, td { text-align: left; padding: .2rem .6rem; border-bottom: 1px solid #8884;\n"
+	      "  vertical-align: top; }\n"
 	      ".n { text-align: right; white-space: nowrap; }\n"
 	      ".good { border-left: .4rem solid var(--pinned); padding-left: 1rem; }\n"
 	      ".bad { border-left: .4rem solid var(--major); padding-left: 1rem; }\n"
 	      ".scroll { overflow-x: auto; }\n"
-	      "svg { max-width: 100%; } svg text { font: .75rem system-ui, sans-serif;"
-	      " fill: currentColor; }\n"
-	      ".pinned { fill: var(--pinned); } .present { fill: var(--present); }"
-	      " .none { fill: var(--none); }\n"
+	      "svg { max-width: 100%; } svg text { font: .75rem system-ui, sans-serif;\n"
+	      "  fill: currentColor; }\n"
+	      ".pinned { fill: var(--pinned); } .present { fill: var(--present); }\n"
+	      ".neither { fill: var(--neither); }\n"
 	      ".minor { fill: var(--minor); } .major { fill: var(--major); }\n"
 	      "</style>\n</head>\n<body>\n", stdout);
 }
@@ -311,6 +311,13 @@ static void print_bar(const char *class, unsigned int x, double y, double height
 		       class, x, y, PLOT_WIDTH / BUCKETS - 1, height);
 }
 
+/* A square of a colour, and what that stands for. */
+static void print_key(const char *class)
+{
+	printf("<svg width=\"12\" height=\"12\" aria-hidden=\"true\"><rect class=\"%s\" width=\"12\" height=\"12\"/></svg> %s\n",
+	       class, class);
+}
+
 static void print_plot(const struct record *record)
 {
 	unsigned int buckets[BUCKETS][2] = {}, most = count_buckets(record, buckets);
@@ -335,9 +342,10 @@ static void print_plot(const struct record *record)
 	printf("<text x=\"0\" y=\"%d\">0 s</text>\n", PLOT_HEIGHT + 18);
 	printf("<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>\n</svg>\n", PLOT_WIDTH,
 	       PLOT_HEIGHT + 18, time);
-	fputs("<p><svg width=\"12\" height=\"12\" aria-hidden=\"true\"><rect class=\"minor\" width=\"12\" height=\"12\"/></svg> minor, "
-	      "<svg width=\"12\" height=\"12\" aria-hidden=\"true\"><rect class=\"major\" width=\"12\" height=\"12\"/></svg> major</p>\n",
-	      stdout);
+	fputs("<p>\n", stdout);
+	print_key("minor");
+	print_key("major");
+	fputs("</p>\n", stdout);
 }
 
 static const struct map *find_map(const struct maps *maps, uint64_t address)
@@ -400,7 +408,7 @@ static void print_places(const struct record *record, const struct maps *maps)
 
 	nr = find_places(record, maps, places, &others);
 	qsort(places, nr, sizeof(places[0]), by_faults);
-	fputs("<div class=\"scroll\"><table>\n<tr><th>Where</th><th class=\"n\">Minor</th>"
+	fputs("<div class=\"scroll\"><table>\n<tr><th>Where</th><th class=\"n\">Minor</th>\n"
 	      "<th class=\"n\">Major</th><th>The last</th></tr>\n", stdout);
 	for (i = 0; i < nr; i++) {
 		const struct memlockd_event *last = places[i].last;
@@ -443,9 +451,10 @@ static void print_share(const struct memlockd_mapping *row, uint64_t most)
 	double all = (row->end - row->start) * scale;
 	double resident = row->resident * scale, pinned = row->pinned * scale;
 
-	printf("<svg width=\"%d\" height=\"12\" viewBox=\"0 0 %d 12\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
-	       "<rect class=\"none\" width=\"%.1f\" height=\"12\"/>"
-	       "<rect class=\"present\" width=\"%.1f\" height=\"12\"/><rect class=\"pinned\" width=\"%.1f\" height=\"12\"/></svg>",
+	printf("<svg width=\"%d\" height=\"12\" viewBox=\"0 0 %d 12\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\n"
+	       "<rect class=\"neither\" width=\"%.1f\" height=\"12\"/>\n"
+	       "<rect class=\"present\" width=\"%.1f\" height=\"12\"/>\n"
+	       "<rect class=\"pinned\" width=\"%.1f\" height=\"12\"/></svg>",
 	       BAR_WIDTH, BAR_WIDTH, all, resident, pinned);
 }
 
@@ -464,7 +473,7 @@ static void print_cells(const struct map *map)
 	fputs("</td></tr>\n", stdout);
 }
 
-#define CELLS	"<th class=\"n\">Size</th><th class=\"n\">Resident</th><th class=\"n\">Pinned</th>" \
+#define CELLS	"<th class=\"n\">Size</th><th class=\"n\">Resident</th><th class=\"n\">Pinned</th>\n" \
 		"<th>State</th><th>Why not more</th></tr>\n"
 
 static void print_kinds(const struct maps *sums)
@@ -475,10 +484,11 @@ static void print_kinds(const struct maps *sums)
 	for (i = 0; i < sums->nr; i++)
 		if (sums->list[i].row.end - sums->list[i].row.start > most)
 			most = sums->list[i].row.end - sums->list[i].row.start;
-	fputs("<h2>Address space</h2>\n<p><svg width=\"12\" height=\"12\" aria-hidden=\"true\"><rect class=\"pinned\" width=\"12\" height=\"12\"/></svg> pinned, "
-	      "<svg width=\"12\" height=\"12\" aria-hidden=\"true\"><rect class=\"present\" width=\"12\" height=\"12\"/></svg> present, "
-	      "<svg width=\"12\" height=\"12\" aria-hidden=\"true\"><rect class=\"none\" width=\"12\" height=\"12\"/></svg> neither</p>\n"
-	      "<div class=\"scroll\"><table>\n<tr><th>What</th><th></th>" CELLS, stdout);
+	fputs("<h2>Address space</h2>\n<p>\n", stdout);
+	print_key("pinned");
+	print_key("present");
+	print_key("neither");
+	fputs("</p>\n<div class=\"scroll\"><table>\n<tr><th>What</th><th></th>\n" CELLS, stdout);
 	for (i = 0; i < sums->nr; i++) {
 		printf("<tr><td>%s, %s</td><td>", maps_kind(sums->list[i].row.kind),
 		       count_text(sums->list[i].nr, "mapping"));
@@ -496,7 +506,7 @@ static void print_mappings(const struct maps *maps)
 
 	printf("<details><summary>All %s</summary>\n<div class=\"scroll\"><table>\n",
 	       count_text(maps->nr, "mapping"));
-	fputs("<tr><th>Address</th><th>Access</th><th>What</th>" CELLS, stdout);
+	fputs("<tr><th>Address</th><th>Access</th><th>What</th>\n" CELLS, stdout);
 	for (i = 0; i < maps->nr; i++) {
 		const struct map *map = &maps->list[i];
 

@@ -130,7 +130,8 @@ static const struct metric table[] = {
 	{ "incomplete_mappings", "gauge", "Mappings that have less than its lock promises", NULL,
 	  incomplete },
 	{ "pinned_bytes", "gauge", "What is pinned of it", NULL, pinned },
-	{ "bookkeeping_bytes", "gauge", "Kernel memory that remembers the pins", NULL, bookkeeping },
+	{ "bookkeeping_bytes", "gauge", "Kernel memory that remembers the pins", NULL,
+	  bookkeeping },
 	{ "memlock_limit_bytes", "gauge", "Its RLIMIT_MEMLOCK", NULL, limit },
 	{ "faults_total", "counter", "Page faults since its lock, of mmap and the like as well",
 	  "kind=\"minor\"", minor },
@@ -216,7 +217,8 @@ static void print_all(FILE *to, const struct memlockd_info *info, const struct m
 {
 	size_t i;
 
-	print_gauge(to, "locked_processes", "Processes that are locked", info->out_locked_processes);
+	print_gauge(to, "locked_processes", "Processes that are locked",
+		    info->out_locked_processes);
 	print_gauge(to, "pinned_bytes", "What is pinned of all of them", info->out_pinned);
 	/* Not each caller may know. */
 	if (info->out_max_wired) {
@@ -227,7 +229,7 @@ static void print_all(FILE *to, const struct memlockd_info *info, const struct m
 		print_metric(to, &table[i], metrics);
 }
 
-static void cannot(struct ctl *ctl, const char *path, int err)
+static void failed_to_write(struct ctl *ctl, const char *path, int err)
 {
 	report_error(ctl, NULL, -err, EXIT_FAILED, "cannot write %s: %s", path, strerror(err));
 }
@@ -241,13 +243,13 @@ static void write_file(struct ctl *ctl, const char *path, const struct memlockd_
 	int fd;
 
 	if (snprintf(new, sizeof(new), "%s.XXXXXX", path) >= (int)sizeof(new)) {
-		cannot(ctl, path, ENAMETOOLONG);
+		failed_to_write(ctl, path, ENAMETOOLONG);
 		return;
 	}
 	fd = mkstemp(new);
 	to = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!to) {
-		cannot(ctl, path, errno);
+		failed_to_write(ctl, path, errno);
 		return;
 	}
 	print_all(to, info, ctl->metrics);
@@ -255,7 +257,7 @@ static void write_file(struct ctl *ctl, const char *path, const struct memlockd_
 	mask = umask(0);
 	umask(mask);
 	if (fchmod(fd, 0666 & ~mask) || fflush(to) || ferror(to) || rename(new, path)) {
-		cannot(ctl, path, errno);
+		failed_to_write(ctl, path, errno);
 		unlink(new);
 	}
 	fclose(to);
