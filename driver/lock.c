@@ -1153,10 +1153,13 @@ static int lock_request(struct request *request, bool *flagged)
 	struct mlkd_space *space = request->space;
 	struct mlkd_mode in_force = request->range ? space->promised :
 				    mlkd_mode_join(space->promised, request->mode);
+	bool ask = !request->range || request->recount;
 	unsigned long counted = request->counted;
 	int err;
 
 	*flagged = false;
+	if (ask)
+		mlkd_wired_ask(space);
 	set_in_force(space, in_force);
 	err = mlkd_wired_reserve_range(space, counted, request->limit);
 	if (!err) {
@@ -1165,7 +1168,7 @@ static int lock_request(struct request *request, bool *flagged)
 		/* Should it be tried once more, these are in the count. */
 		request->counted = 0;
 	}
-	if (!err && (!request->range || request->recount))
+	if (!err && ask)
 		err = mlkd_wired_reserve(space, request->limit);
 	if (err)
 		return err;
@@ -1200,9 +1203,11 @@ static int undo_noted(struct mlkd_space *space)
 
 	if (!err && !later->start && later->end == ULONG_MAX)
 		err = restore_def_flags(space);
-	if (!err)
-		leave_raised(space);
-	return err;
+	if (err)
+		return err;
+	mlkd_wired_answered(space);
+	leave_raised(space);
+	return 0;
 }
 
 static void undo(struct request *request, bool flagged)

@@ -57,6 +57,7 @@ struct mlkd_heal {
  * @locked_vm: that of the mm, when it was counted
  * @map_count: likewise
  * @counts: how often it has been counted, or begun to be
+ * @asked: a request has noted what it wants, and is not in the total
  * @pass: the pass of wired_refresh() that has last looked at it
  * @stale: it has unmapped or mapped something since
  * @gone: it is locked no more, and not to be counted again
@@ -71,6 +72,7 @@ struct mlkd_wired {
 	unsigned long locked_vm;
 	int map_count;
 	unsigned int counts;
+	bool asked;
 	unsigned int pass;
 	bool stale;
 	bool gone;

@@ -406,6 +406,31 @@ static int wired_update(struct mlkd_space *space, enum count_for for_whom,
 }
 
 /**
+ * mlkd_wired_ask - a request is about to note what it wants
+ * @space: the space; its claim is held
+ *
+ * Nobody else counts it until mlkd_wired_reserve() has succeeded, or mlkd_wired_answered(): a
+ * count that nobody asks about the limit would have that in it.  One that has begun does not
+ * count.
+ */
+void mlkd_wired_ask(struct mlkd_space *space)
+{
+	mutex_lock(&wired_mutex);
+	space->wired.asked = true;
+	space->wired.counts++;
+	WRITE_ONCE(space->wired.stale, true);
+	mutex_unlock(&wired_mutex);
+}
+
+/* What has been noted after mlkd_wired_ask() is in the total, or has been taken back. */
+void mlkd_wired_answered(struct mlkd_space *space)
+{
+	mutex_lock(&wired_mutex);
+	space->wired.asked = false;
+	mutex_unlock(&wired_mutex);
+}
+
+/**
  * mlkd_wired_reserve - count what a request is about to lock
  * @space: the space; its claim is held, and what is wanted has been noted
  * @limit: set when the limit would be exceeded
@@ -414,7 +439,11 @@ static int wired_update(struct mlkd_space *space, enum count_for for_whom,
  */
 int mlkd_wired_reserve(struct mlkd_space *space, struct mlkd_limit *limit)
 {
-	return wired_update(space, FOR_REQUEST, limit);
+	int err = wired_update(space, FOR_REQUEST, limit);
+
+	if (!err)
+		mlkd_wired_answered(space);
+	return err;
 }
 
 /**
@@ -520,7 +549,8 @@ static struct mlkd_space *next_stale(unsigned int pass, enum count_for for_whom)
 		struct mlkd_space *space = container_of(wired, struct mlkd_space, wired);
 		struct mm_struct *mm = space->mm;
 
-		if (wired->pass == pass)
+		/* What it has noted is not to get into the total without its limit. */
+		if (wired->pass == pass || wired->asked)
 			continue;
 		wired->pass = pass;
 		if ((READ_ONCE(wired->stale) ||

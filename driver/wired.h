@@ -12,6 +12,8 @@ struct mlkd_wired;
 extern unsigned long mlkd_max_wired;
 
 void mlkd_wired_setup(struct mlkd_wired *wired);
+void mlkd_wired_ask(struct mlkd_space *space);
+void mlkd_wired_answered(struct mlkd_space *space);
 int mlkd_wired_reserve(struct mlkd_space *space, struct mlkd_limit *limit);
 int mlkd_wired_reserve_range(struct mlkd_space *space, unsigned long pages,
 			     struct mlkd_limit *limit);
