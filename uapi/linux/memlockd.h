@@ -335,8 +335,7 @@ enum memlockd_warning {
  * @MEMLOCKD_REASON_NOT_PINNED: present, but not or not wholly pinned: it has
  *	changed since the lock; MEMLOCKD_IOC_SYNC pins it.  Or it is a part of a huge
  *	page that has been unmapped in parts, and what a pin would keep of the rest is
- *	beyond RLIMIT_MEMLOCK; or of a large folio of a file that is mapped shared, of
- *	which the mapping has a part, so that the kernel leaves it in a list of reclaim.
+ *	beyond RLIMIT_MEMLOCK.
  * @MEMLOCKD_REASON_LIMIT: it would have been beyond the process's RLIMIT_MEMLOCK, and
  *	the lock has MEMLOCKD_OVER_UNLOCKED.
  * @MEMLOCKD_REASON_SERVER: some page is missing as the server of its file system (FUSE,
