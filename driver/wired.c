@@ -384,6 +384,11 @@ static int wired_update(struct mlkd_space *space, enum count_for for_whom,
 	int err;
 
 	mutex_lock(&wired_mutex);
+	/* The request may have begun since the space was found to be stale. */
+	if (!limit && wired->asked) {
+		mutex_unlock(&wired_mutex);
+		return 0;
+	}
 	pass = ++wired->counts;
 	mutex_unlock(&wired_mutex);
 	/* This is set again by whatever happens from here on. */
