@@ -82,11 +82,20 @@ static DEFINE_HASHTABLE(files, 10);
 static LIST_HEAD(spaces);
 static unsigned long total, peak;
 static unsigned long reserved;		/* pages that are about to be MLKD_COUNTED */
+/* The total as it was when the mutex was free: a request that is refused has been in the other. */
+static unsigned long shown;
 
-/* All pages in the count; the mutex is held, or the sum may be off for a moment. */
+/* All pages in the count. */
 static unsigned long sum(void)
 {
-	return READ_ONCE(total) + READ_ONCE(reserved) + atomic_long_read(&mlkd_attrs_counted);
+	lockdep_assert_held(&wired_mutex);
+	return total + reserved + atomic_long_read(&mlkd_attrs_counted);
+}
+
+static void wired_unlock(void)
+{
+	WRITE_ONCE(shown, total);
+	mutex_unlock(&wired_mutex);
 }
 
 static struct file_ranges *find_file(struct address_space *mapping)
@@ -386,11 +395,11 @@ static int wired_update(struct mlkd_space *space, enum count_for for_whom,
 	mutex_lock(&wired_mutex);
 	/* The request may have begun since the space was found to be stale. */
 	if (!limit && wired->asked) {
-		mutex_unlock(&wired_mutex);
+		wired_unlock();
 		return 0;
 	}
 	pass = ++wired->counts;
-	mutex_unlock(&wired_mutex);
+	wired_unlock();
 	/* This is set again by whatever happens from here on. */
 	WRITE_ONCE(wired->stale, false);
 	err = count_space(&count);
@@ -403,7 +412,7 @@ static int wired_update(struct mlkd_space *space, enum count_for for_whom,
 	 * about to take back.
 	 */
 	wired->counts += !!err;
-	mutex_unlock(&wired_mutex);
+	wired_unlock();
 	if (err)
 		WRITE_ONCE(wired->stale, true);
 	kvfree(new.ranges);
@@ -424,7 +433,7 @@ void mlkd_wired_ask(struct mlkd_space *space)
 	space->wired.asked = true;
 	space->wired.counts++;
 	WRITE_ONCE(space->wired.stale, true);
-	mutex_unlock(&wired_mutex);
+	wired_unlock();
 }
 
 /* What has been noted after mlkd_wired_ask() is in the total, or has been taken back. */
@@ -432,7 +441,7 @@ void mlkd_wired_answered(struct mlkd_space *space)
 {
 	mutex_lock(&wired_mutex);
 	space->wired.asked = false;
-	mutex_unlock(&wired_mutex);
+	wired_unlock();
 }
 
 /**
@@ -478,7 +487,7 @@ int mlkd_wired_reserve_range(struct mlkd_space *space, unsigned long pages,
 		if (list_empty(&space->wired.node))
 			list_add(&space->wired.node, &spaces);
 	}
-	mutex_unlock(&wired_mutex);
+	wired_unlock();
 	return err;
 }
 
@@ -489,7 +498,7 @@ void mlkd_wired_noted(unsigned long pages)
 		return;
 	mutex_lock(&wired_mutex);
 	reserved -= pages;
-	mutex_unlock(&wired_mutex);
+	wired_unlock();
 }
 
 /**
@@ -524,7 +533,7 @@ static void wired_take_out(struct mlkd_space *space, bool gone)
 	wired->counts++;
 	wired->gone |= gone;
 	mlkd_attrs_uncount(&space->attrs);
-	mutex_unlock(&wired_mutex);
+	wired_unlock();
 	kvfree(none.ranges);
 }
 
@@ -581,7 +590,7 @@ static bool wired_refresh(enum count_for for_whom)
 
 	mutex_lock(&wired_mutex);
 	before = sum();
-	mutex_unlock(&wired_mutex);
+	wired_unlock();
 
 	/* Spaces that have ended leave the count. */
 	mlkd_spaces_flush();
@@ -592,7 +601,7 @@ static bool wired_refresh(enum count_for for_whom)
 		struct mm_struct *mm = space->mm;
 		bool killed = false;
 
-		mutex_unlock(&wired_mutex);
+		wired_unlock();
 		if (mmget_not_zero(mm)) {
 			struct mem_cgroup *before = mlkd_cgroup_charge(mm);
 
@@ -606,7 +615,7 @@ static bool wired_refresh(enum count_for for_whom)
 			break;
 	}
 	after = sum();
-	mutex_unlock(&wired_mutex);
+	wired_unlock();
 	return after < before;
 }
 
@@ -637,7 +646,8 @@ unsigned long mlkd_wired_now(void)
 {
 	/* This one is not kept from giving mmap_lock back by others of a usual priority. */
 	queue_delayed_work(system_highpri_wq, &refresh, REFRESH_AFTER);
-	return sum();
+	/* What is becoming MLKD_COUNTED may be in this twice for a moment. */
+	return READ_ONCE(shown) + READ_ONCE(reserved) + atomic_long_read(&mlkd_attrs_counted);
 }
 
 /* Nobody can read the total any more. */
