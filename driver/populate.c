@@ -45,6 +45,7 @@
 #include "shared.h"
 #include "space.h"
 #include "target.h"
+#include "wired.h"
 
 /* So often a page may vanish between being faulted in and being pinned. */
 #define MAX_TRIES	8
@@ -164,11 +165,13 @@ static long pin_pages(struct vm_area_struct *vma, unsigned long start, unsigned 
 
 /*
  * Holds pages that have just been pinned.  Returns how many, and drops the pins of the rest; or
- * an error, as mlkd_hold() does.
+ * an error, as mlkd_hold() does, and -ESTALE instead of -EBUSY for what a fault under VM_LOCKED
+ * takes out of the lists of reclaim: not a large folio, of which it may map a part.
  */
 static long hold_pages(struct mlkd_walk *walk, struct mlkd_want want, unsigned long start,
 		       struct page **pages, long nr)
 {
+	bool small = !folio_test_large(page_folio(pages[0]));
 	unsigned int where = 0;
 	long held;
 
@@ -184,7 +187,7 @@ static long hold_pages(struct mlkd_walk *walk, struct mlkd_want want, unsigned l
 	nr -= max(held, 0L);
 	if (nr)
 		unpin_user_pages(pages + max(held, 0L), nr);
-	return held;
+	return held == -EBUSY && small ? -ESTALE : held;
 }
 
 /* Returns how many chunks from @start on are mapped by a huge page each. */
@@ -246,8 +249,8 @@ static long pin_huge(struct mlkd_walk *walk, struct vm_area_struct *vma, unsigne
  * Pins the pages that are present in [start, end), which lies in one chunk, or, if these
  * are huge pages, in [start, limit).  Stops at the first that is not present.  Returns how
  * many pages these were, or an error: -EFAULT if the first page is not present; -EAGAIN if
- * it cannot be held yet; -EBUSY if it cannot be held; -ENOSPC if what they keep is beyond
- * RLIMIT_MEMLOCK, and nothing but a pin can hold them.
+ * it cannot be held yet; -ESTALE or -EBUSY, as hold_pages() does; -ENOSPC if what they keep is
+ * beyond RLIMIT_MEMLOCK, and nothing but a pin can hold them.
  */
 static long pin_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 			unsigned long start, unsigned long end, unsigned long limit,
@@ -664,6 +667,44 @@ static bool hold_later(struct mlkd_walk *walk, unsigned long start)
 	return true;
 }
 
+/*
+ * The page at @start lies in a list of reclaim, though @vma is VM_LOCKED: another process has
+ * unlocked it since it was mapped here.  It is unmapped, and the fault that maps it anew takes
+ * it out of the list.  Under mmap_lock held for writing nobody gives the process a page of its
+ * own there meanwhile, which would be lost.  Returns false if that has been tried, or cannot be.
+ */
+static bool map_anew(struct mlkd_walk *walk, struct vm_area_struct *vma, unsigned long start)
+{
+	struct mlkd_space *space = walk->space;
+	unsigned long limit = ULONG_MAX;
+
+	if (!MLKD_HAS_ZAP || !(vma->vm_flags & VM_LOCKED) || vma->anon_vma ||
+	    walk->anew == start || walk->waits >= MAX_WAITS)
+		return false;
+	walk->anew = start;
+	walk->waits++;
+	mmap_read_unlock(space->mm);
+	walk->locked = 0;
+	/* The walk ends if it is killed. */
+	if (mmap_write_lock_killable(space->mm))
+		return true;
+	vma = vma_lookup(space->mm, start);
+	if (vma && (vma->vm_flags & VM_LOCKED) && !vma->anon_vma &&
+	    mlkd_space_want(space, vma, mlkd_attr_get(&space->attrs, start, &limit)).cached)
+		mlkd_zap(vma, start, PAGE_SIZE);
+	mmap_write_unlock(space->mm);
+	return true;
+}
+
+/*
+ * May a page of @vma be copied?  In a mapping in which the process has one page for itself it is
+ * counted as if it had them all (wired.c).
+ */
+static bool may_copy(struct mlkd_walk *walk, struct vm_area_struct *vma)
+{
+	return READ_ONCE(vma->anon_vma) || mlkd_wired_grow(walk->space, vma_pages(vma));
+}
+
 /* Is the page at @start there, so that nothing but a copy of it can be pinned or held? */
 static bool to_be_copied(struct vm_area_struct *vma, struct mlkd_want want, unsigned long start)
 {
@@ -796,10 +837,14 @@ static int populate_part(struct mlkd_walk *walk, struct vm_area_struct *vma,
 			*next = start;
 			return 0;
 		}
-		if (to_be_copied(vma, want, start)) {
+		if (nr == -ESTALE && map_anew(walk, vma, start)) {
+			*next = start;
+			return 0;
+		}
+		if (to_be_copied(vma, want, start) && may_copy(walk, vma)) {
 			want.gup_flags = MLKD_GUP_COPY;
 			end = start + PAGE_SIZE;
-		} else if (nr == -EAGAIN || nr == -EBUSY) {
+		} else if (nr == -EAGAIN || nr == -ESTALE || nr == -EBUSY) {
 			*next = start + PAGE_SIZE;
 			return 0;
 		}

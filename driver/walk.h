@@ -41,6 +41,7 @@ struct mlkd_space;
  * @waits: how often a page was waited for that could not be held
  * @waited: the address for which that was done last
  * @refused: the address of the last page that could not be held where it was
+ * @anew: the address of the last page that was unmapped, for a fault to map it anew
  */
 struct mlkd_walk {
 	struct mlkd_space *space;
@@ -65,6 +66,7 @@ struct mlkd_walk {
 	unsigned int waits;
 	unsigned long waited;
 	unsigned long refused;
+	unsigned long anew;
 };
 
 /*

@@ -502,6 +502,36 @@ void mlkd_wired_noted(unsigned long pages)
 }
 
 /**
+ * mlkd_wired_grow - count what a space is about to have for itself, instead of a file's pages
+ * @space: the space; its claim is held, and it has been counted for what is locked
+ * @pages: how many pages that is
+ *
+ * Until the space is counted again, these are in the count beside those of the file.
+ *
+ * Return: false if that would exceed the limit; then nothing has changed.
+ */
+bool mlkd_wired_grow(struct mlkd_space *space, unsigned long pages)
+{
+	struct mlkd_wired *wired = &space->wired;
+	unsigned long now;
+	bool fits;
+
+	mutex_lock(&wired_mutex);
+	now = sum() + pages;
+	fits = wired->gone || now <= READ_ONCE(mlkd_max_wired);
+	if (fits && !wired->gone) {
+		total += pages;
+		wired->pages += pages;
+		peak = max(peak, now);
+		/* A count that has begun may have seen the space as it was. */
+		wired->counts++;
+		WRITE_ONCE(wired->stale, true);
+	}
+	wired_unlock();
+	return fits;
+}
+
+/**
  * mlkd_wired_recount - count what is locked
  * @space: the space; its claim is held
  *

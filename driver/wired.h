@@ -18,6 +18,7 @@ int mlkd_wired_reserve(struct mlkd_space *space, struct mlkd_limit *limit);
 int mlkd_wired_reserve_range(struct mlkd_space *space, unsigned long pages,
 			     struct mlkd_limit *limit);
 void mlkd_wired_noted(unsigned long pages);
+bool mlkd_wired_grow(struct mlkd_space *space, unsigned long pages);
 void mlkd_wired_recount(struct mlkd_space *space);
 void mlkd_wired_idle(struct mlkd_space *space);
 void mlkd_wired_drop(struct mlkd_space *space);
