@@ -40,6 +40,7 @@
 #include <linux/workqueue.h>
 #include <uapi/linux/sched/types.h>
 
+#include "canary.h"
 #include "compat.h"
 #include "hook.h"
 #include "linger.h"
@@ -333,6 +334,9 @@ static int register_children(void)
 	lockdep_assert_held(&hooks_mutex);
 	if (MLKD_REACHES_CHILDREN || probes_children)
 		return 0;
+	err = mlkd_canary_place();
+	if (err)
+		return err;
 	/* What an earlier time has left is not wanted. */
 	child_probe.addr = NULL;
 	child_probe.flags = 0;
@@ -345,7 +349,7 @@ static int register_children(void)
 static void unregister_children(void)
 {
 	lockdep_assert_held(&hooks_mutex);
-	if (probes_children && !READ_ONCE(children)) {
+	if (probes_children && !READ_ONCE(children) && mlkd_canary_alive()) {
 		unregister_kprobe(&child_probe);
 		probes_children = false;
 	}
@@ -353,8 +357,13 @@ static void unregister_children(void)
 
 static int register_hook(struct hook *hook)
 {
+	int err;
+
 	if (hook->probe)
 		return mlkd_tracepoint_register(hook->point, hook->probe);
+	err = mlkd_canary_place();
+	if (err)
+		return err;
 	/* Likewise. */
 	memset(&hook->kprobe, 0, sizeof(hook->kprobe));
 	hook->kprobe.symbol_name = hook->name;
@@ -362,12 +371,16 @@ static int register_hook(struct hook *hook)
 	return register_kprobe(&hook->kprobe);
 }
 
-static void unregister_hook(struct hook *hook)
+/* Returns whether it has gone. */
+static bool unregister_hook(struct hook *hook)
 {
 	if (hook->probe)
 		mlkd_tracepoint_unregister(hook->point, hook->probe);
-	else
+	else if (mlkd_canary_alive())
 		unregister_kprobe(&hook->kprobe);
+	else
+		return false;
+	return true;
 }
 
 /* Has probes for @events in place; there may be more. */
@@ -398,13 +411,13 @@ static bool unregister_extra(void)
 	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
 		if (!hooks[i].registered || (wanted & hooks[i].event))
 			continue;
-		unregister_hook(&hooks[i]);
-		hooks[i].registered = false;
+		hooks[i].registered = !unregister_hook(&hooks[i]);
+		left |= hooks[i].registered;
 	}
 	tracepoint_synchronize_unregister();
 	if (!(wanted & MEMLOCKD_RULE_FORK)) {
 		unregister_children();
-		left = probes_children;
+		left |= probes_children;
 	}
 	mutex_unlock(&hooks_mutex);
 	return left;

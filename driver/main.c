@@ -7,6 +7,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 
+#include "canary.h"
 #include "client.h"
 #include "guard.h"
 #include "probe.h"
@@ -93,6 +94,7 @@ static void __exit memlockd_exit(void)
 {
 	misc_deregister(&device);
 	mlkd_sysctl_exit();
+	mlkd_canary_remove();
 	mlkd_rules_exit();
 	mlkd_wired_exit();
 	mlkd_life_exit();

@@ -50,6 +50,7 @@
 
 #include "task_call.h"
 #include "arch.h"
+#include "canary.h"
 #include "cgroup.h"
 #include "compat.h"
 #include "guard.h"
@@ -597,22 +598,6 @@ static int __maybe_unused on_memory_failure(struct kprobe *kprobe, struct pt_reg
 }
 NOKPROBE_SYMBOL(on_memory_failure);
 
-/* A function of our own that is probed: if that is not hit, nothing is. */
-static noinline void canary(void)
-{
-	/* It is to be called, and not to be known to do nothing. */
-	asm volatile("");
-}
-
-static bool canary_hit;		/* under arm_mutex */
-
-static int on_canary(struct kprobe *kprobe, struct pt_regs *regs)
-{
-	WRITE_ONCE(canary_hit, true);
-	return 0;
-}
-NOKPROBE_SYMBOL(on_canary);
-
 #define PROBE(symbol, handler, what)			\
 	{						\
 		.kprobe.symbol_name = (symbol),		\
@@ -621,7 +606,6 @@ NOKPROBE_SYMBOL(on_canary);
 	}
 
 static struct probe probes[] = {
-	PROBE("memlockd:canary", on_canary, 0),
 	PROBE("perf_event_mmap", on_perf_event_mmap, MLKD_CALL_MMAP),
 	PROBE("do_madvise", on_madvise, MLKD_CALL_MADVISE),
 	PROBE("wake_up_new_task", on_wake_up_new_task, 0),
@@ -671,10 +655,14 @@ static void reset(struct kprobe *kprobe)
 
 static int register_probes(bool over)
 {
+	int err = mlkd_canary_place();
+
+	if (err)
+		return err;
 	while (nr_registered < nr_probes(over)) {
 		struct kprobe *kprobe = &probes[nr_registered].kprobe;
-		int err = register_kprobe(kprobe);
 
+		err = register_kprobe(kprobe);
 		if (err) {
 			reset(kprobe);
 			return err;
@@ -684,19 +672,22 @@ static int register_probes(bool over)
 	return 0;
 }
 
+static void linger_work(struct work_struct *work);
+static DECLARE_DELAYED_WORK(linger, linger_work);
+
 static void linger_work(struct work_struct *work)
 {
 	mutex_lock(&arm_mutex);
-	while (!nr_armed && nr_registered) {
+	while (!nr_armed && nr_registered && mlkd_canary_alive()) {
 		struct kprobe *kprobe = &probes[--nr_registered].kprobe;
 
 		unregister_kprobe(kprobe);
 		reset(kprobe);
 	}
+	if (!nr_armed && nr_registered)
+		mlkd_linger(&linger);
 	mutex_unlock(&arm_mutex);
 }
-
-static DECLARE_DELAYED_WORK(linger, linger_work);
 
 /**
  * mlkd_probes_arm - have the probes in place for @space
@@ -738,22 +729,16 @@ int mlkd_probes_arm(struct mlkd_space *space, bool over)
 /**
  * mlkd_probes_fire - see whether probes are hit
  *
- * An administrator can switch them off, and nothing tells of that.
- *
  * Return: false if they are not all in place, or not hit.
  */
 bool mlkd_probes_fire(void)
 {
-	bool hit = false;
+	bool in_place;
 
 	mutex_lock(&arm_mutex);
-	if (nr_registered >= nr_probes(false)) {
-		WRITE_ONCE(canary_hit, false);
-		canary();
-		hit = READ_ONCE(canary_hit);
-	}
+	in_place = nr_registered >= nr_probes(false);
 	mutex_unlock(&arm_mutex);
-	return hit;
+	return in_place && mlkd_canary_alive();
 }
 
 /**
