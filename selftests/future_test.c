@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
@@ -786,65 +785,6 @@ TEST_F(future, crowd_of_threads_that_remap_is_pinned_or_told)
 	ASSERT_EQ(0, unlock_pid(self->fd, pid));
 	EXPECT_EQ(0, status_bytes(pid, "VmLck"));
 	EXPECT_EQ(0, status_bytes(pid, "VmPin"));
-}
-
-/* The two ways to switch probes off, and what they are when on. */
-static const char *const switches[] = {
-	"/proc/sys/kernel/ftrace_enabled", "/sys/kernel/debug/kprobes/enabled",
-};
-
-static bool write_switch(const char *path, bool on)
-{
-	int fd = open(path, O_WRONLY);
-	bool done = fd >= 0 && write(fd, on ? "1" : "0", 1) == 1;
-
-	close(fd);
-	return done;
-}
-
-/* They are off before the lock: it stands, and all that tell of it tell that, too. */
-TEST_F(future, probes_that_are_switched_off_are_told)
-{
-	struct memlockd_list list = { .size = sizeof(list) };
-	struct memlockd_holder row;
-	struct memlockd_status status;
-	struct memlockd_lock lock;
-	unsigned int i, tried = 0;
-
-	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
-	for (i = 0; i < ARRAY_SIZE(switches); i++) {
-		pid_t pid = self->target.pid;
-		int err, told;
-
-		if (!write_switch(switches[i], false))
-			continue;
-		tried++;
-		err = lock_pid(self->fd, pid, variant->state, CURRENT_FUTURE | MEMLOCKD_NEED_PROBES,
-			       NULL);
-		EXPECT_EQ(-EOPNOTSUPP, err);
-		EXPECT_EQ(MEMLOCKD_STATE_UNLOCKED, state_of(self->fd, pid));
-		EXPECT_EQ(0, lock_pid(self->fd, pid, variant->state, CURRENT_FUTURE, &lock));
-		told = status_pid(self->fd, pid, &status) ? 0 : status.out_warnings;
-		list.rows = (uintptr_t)&row;
-		list.nr_rows = 1;
-		list.row_size = sizeof(row);
-		EXPECT_EQ(0, device_call(self->fd, MEMLOCKD_IOC_LIST, &list));
-		EXPECT_TRUE(write_switch(switches[i], true));
-		TH_LOG("%s is 0: with NEED_PROBES %s; LOCK %#x, STATUS %#x, LIST %#x", switches[i],
-		       strerror(-err), lock.out_warnings, told, list.out_warnings);
-		EXPECT_NE(0, lock.out_warnings & MEMLOCKD_WARNING_NO_PROBES);
-		EXPECT_NE(0, told & MEMLOCKD_WARNING_NO_PROBES);
-		EXPECT_NE(0, list.out_warnings & MEMLOCKD_WARNING_NO_PROBES);
-		/* And that they are on again. */
-		ASSERT_EQ(0, status_pid(self->fd, pid, &status));
-		EXPECT_EQ(0, status.out_warnings & MEMLOCKD_WARNING_NO_PROBES);
-		EXPECT_EQ(0, lock_pid(self->fd, pid, variant->state,
-				      CURRENT_FUTURE | MEMLOCKD_NEED_PROBES, &lock));
-		EXPECT_EQ(0, lock.out_warnings & MEMLOCKD_WARNING_NO_PROBES);
-		EXPECT_EQ(0, unlock_pid(self->fd, pid));
-	}
-	if (!tried)
-		SKIP(return, "probes cannot be switched off here");
 }
 
 int main(int argc, char **argv)
