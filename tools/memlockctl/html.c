@@ -578,7 +578,7 @@ static struct maps sums_of(const struct maps *maps)
 
 	sums.list = calloc(maps->nr + 1, sizeof(*sums.list));
 	if (!sums.list)
-		abort();
+		no_memory();
 	for (i = 0; i < maps->nr; i++) {
 		sums.list[i] = maps->list[i];
 		sums.list[i].name = NULL;

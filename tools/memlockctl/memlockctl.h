@@ -438,6 +438,8 @@ void report_failure(struct ctl *ctl, const struct target *target, int err);
 void report_sentence(struct ctl *ctl, const struct target *target, int err, const char *sentence);
 void report_warning(struct ctl *ctl, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* Says so, and ends the program. */
+__attribute__((noreturn)) void no_memory(void);
 
 void json_string(struct json_object *object, const char *key, const char *value);
 void json_number(struct json_object *object, const char *key, uint64_t value);

@@ -142,6 +142,12 @@ void report_warning(struct ctl *ctl, const char *format, ...)
 	}
 }
 
+void no_memory(void)
+{
+	fputs("memlockctl: out of memory\n", stderr);
+	exit(EXIT_FAILED);
+}
+
 void json_string(struct json_object *object, const char *key, const char *value)
 {
 	json_object_object_add(object, key, value ? json_object_new_string(value) : NULL);

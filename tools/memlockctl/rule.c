@@ -394,12 +394,6 @@ struct loaded {
 	char where[PATH_MAX + 16];
 };
 
-static void __attribute__((noreturn)) no_memory(void)
-{
-	fputs("memlockctl: out of memory\n", stderr);
-	exit(EXIT_FAILED);
-}
-
 /* A line such as "superlock user=rt"; nothing for an empty one. */
 static struct loaded *read_line(struct ctl *ctl, const char *path, unsigned int nr, char *text)
 {
