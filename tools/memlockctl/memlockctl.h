@@ -445,6 +445,9 @@ void json_string(struct json_object *object, const char *key, const char *value)
 void json_number(struct json_object *object, const char *key, uint64_t value);
 /* As null when there is no limit. */
 void json_limit(struct json_object *object, const char *key, uint64_t value);
+/* An array of the names of bits. */
+void json_bits(struct json_object *object, const char *key, unsigned int bits,
+	       const char *(*name)(unsigned int bit));
 void json_flags(struct json_object *object, unsigned int flags);
 void json_warnings(struct json_object *object, unsigned int warnings);
 void json_address(struct json_object *object, const char *key, uint64_t value);
@@ -480,6 +483,9 @@ void term_paint(const char *text, FILE *to);
 /* ---- text.c: words for people ---- */
 
 const char *text_state(unsigned int state);
+/* The names of bits, with @between between them. */
+char *text_bits(char *buf, size_t room, unsigned int bits, const char *between,
+		const char *(*name)(unsigned int bit));
 /* The flags, with | between them. */
 char *text_flags(char *buf, size_t room, unsigned int flags);
 /* The same without what goes without saying: both of CURRENT and FUTURE. */

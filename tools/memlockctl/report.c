@@ -166,9 +166,8 @@ void json_limit(struct json_object *object, const char *key, uint64_t value)
 		json_number(object, key, value);
 }
 
-/* An array of the names of bits. */
-static void json_bits(struct json_object *object, const char *key, unsigned int bits,
-		      const char *(*name)(unsigned int bit))
+void json_bits(struct json_object *object, const char *key, unsigned int bits,
+	       const char *(*name)(unsigned int bit))
 {
 	struct json_object *array = add_array(object, key);
 	unsigned int bit;
