@@ -6,6 +6,7 @@
 #define MEMLOCKCTL_H
 
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -506,6 +507,13 @@ const char *count_text(uint64_t n, const char *noun);
 /* The signals that end a lock: held back from here on, until they are let go. */
 void signals_hold(void);
 void signals_let_go(void);
+/*
+ * Has SIGINT and SIGTERM end nothing from here on: signals_caught() says that one has come.  They
+ * are held back, so that one which comes in front of a ppoll(2) ends that all the same; @mask is
+ * set to what was held back before.
+ */
+void signals_catch(sigset_t *mask);
+bool signals_caught(void);
 
 #define SENTENCE_ROOM	512
 
