@@ -327,7 +327,7 @@ void mlkd_holders_drop(struct mlkd_space *space)
 }
 
 /* Returns the number of a process as the caller sees it; 0 when the process is gone. */
-static pid_t live_pid(struct pid *pid)
+pid_t mlkd_live_pid(struct pid *pid)
 {
 	pid_t nr;
 
@@ -352,7 +352,7 @@ void mlkd_holders_status(struct mlkd_space *space,
 		status->out_holders++;
 		if (holder->locked_at < status->out_lock_time_ns)
 			continue;
-		status->out_locker_pid = live_pid(holder->locker);
+		status->out_locker_pid = mlkd_live_pid(holder->locker);
 		status->out_locker_uid = from_kuid_munged(current_user_ns(), holder->uid);
 		status->out_lock_time_ns = holder->locked_at;
 		status->out_lock_duration_ns = holder->duration;
@@ -383,7 +383,7 @@ static bool fill_row(struct memlockd_holder *row, const struct mlkd_holder *hold
 		     bool all_users, bool all_pids)
 {
 	u64 rule = holder->client ? holder->client->rule : 0;
-	pid_t target = live_pid(holder->target);
+	pid_t target = mlkd_live_pid(holder->target);
 
 	/* Where the process is gone, another one still has its memory. */
 	if (!holder->space || (!target && !all_pids) ||
@@ -394,7 +394,7 @@ static bool fill_row(struct memlockd_holder *row, const struct mlkd_holder *hold
 		.id = holder->id,
 		.lock_time_ns = holder->locked_at,
 		.target = target,
-		.pid = live_pid(holder->locker),
+		.pid = mlkd_live_pid(holder->locker),
 		.uid = from_kuid_munged(current_user_ns(), holder->uid),
 		.kind = rule ? MEMLOCKD_HOLDER_RULE :
 			holder->client ? MEMLOCKD_HOLDER_FILE : MEMLOCKD_HOLDER_USER,

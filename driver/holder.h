@@ -103,6 +103,7 @@ bool mlkd_holders_have(struct mlkd_space *space, const struct mlkd_client *clien
 void mlkd_holders_note_self(struct mlkd_space *space);
 void mlkd_holders_drop(struct mlkd_space *space);
 
+pid_t mlkd_live_pid(struct pid *pid);
 void mlkd_holders_status(struct mlkd_space *space,
 			 struct memlockd_status *status, u64 minor_faults,
 			 u64 major_faults);

@@ -784,17 +784,6 @@ void mlkd_rules_close(struct mlkd_client *owner)
 	} while (rule);
 }
 
-/* Returns the number of a process as the caller sees it; 0 when the process is gone. */
-static pid_t live_pid(struct pid *pid)
-{
-	pid_t nr;
-
-	rcu_read_lock();
-	nr = pid_task(pid, PIDTYPE_TGID) ? pid_vnr(pid) : 0;
-	rcu_read_unlock();
-	return nr;
-}
-
 static void fill_row(struct memlockd_rule_row *row, struct rule *rule)
 {
 	*row = (struct memlockd_rule_row) {
@@ -813,7 +802,7 @@ static void fill_row(struct memlockd_rule_row *row, struct rule *rule)
 		.lock_flags = rule->args.lock_flags,
 		.dev_major = MAJOR(rule->dev),
 		.dev_minor = MINOR(rule->dev),
-		.pid = live_pid(rule->adder),
+		.pid = mlkd_live_pid(rule->adder),
 		.adder_uid = from_kuid_munged(current_user_ns(), rule->adder_uid),
 		.last_error = READ_ONCE(rule->last_error),
 		.last_limit = READ_ONCE(rule->last_limit),

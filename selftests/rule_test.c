@@ -255,6 +255,19 @@ static struct memlockd_rule superlock_first(void)
 		EXPECT_EQ(0, (seen).status);		\
 	} while (0)
 
+/* A program that comes to run by @exec is superlocked before its first instruction. */
+static void check_no_fault(struct __test_metadata *_metadata, FIXTURE_DATA(rule) *self,
+			   exec_fn exec)
+{
+	struct memlockd_rule rule = superlock_first();
+	struct seen seen;
+
+	ADD(rule);
+	seen = run(first_path, NULL, exec, NULL);
+	EXPECT_NO_FAULT(seen);
+	DEL(rule);
+}
+
 /* Else the test would see nothing. */
 TEST_F(rule, without_one_there_are_faults)
 {
@@ -343,13 +356,7 @@ static void script_exec(char *const *argv)
 
 TEST_F(rule, script_runs_its_interpreter)
 {
-	struct memlockd_rule rule = superlock_first();
-	struct seen seen;
-
-	ADD(rule);
-	seen = run(first_path, NULL, script_exec, NULL);
-	EXPECT_NO_FAULT(seen);
-	DEL(rule);
+	check_no_fault(_metadata, self, script_exec);
 }
 
 static void fexecve_exec(char *const *argv)
@@ -359,13 +366,7 @@ static void fexecve_exec(char *const *argv)
 
 TEST_F(rule, fexecve)
 {
-	struct memlockd_rule rule = superlock_first();
-	struct seen seen;
-
-	ADD(rule);
-	seen = run(first_path, NULL, fexecve_exec, NULL);
-	EXPECT_NO_FAULT(seen);
-	DEL(rule);
+	check_no_fault(_metadata, self, fexecve_exec);
 }
 
 static void *thread_main(void *argv)
@@ -393,13 +394,7 @@ static void thread_exec(char *const *argv)
 
 TEST_F(rule, exec_by_a_thread)
 {
-	struct memlockd_rule rule = superlock_first();
-	struct seen seen;
-
-	ADD(rule);
-	seen = run(first_path, NULL, thread_exec, NULL);
-	EXPECT_NO_FAULT(seen);
-	DEL(rule);
+	check_no_fault(_metadata, self, thread_exec);
 }
 
 /* The child takes the place of this one for who waits. */

@@ -45,87 +45,103 @@ static int count(struct table *table, unsigned int rows, uint64_t next)
 	return 0;
 }
 
+/**
+ * struct rows_call - a call that gives rows, whatever they are of
+ * @cmd: which one
+ * @arg: its structure
+ * @size: how large that is
+ * @row_size: as in it
+ * @start: where it is to begin
+ * @rows: where the rows are to be written
+ * @out_rows: how many there were
+ * @out_next: @start for the next call; 0 when there are no more
+ */
+struct rows_call {
+	unsigned long cmd;
+	void *arg;
+	size_t size;
+	size_t row_size;
+	__u64 *start;
+	__u64 *rows;
+	const __u32 *out_rows;
+	const __u64 *out_next;
+};
+
+/* The fields that all of these structures have. */
+#define ROWS_CALL(command, call) {		\
+	.cmd = (command),			\
+	.arg = &(call),				\
+	.size = sizeof(call),			\
+	.row_size = (call).row_size,		\
+	.start = &(call).start,			\
+	.rows = &(call).rows,			\
+	.out_rows = &(call).out_rows,		\
+	.out_next = &(call).out_next,		\
+}
+
+/* All rows of @call, in an array that the caller frees; NULL when that fails. */
+static ssize_t read_rows(struct memlockd *m, struct memlockd_process process,
+			 const struct rows_call *call, void **rows)
+{
+	struct table table = { .row_size = call->row_size };
+	int err;
+
+	*rows = NULL;
+	do {
+		void *place = more_place(&table);
+
+		*call->rows = (uintptr_t)place;
+		err = place ? memlockd_ioctl(m, call->cmd, call->arg, call->size) : -ENOMEM;
+		if (!err)
+			err = count(&table, *call->out_rows, *call->out_next);
+		*call->start = *call->out_next;
+	} while (!err && *call->out_next);
+
+	if (fail_call(m, err, process, call->cmd, NULL)) {
+		free(table.rows);
+		return err;
+	}
+	*rows = table.rows;
+	return table.nr;
+}
+
 ssize_t memlockd_read_mappings(struct memlockd *m, struct memlockd_process process,
 			       struct memlockd_mapping **rows, size_t row_size)
 {
-	struct table table = { .row_size = row_size };
-	struct memlockd_mappings call = {
+	struct memlockd_mappings arg = {
 		.target_type = process.type,
 		.target = process.id,
 		.nr_rows = STEP,
 		.row_size = row_size,
 	};
-	int err;
+	struct rows_call call = ROWS_CALL(MEMLOCKD_IOC_MAPPINGS, arg);
+	void *all;
+	ssize_t nr = read_rows(m, process, &call, &all);
 
-	*rows = NULL;
-	do {
-		void *place = more_place(&table);
-
-		call.rows = (uintptr_t)place;
-		err = place ? memlockd_ioctl(m, MEMLOCKD_IOC_MAPPINGS, &call, sizeof(call)) :
-			      -ENOMEM;
-		if (!err)
-			err = count(&table, call.out_rows, call.out_next);
-		call.start = call.out_next;
-	} while (!err && call.out_next);
-
-	if (err) {
-		free(table.rows);
-		return fail_call(m, err, process, MEMLOCKD_IOC_MAPPINGS, NULL);
-	}
-	*rows = (void *)table.rows;
-	return table.nr;
+	*rows = all;
+	return nr;
 }
 
 ssize_t memlockd_read_holders(struct memlockd *m, struct memlockd_holder **rows, size_t row_size)
 {
-	struct table table = { .row_size = row_size };
-	struct memlockd_list call = { .nr_rows = STEP, .row_size = row_size };
-	int err;
+	struct memlockd_list arg = { .nr_rows = STEP, .row_size = row_size };
+	struct rows_call call = ROWS_CALL(MEMLOCKD_IOC_LIST, arg);
+	void *all;
+	ssize_t nr = read_rows(m, memlockd_self(), &call, &all);
 
-	*rows = NULL;
-	do {
-		void *place = more_place(&table);
-
-		call.rows = (uintptr_t)place;
-		err = place ? memlockd_ioctl(m, MEMLOCKD_IOC_LIST, &call, sizeof(call)) : -ENOMEM;
-		if (!err)
-			err = count(&table, call.out_rows, call.out_next);
-		call.start = call.out_next;
-	} while (!err && call.out_next);
-
-	if (err) {
-		free(table.rows);
-		return fail_call(m, err, memlockd_self(), MEMLOCKD_IOC_LIST, NULL);
-	}
-	*rows = (void *)table.rows;
-	return table.nr;
+	*rows = all;
+	return nr;
 }
 
 ssize_t memlockd_read_rules(struct memlockd *m, struct memlockd_rule_row **rows, size_t row_size)
 {
-	struct table table = { .row_size = row_size };
-	struct memlockd_rules call = { .nr_rows = STEP, .row_size = row_size };
-	int err;
+	struct memlockd_rules arg = { .nr_rows = STEP, .row_size = row_size };
+	struct rows_call call = ROWS_CALL(MEMLOCKD_IOC_RULES, arg);
+	void *all;
+	ssize_t nr = read_rows(m, memlockd_self(), &call, &all);
 
-	*rows = NULL;
-	do {
-		void *place = more_place(&table);
-
-		call.rows = (uintptr_t)place;
-		err = place ? memlockd_ioctl(m, MEMLOCKD_IOC_RULES, &call, sizeof(call)) : -ENOMEM;
-		if (!err)
-			err = count(&table, call.out_rows, call.out_next);
-		call.start = call.out_next;
-	} while (!err && call.out_next);
-
-	if (err) {
-		free(table.rows);
-		return fail_call(m, err, memlockd_self(), MEMLOCKD_IOC_RULES, NULL);
-	}
-	*rows = (void *)table.rows;
-	fail_call(m, 0, memlockd_self(), MEMLOCKD_IOC_RULES, NULL);
-	return table.nr;
+	*rows = all;
+	return nr;
 }
 
 int memlockd_read_warnings(struct memlockd *m, unsigned int *warnings)

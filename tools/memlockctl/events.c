@@ -15,13 +15,6 @@
 #define ALL_KINDS	(2 * MEMLOCKD_EVENT_RULE_FAILED - 1)
 #define AT_ONCE		64
 
-static volatile sig_atomic_t stopped;
-
-static void on_signal(int sig)
-{
-	stopped = sig;
-}
-
 static void print_fault(const struct memlockd_event *event)
 {
 	char duration[16];
@@ -186,23 +179,16 @@ static void wait_and_read(struct ctl *ctl, const struct target *target)
 		{ .fd = memlockd_fd(ctl->dev), .events = POLLIN },
 		{ .fd = target ? target->pidfd : -1, .events = POLLIN },
 	};
-	struct sigaction action = { .sa_handler = on_signal };
-	sigset_t held, before;
+	sigset_t before;
 
-	/* A signal that comes in front of the wait ends it all the same. */
-	sigemptyset(&held);
-	sigaddset(&held, SIGINT);
-	sigaddset(&held, SIGTERM);
-	sigprocmask(SIG_BLOCK, &held, &before);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	signals_catch(&before);
 	do {
 		if (ppoll(pollfds, ARRAY_SIZE(pollfds), NULL, &before) < 0)
 			continue;
 		/* It ends behind its last event. */
 		if (!read_all(ctl, target) || pollfds[1].revents)
 			break;
-	} while (!stopped);
+	} while (!signals_caught());
 	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 

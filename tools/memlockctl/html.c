@@ -54,13 +54,6 @@ struct place {
 	const struct memlockd_event *last;
 };
 
-static volatile sig_atomic_t stopped;
-
-static void on_signal(int sig)
-{
-	stopped = sig;
-}
-
 static uint64_t now(void)
 {
 	struct timespec time;
@@ -107,7 +100,7 @@ static int watch_for(struct ctl *ctl, const struct target *target, struct record
 	sigset_t none;
 
 	sigemptyset(&none);
-	while (!stopped && !record->ended) {
+	while (!signals_caught() && !record->ended) {
 		time = now();
 		if (time >= record->end)
 			return 0;
@@ -133,8 +126,7 @@ static int observe(struct ctl *ctl, const struct target *target, struct record *
 {
 	const unsigned int kinds = MEMLOCKD_EVENT_FAULT | MEMLOCKD_EVENT_UNLOCKED |
 				   MEMLOCKD_EVENT_EXECED | MEMLOCKD_EVENT_EXITED;
-	struct sigaction action = { .sa_handler = on_signal };
-	sigset_t held, before;
+	sigset_t before;
 	int err;
 
 	record->faults = calloc(MAX_FAULTS, sizeof(*record->faults));
@@ -147,12 +139,7 @@ static int observe(struct ctl *ctl, const struct target *target, struct record *
 		return err;
 	record->begin = now();
 	record->end = record->begin + ctl->options.period * 1000000ULL;
-	sigemptyset(&held);
-	sigaddset(&held, SIGINT);
-	sigaddset(&held, SIGTERM);
-	sigprocmask(SIG_BLOCK, &held, &before);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	signals_catch(&before);
 	err = watch_for(ctl, target, record);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return err;
@@ -578,7 +565,7 @@ static struct maps sums_of(const struct maps *maps)
 
 	sums.list = calloc(maps->nr + 1, sizeof(*sums.list));
 	if (!sums.list)
-		abort();
+		no_memory();
 	for (i = 0; i < maps->nr; i++) {
 		sums.list[i] = maps->list[i];
 		sums.list[i].name = NULL;

@@ -6,6 +6,7 @@
 #define MEMLOCKCTL_H
 
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -440,11 +441,16 @@ void report_failure(struct ctl *ctl, const struct target *target, int err);
 void report_sentence(struct ctl *ctl, const struct target *target, int err, const char *sentence);
 void report_warning(struct ctl *ctl, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* Says so, and ends the program. */
+__attribute__((noreturn)) void no_memory(void);
 
 void json_string(struct json_object *object, const char *key, const char *value);
 void json_number(struct json_object *object, const char *key, uint64_t value);
 /* As null when there is no limit. */
 void json_limit(struct json_object *object, const char *key, uint64_t value);
+/* An array of the names of bits. */
+void json_bits(struct json_object *object, const char *key, unsigned int bits,
+	       const char *(*name)(unsigned int bit));
 void json_flags(struct json_object *object, unsigned int flags);
 void json_warnings(struct json_object *object, unsigned int warnings);
 void json_address(struct json_object *object, const char *key, uint64_t value);
@@ -480,6 +486,9 @@ void term_paint(const char *text, FILE *to);
 /* ---- text.c: words for people ---- */
 
 const char *text_state(unsigned int state);
+/* The names of bits, with @between between them. */
+char *text_bits(char *buf, size_t room, unsigned int bits, const char *between,
+		const char *(*name)(unsigned int bit));
 /* The flags, with | between them. */
 char *text_flags(char *buf, size_t room, unsigned int flags);
 /* The same without what goes without saying: both of CURRENT and FUTURE. */
@@ -500,6 +509,13 @@ const char *count_text(uint64_t n, const char *noun);
 /* The signals that end a lock: held back from here on, until they are let go. */
 void signals_hold(void);
 void signals_let_go(void);
+/*
+ * Has SIGINT and SIGTERM end nothing from here on: signals_caught() says that one has come.  They
+ * are held back, so that one which comes in front of a ppoll(2) ends that all the same; @mask is
+ * set to what was held back before.
+ */
+void signals_catch(sigset_t *mask);
+bool signals_caught(void);
 
 #define SENTENCE_ROOM	512
 

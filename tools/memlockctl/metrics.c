@@ -152,7 +152,7 @@ void metrics_add(struct ctl *ctl, const struct target *target,
 		return;
 	samples = realloc(metrics->samples, (metrics->nr + 1) * sizeof(*samples));
 	if (!samples)
-		abort();
+		no_memory();
 	metrics->samples = samples;
 	sample = &samples[metrics->nr++];
 	memset(sample, 0, sizeof(*sample));
@@ -269,7 +269,7 @@ void metrics_begin(struct ctl *ctl)
 		return;
 	ctl->metrics = calloc(1, sizeof(*ctl->metrics));
 	if (!ctl->metrics)
-		abort();
+		no_memory();
 }
 
 void metrics_end(struct ctl *ctl)

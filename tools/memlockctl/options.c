@@ -239,10 +239,8 @@ static bool parse_count(const char *word, unsigned int *count)
 static void append(const char ***list, int *nr, const char *word)
 {
 	*list = reallocarray(*list, *nr + 1, sizeof(**list));
-	if (!*list) {
-		fputs("memlockctl: out of memory\n", stderr);
-		exit(EXIT_FAILED);
-	}
+	if (!*list)
+		no_memory();
 	(*list)[(*nr)++] = word;
 }
 

@@ -71,6 +71,31 @@ void signals_let_go(void)
 	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
+static volatile sig_atomic_t caught;
+
+static void catch_it(int sig)
+{
+	caught = sig;
+}
+
+void signals_catch(sigset_t *mask)
+{
+	struct sigaction action = { .sa_handler = catch_it };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, mask);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+bool signals_caught(void)
+{
+	return caught;
+}
+
 static void run_job(struct ctl *ctl, const struct target *target, struct job *job)
 {
 	job->err = memlockd_lock_process(ctl->dev, target_process(target), &job->lock,

@@ -142,6 +142,12 @@ void report_warning(struct ctl *ctl, const char *format, ...)
 	}
 }
 
+void no_memory(void)
+{
+	fputs("memlockctl: out of memory\n", stderr);
+	exit(EXIT_FAILED);
+}
+
 void json_string(struct json_object *object, const char *key, const char *value)
 {
 	json_object_object_add(object, key, value ? json_object_new_string(value) : NULL);
@@ -160,9 +166,8 @@ void json_limit(struct json_object *object, const char *key, uint64_t value)
 		json_number(object, key, value);
 }
 
-/* An array of the names of bits. */
-static void json_bits(struct json_object *object, const char *key, unsigned int bits,
-		      const char *(*name)(unsigned int bit))
+void json_bits(struct json_object *object, const char *key, unsigned int bits,
+	       const char *(*name)(unsigned int bit))
 {
 	struct json_object *array = add_array(object, key);
 	unsigned int bit;

@@ -218,21 +218,6 @@ void rule_del_run(struct ctl *ctl)
 	}
 }
 
-/* "exec,fork" */
-static char *text_bits(char *buf, size_t room, unsigned int bits,
-		       const char *(*name)(unsigned int bit))
-{
-	unsigned int bit;
-	size_t len = 0;
-
-	*buf = '\0';
-	for (bit = 1; bit; bit <<= 1) {
-		if ((bits & bit) && len < room)
-			len += snprintf(buf + len, room - len, "%s%s", len ? "," : "", name(bit));
-	}
-	return buf;
-}
-
 /* "user rt, program 254:0 1234" */
 static void text_matches(char *buf, size_t room, const struct memlockd_rule_row *row)
 {
@@ -274,7 +259,7 @@ static void add_line(struct table *table, const struct memlockd_rule_row *row)
 		   *text ? text : row->flags & MEMLOCKD_RULE_KILL ? "" : "-",
 		   *text && (row->flags & MEMLOCKD_RULE_KILL) ? "|kill" : "");
 	table_cell(table, ON, "%s",
-		   text_bits(text, sizeof(text), row->events, memlockd_rule_event_name));
+		   text_bits(text, sizeof(text), row->events, ",", memlockd_rule_event_name));
 	table_cell(table, MATCHED, "%llu", (unsigned long long)row->matched);
 	table_cell(table, FAILED, "%llu", (unsigned long long)row->failed);
 	table_cell(table, MISSED, "%llu", (unsigned long long)row->missed);
@@ -287,19 +272,6 @@ static void add_line(struct table *table, const struct memlockd_rule_row *row)
 	}
 }
 
-static void add_bits(struct json_object *object, const char *key, unsigned int bits,
-		     const char *(*name)(unsigned int bit))
-{
-	struct json_object *array = json_object_new_array();
-	unsigned int bit;
-
-	for (bit = 1; bit; bit <<= 1) {
-		if (bits & bit)
-			json_object_array_add(array, json_object_new_string(name(bit)));
-	}
-	json_object_object_add(object, key, array);
-}
-
 static void add_rule(struct json_object *array, const struct memlockd_rule_row *row)
 {
 	struct json_object *object = json_object_new_object();
@@ -307,7 +279,7 @@ static void add_rule(struct json_object *array, const struct memlockd_rule_row *
 
 	json_number(object, "id", row->id);
 	json_object_object_add(object, "priority", json_object_new_int(row->priority));
-	add_bits(object, "match", row->match, memlockd_match_name);
+	json_bits(object, "match", row->match, memlockd_match_name);
 	if (row->match & MEMLOCKD_MATCH_EXECUTABLE) {
 		snprintf(device, sizeof(device), "%u:%u", row->dev_major, row->dev_minor);
 		json_string(object, "device", device);
@@ -317,8 +289,8 @@ static void add_rule(struct json_object *array, const struct memlockd_rule_row *
 		json_number(object, "cgroup", row->cgroup);
 	if (row->match & MEMLOCKD_MATCH_USER)
 		json_number(object, "uid", row->uid);
-	add_bits(object, "events", row->events, memlockd_rule_event_name);
-	add_bits(object, "rule_flags", row->flags, memlockd_rule_flag_name);
+	json_bits(object, "events", row->events, memlockd_rule_event_name);
+	json_bits(object, "rule_flags", row->flags, memlockd_rule_flag_name);
 	json_string(object, "state", memlockd_state_name(row->state));
 	json_flags(object, row->lock_flags);
 	json_number(object, "matched", row->matched);
@@ -393,12 +365,6 @@ struct loaded {
 	char *words[MAX_WORDS + 2];
 	char where[PATH_MAX + 16];
 };
-
-static void __attribute__((noreturn)) no_memory(void)
-{
-	fputs("memlockctl: out of memory\n", stderr);
-	exit(EXIT_FAILED);
-}
 
 /* A line such as "superlock user=rt"; nothing for an empty one. */
 static struct loaded *read_line(struct ctl *ctl, const char *path, unsigned int nr, char *text)

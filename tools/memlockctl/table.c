@@ -27,12 +27,6 @@ struct table {
 	size_t at[MAX_COLUMNS];
 };
 
-static void __attribute__((noreturn)) no_memory(void)
-{
-	fputs("memlockctl: out of memory\n", stderr);
-	exit(EXIT_FAILED);
-}
-
 static void add_column(struct table *table, const struct column *columns, size_t i)
 {
 	if (!scols_table_new_column(table->scols, columns[i].name, 0, columns[i].flags))

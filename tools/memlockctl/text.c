@@ -23,18 +23,24 @@ const char *text_state(unsigned int state)
 	}
 }
 
-char *text_flags(char *buf, size_t room, unsigned int flags)
+char *text_bits(char *buf, size_t room, unsigned int bits, const char *between,
+		const char *(*name)(unsigned int bit))
 {
 	size_t len = 0;
 	unsigned int bit;
 
 	*buf = '\0';
 	for (bit = 1; bit; bit <<= 1) {
-		if ((flags & bit) && len < room)
-			len += snprintf(buf + len, room - len, "%s%s", len ? "|" : "",
-					memlockd_flag_name(bit));
+		if ((bits & bit) && len < room)
+			len += snprintf(buf + len, room - len, "%s%s", len ? between : "",
+					name(bit));
 	}
 	return buf;
+}
+
+char *text_flags(char *buf, size_t room, unsigned int flags)
+{
+	return text_bits(buf, room, flags, "|", memlockd_flag_name);
 }
 
 char *text_mode(char *buf, size_t room, unsigned int flags)

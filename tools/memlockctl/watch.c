@@ -152,10 +152,8 @@ static struct seen *find(struct watch *watch, pid_t pid)
 			return &watch->seen[i];
 	}
 	more = reallocarray(watch->seen, watch->nr_seen + 1, sizeof(*more));
-	if (!more) {
-		fputs("memlockctl: out of memory\n", stderr);
-		exit(EXIT_FAILED);
-	}
+	if (!more)
+		no_memory();
 	watch->seen = more;
 	more += watch->nr_seen++;
 	*more = (struct seen){ .pid = pid };
