@@ -29,6 +29,7 @@
 
 #define UNITS		12	/* base pages, or huge pages */
 #define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
+#define WRITEBACK_TIME	"/proc/sys/vm/dirty_writeback_centisecs"
 #define KSM(name)	"/sys/kernel/mm/ksm/" name
 
 /* ---- what the target runs ---- */
@@ -78,27 +79,32 @@ static long do_touch(long addr, long write, long nowhere)
 	return (long)taken.signal << 32 | taken.faults;
 }
 
-/* Makes each unit a mapping of its own. */
-static long do_split(long addr, long len, long unit)
+/* madvise(2) of every other unit, which gives each an advice by which they are mappings apart. */
+static long advise_odd(long addr, long len, long unit, int advice)
 {
 	long i;
 
 	for (i = unit; i < len; i += 2 * unit) {
-		if (madvise((void *)(addr + i), unit, MADV_DONTDUMP))
+		if (madvise((void *)(addr + i), unit, advice))
 			return -errno;
 	}
 	return 0;
 }
 
+static long do_split(long addr, long len, long unit)
+{
+	return advise_odd(addr, len, unit, MADV_DONTDUMP);
+}
+
+/* For what never is in a core dump. */
+static long do_split_secret(long addr, long len, long unit)
+{
+	return advise_odd(addr, len, unit, MADV_DONTFORK);
+}
+
 static long do_advise_odd(long addr, long len, long advice)
 {
-	long i;
-
-	for (i = PAGE; i < len; i += 2 * PAGE) {
-		if (madvise((void *)(addr + i), PAGE, advice))
-			return -errno;
-	}
-	return 0;
+	return advise_odd(addr, len, PAGE, advice);
 }
 
 static long do_sync(long addr, long len, long c)
@@ -178,7 +184,8 @@ FIXTURE(audit)
 	long nowhere;		/* where nobody may go */
 	long child;
 	long hugepages;
-	unsigned int right, faulted, signals;
+	long writeback;
+	unsigned int right, faulted, signals, not_to_be_read;
 	unsigned long causes;	/* that were given, as bits */
 	int fd;
 };
@@ -384,6 +391,9 @@ FIXTURE_SETUP(audit)
 	self->fd = device_open();
 	ASSERT_LE(0, self->fd);
 	self->hugepages = -1;
+	/* A page is written back when the test says so. */
+	self->writeback = read_number(WRITEBACK_TIME);
+	write_number(WRITEBACK_TIME, 0);
 	if (variant->map == map_hugetlb) {
 		self->hugepages = read_number(NR_HUGEPAGES);
 		write_number(NR_HUGEPAGES, self->hugepages + UNITS);
@@ -400,8 +410,7 @@ FIXTURE_TEARDOWN(audit)
 	EXPECT_TRUE(counters_back(&self->start));
 	if (self->hugepages >= 0)
 		write_number(NR_HUGEPAGES, self->hugepages);
-	if (variant->event == MERGE)
-		write_number(KSM("run"), 0);
+	write_number(WRITEBACK_TIME, self->writeback);
 	TH_LOG("%u predictions were right: %u of faults, %u of none, of which %u ended in a signal",
 	       self->right, self->faulted, self->right - self->faulted, self->signals);
 }
@@ -416,7 +425,7 @@ static bool make_mapping(struct __test_metadata *_metadata, const FIXTURE_VARIAN
 
 	self->unit = variant->huge ? HUGE : PAGE;
 	self->len = UNITS * self->unit;
-	self->nowhere = target_call(t, do_map, PAGE, PROT_NONE, MAP_PRIVATE);
+	self->nowhere = target_call(t, do_map, PAGE, PROT_NONE, MAP_SHARED);
 	EXPECT_LT(0, self->nowhere);
 	if (variant->name) {
 		EXPECT_TRUE(vma_find(t->pid, variant->name, "r", &vma));
@@ -429,10 +438,11 @@ static bool make_mapping(struct __test_metadata *_metadata, const FIXTURE_VARIAN
 		TH_LOG("it cannot be mapped here: %s", strerror(-addr));
 		return false;
 	}
-	EXPECT_LT(0, target_call(t, do_map, PAGE, PROT_NONE, MAP_PRIVATE));
+	EXPECT_LT(0, target_call(t, do_map, PAGE, PROT_NONE, MAP_SHARED));
 	self->addr = addr;
 	if (!variant->whole)
-		EXPECT_EQ(0, target_call(t, do_split, addr, self->len, self->unit));
+		EXPECT_EQ(0, target_call(t, variant->map == map_secret ? do_split_secret : do_split,
+					 addr, self->len, self->unit));
 	return true;
 }
 
@@ -456,6 +466,7 @@ static void touch_some(struct __test_metadata *_metadata, const FIXTURE_VARIANT(
 /* All pages but one of each content are merged; false when there is no KSM here. */
 static bool merge(struct __test_metadata *_metadata, FIXTURE_DATA(audit) *self)
 {
+	long pages = read_number(KSM("pages_to_scan")), time = read_number(KSM("sleep_millisecs"));
 	long scans, i;
 
 	if (access(KSM("run"), F_OK))
@@ -468,7 +479,20 @@ static bool merge(struct __test_metadata *_metadata, FIXTURE_DATA(audit) *self)
 	scans = read_number(KSM("full_scans"));
 	for (i = 0; i < 6000 && read_number(KSM("full_scans")) < scans + 4; i++)
 		usleep(10000);
+	/* What is merged stays so; it has ended its scan when this returns. */
+	write_number(KSM("run"), 0);
+	write_number(KSM("pages_to_scan"), pages);
+	write_number(KSM("sleep_millisecs"), time);
 	return true;
+}
+
+/* Whoever clears soft-dirty bits does not wait until a superlock has set them again. */
+static void sync_target(struct __test_metadata *_metadata, FIXTURE_DATA(audit) *self)
+{
+	struct memlockd_sync sync = { .size = sizeof(sync), .target = self->target.pid };
+
+	if (state_of(self->fd, self->target.pid) != MEMLOCKD_STATE_UNLOCKED)
+		ASSERT_EQ(0, device_call(self->fd, MEMLOCKD_IOC_SYNC, &sync));
 }
 
 /* False when this kernel has nothing of the kind. */
@@ -491,7 +515,10 @@ static bool make_event(struct __test_metadata *_metadata, const FIXTURE_VARIANT(
 		return true;
 	case SOFT_DIRTY:
 		snprintf(path, sizeof(path), "/proc/%d/clear_refs", t->pid);
-		return write_number(path, 4);
+		if (!write_number(path, 4))
+			return false;
+		sync_target(_metadata, self);
+		return true;
 	case MERGE:
 		return merge(_metadata, self);
 	case ADVISE:
@@ -559,12 +586,11 @@ static void check_access(struct __test_metadata *_metadata,
 	if (!variant->whole) {
 		ASSERT_EQ(addr, row.start);
 		ASSERT_EQ(addr + self->unit, row.end);
-		ASSERT_TRUE(!bytes || bytes == self->unit);
-		predicted = bytes;
-	} else {
-		/* Where there is no row for the page itself, its fault makes the number less. */
-		predicted = left < bytes;
 	}
+	predicted = bytes;
+	/* In a row of which only some pages would fault, a fault makes these less. */
+	if (bytes != row.end - row.start)
+		predicted = left < bytes;
 	right = predicted == faulted && (!faulted || left < bytes);
 	EXPECT_TRUE(right) {
 		TH_LOG("unit %lu, a %s: %s was predicted (%lu bytes, %s), and there were %u faults and signal %u; then %lu bytes",
@@ -576,6 +602,17 @@ static void check_access(struct __test_metadata *_metadata,
 	self->right += right;
 	self->faulted += right && faulted;
 	self->signals += !!taken.signal;
+	self->not_to_be_read += !write && taken.signal == SIGBUS;
+}
+
+/* When all of a row has been read that can be, nothing is left that would fault. */
+static void check_rest(struct __test_metadata *_metadata, FIXTURE_DATA(audit) *self)
+{
+	struct memlockd_mapping row;
+
+	read_row(_metadata, self, self->addr, &row);
+	/* Each page has been read twice. */
+	EXPECT_EQ(self->not_to_be_read / 2 * PAGE, row.read_faults);
 }
 
 static void check_audit(struct __test_metadata *_metadata, const FIXTURE_VARIANT(audit) *variant,
@@ -605,6 +642,8 @@ static void check_audit(struct __test_metadata *_metadata, const FIXTURE_VARIANT
 		check_access(_metadata, variant, self, at, !(i % 2));
 		check_access(_metadata, variant, self, at, !(i % 2));
 	}
+	if (variant->whole)
+		check_rest(_metadata, self);
 	for (i = 1; i <= C(FLAGS); i++) {
 		if (self->causes & 1UL << i)
 			TH_LOG("a cause: %s", cause_name(i));

@@ -387,12 +387,13 @@ enum memlockd_reason {
  * @MEMLOCKD_CAUSE_SWAPPED: it is in swap space.
  * @MEMLOCKD_CAUSE_MIGRATION: it is being moved right now.
  * @MEMLOCKD_CAUSE_NUMA: NUMA balancing wants to know who accesses it.
- * @MEMLOCKD_CAUSE_COPY_ON_WRITE: private memory that the process may only have in common with
- *	others: a child of fork(2), a file, the page of zeros, KSM.
+ * @MEMLOCKD_CAUSE_COPY_ON_WRITE: private memory that is write-protected, as the process has it
+ *	in common with others: a child of fork(2), a file, the page of zeros, KSM.  Or it had,
+ *	or somebody has cleared its soft-dirty bits.
  * @MEMLOCKD_CAUSE_WRITEBACK: a shared page of a file, of which the file system wants to know
  *	when it is written to first, after each writeback anew.
- * @MEMLOCKD_CAUSE_WRITE_PROTECTED: a page that is write-protected for another reason: somebody
- *	has cleared the soft-dirty bits, for instance.
+ * @MEMLOCKD_CAUSE_WRITE_PROTECTED: other shared memory that is write-protected: somebody has
+ *	cleared its soft-dirty bits, for instance.
  * @MEMLOCKD_CAUSE_FLAGS: the processor does not note by itself that the page has been
  *	accessed, or written to.
  */
