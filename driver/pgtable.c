@@ -218,10 +218,10 @@ unsigned long mlkd_pgtable_run(struct mm_struct *mm, unsigned long start,
 	return next;
 }
 
-/* What is in the way of an access to a page that is there, and that all may access or nobody. */
-static enum memlockd_cause present_cause(bool hidden, bool write, bool writable)
+/* What is in the way of an access to a page that is there; with @protnone, of any access. */
+static enum memlockd_cause present_cause(bool protnone, bool write, bool writable)
 {
-	if (hidden)
+	if (protnone)
 		return MEMLOCKD_CAUSE_NUMA;
 	if (write && !writable)
 		return MEMLOCKD_CAUSE_WRITE_PROTECTED;

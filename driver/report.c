@@ -94,8 +94,9 @@ struct facts {
 	struct mlkd_mode mode;		/* the mode that it has been promised */
 	struct mlkd_want want;
 	enum memlockd_reason reason;	/* why mappings of its kind have less */
-	enum memlockd_cause absent;	/* why its pages fault, where its kind says it; or NONE */
-	enum memlockd_cause protected;	/* why they are write-protected */
+	enum memlockd_cause cause;	/* why its pages fault, where its kind says it; or NONE */
+	enum memlockd_cause not_mapped;	/* else what it means that they are not mapped */
+	enum memlockd_cause protected;	/* and that they are write-protected */
 	unsigned long file_end;
 	bool readable;
 	bool covered;
@@ -145,15 +146,26 @@ static bool clockless(struct vm_area_struct *vma)
 /* Why pages of @vma fault, whatever their entries say; NONE where these do. */
 static enum memlockd_cause kind_cause(struct vm_area_struct *vma, bool clocks_missing)
 {
-	if (userfaultfd_armed(vma))
-		return MEMLOCKD_CAUSE_USERFAULTFD;
 	if (mlkd_vma_kernel(vma))
 		return clocks_missing ? MEMLOCKD_CAUSE_NOT_MAPPED : MEMLOCKD_CAUSE_KERNEL;
 	return readable(vma) ? MEMLOCKD_CAUSE_NONE : MEMLOCKD_CAUSE_DEVICE;
 }
 
+/* A monitor can have asked to be told of what is not there, and of what is protected. */
+static bool monitor_of_absent(struct vm_area_struct *vma)
+{
+	return userfaultfd_missing(vma) || userfaultfd_minor(vma);
+}
+
+static bool monitor_of_protected(struct vm_area_struct *vma)
+{
+	return userfaultfd_wp(vma) || (userfaultfd_armed(vma) && !monitor_of_absent(vma));
+}
+
 static enum memlockd_cause protected_cause(struct vm_area_struct *vma)
 {
+	if (monitor_of_protected(vma))
+		return MEMLOCKD_CAUSE_USERFAULTFD;
 	if (mlkd_vma_private(vma))
 		return MEMLOCKD_CAUSE_COPY_ON_WRITE;
 	return mlkd_vma_writeback(vma) ? MEMLOCKD_CAUSE_WRITEBACK :
@@ -163,7 +175,7 @@ static enum memlockd_cause protected_cause(struct vm_area_struct *vma)
 static void gather_facts(struct mlkd_report *report, struct vm_area_struct *vma,
 			 struct facts *facts)
 {
-	bool clocks_missing = clockless(vma);
+	bool clocks_missing;
 
 	facts->mode = (struct mlkd_mode){};
 	if (report->space)
@@ -175,10 +187,15 @@ static void gather_facts(struct mlkd_report *report, struct vm_area_struct *vma,
 	facts->armed = userfaultfd_armed(vma);
 	facts->silent = report->space && vma->vm_file &&
 			mlkd_silent_has(&report->space->silent, vma);
-	facts->clockless = facts->covered && clocks_missing;
-	facts->absent = kind_cause(vma, clocks_missing);
-	facts->protected = protected_cause(vma);
 	facts->readable = readable(vma);
+	clocks_missing = (facts->covered || report->audit) && clockless(vma);
+	facts->clockless = facts->covered && clocks_missing;
+	if (report->audit) {
+		facts->cause = kind_cause(vma, clocks_missing);
+		facts->not_mapped = monitor_of_absent(vma) ? MEMLOCKD_CAUSE_USERFAULTFD :
+							     MEMLOCKD_CAUSE_NOT_MAPPED;
+		facts->protected = protected_cause(vma);
+	}
 
 	if (!facts->covered) {
 		facts->reason = MEMLOCKD_REASON_NOT_COVERED;
@@ -251,13 +268,22 @@ static void judge(const struct facts *facts, u64 guarded, struct memlockd_mappin
 static void note_cause(struct mlkd_report *report, const struct facts *facts,
 		       unsigned long addr, bool write, struct memlockd_mapping *row)
 {
+	enum memlockd_cause cause;
+
 	if (row->cause != MEMLOCKD_CAUSE_NONE)
 		return;
-	row->cause = facts->absent;
-	if (row->cause == MEMLOCKD_CAUSE_NONE)
-		row->cause = mlkd_pgtable_cause(report->mm, addr, write);
-	if (row->cause == MEMLOCKD_CAUSE_WRITE_PROTECTED)
-		row->cause = facts->protected;
+	row->cause = facts->cause;
+	if (row->cause != MEMLOCKD_CAUSE_NONE)
+		return;
+	cause = mlkd_pgtable_cause(report->mm, addr, write);
+	if (cause == MEMLOCKD_CAUSE_NOT_MAPPED)
+		cause = facts->not_mapped;
+	else if (cause == MEMLOCKD_CAUSE_WRITE_PROTECTED ||
+		 (cause == MEMLOCKD_CAUSE_NUMA &&
+		  facts->protected == MEMLOCKD_CAUSE_USERFAULTFD))
+		/* Some monitors have pages protected as NUMA balancing does. */
+		cause = facts->protected;
+	row->cause = cause;
 }
 
 /* Counts what of [addr, end) would fault in a write, though not in a read. */

@@ -103,7 +103,7 @@ const char *memlockd_cause_text(unsigned int cause)
 {
 	static const char *const texts[] = {
 		[MEMLOCKD_CAUSE_NONE] = "",
-		[MEMLOCKD_CAUSE_USERFAULTFD] = "its userfaultfd monitor is asked",
+		[MEMLOCKD_CAUSE_USERFAULTFD] = "its userfaultfd monitor wants to know",
 		[MEMLOCKD_CAUSE_KERNEL] = "a page of the kernel's own, not mapped so far",
 		[MEMLOCKD_CAUSE_DEVICE] = "its device maps it at an access",
 		[MEMLOCKD_CAUSE_NOT_MAPPED] = "not mapped: not touched, or taken away",

@@ -374,8 +374,8 @@ enum memlockd_reason {
 /**
  * enum memlockd_cause - why an access to a page would fault
  * @MEMLOCKD_CAUSE_NONE: none would.
- * @MEMLOCKD_CAUSE_USERFAULTFD: a userfaultfd(2) monitor watches the mapping, and is asked
- *	for what is not mapped or is protected.
+ * @MEMLOCKD_CAUSE_USERFAULTFD: a userfaultfd(2) monitor wants to know of what is not mapped
+ *	there, or of what is protected.
  * @MEMLOCKD_CAUSE_KERNEL: [vdso] or [vvar] is not mapped wholly.  Each machine has no use for
  *	some pages of [vvar], and an access to these is a SIGBUS.  Where the clocks are
  *	missing, as after a change of the time namespace, this is NOT_MAPPED instead.
