@@ -142,6 +142,26 @@ static inline bool mlkd_pte_guard(pte_t pte)
 }
 #endif
 
+/* Says whether @pte, which is neither none nor present, stands for a page in swap space. */
+static inline bool mlkd_pte_swapped(pte_t pte)
+{
+#ifdef MEMLOCKD_LEAFOPS
+	return softleaf_is_swap(softleaf_from_pte(pte));
+#else
+	return !non_swap_entry(pte_to_swp_entry(pte));
+#endif
+}
+
+/* Says whether it stands for a page that is being migrated. */
+static inline bool mlkd_pte_migrates(pte_t pte)
+{
+#ifdef MEMLOCKD_LEAFOPS
+	return softleaf_is_migration(softleaf_from_pte(pte));
+#else
+	return is_migration_entry(pte_to_swp_entry(pte));
+#endif
+}
+
 /*
  * mlkd_dumpable() is false if @mm, which @task has, is the image of a set-user-ID program
  * or the like.  mlkd_mm_capable() says whether the caller has @cap over it.

@@ -431,7 +431,7 @@ static int check_mappings(struct call *call)
 {
 	const struct memlockd_mappings *mappings = &call->args->mappings;
 
-	if (bad_row_size(mappings->row_size, sizeof(struct memlockd_mapping)))
+	if (bad_row_size(mappings->row_size, offsetofend(struct memlockd_mapping, reason)))
 		return -EINVAL;
 	/* A kernel of 32 bits has no mapping at an address of 64. */
 	return mappings->start > ULONG_MAX ? -EINVAL : 0;

@@ -100,7 +100,13 @@ enum mlkd_pgtable mlkd_pgtable_level(struct mm_struct *mm, unsigned long addr,
 
 static bool writes(enum mlkd_access access)
 {
-	return access == MLKD_WRITE || access == MLKD_WRITE_FLAGGED;
+	return access == MLKD_WRITE || access == MLKD_WRITE_FLAGGED || access == MLKD_STORE;
+}
+
+/* Says whether @access, one of @MLKD_READ or behind it, faults where its flag is not set. */
+static bool wants_flags(enum mlkd_access access)
+{
+	return access >= MLKD_LOAD ? mlkd_faults_for_flags() : access >= MLKD_READ_FLAGGED;
 }
 
 /* Says whether a huge page's entry, which upper_level() has read, allows @access. */
@@ -117,8 +123,8 @@ static bool leaf_allows(pud_t pud, pmd_t pmd, enum mlkd_access access)
 		return pmd_present(pmd) &&
 		       (access < MLKD_READ || !pmd_protnone(pmd)) &&
 		       (!writes(access) || pmd_write(pmd)) &&
-		       (access < MLKD_READ_FLAGGED || pmd_young(pmd)) &&
-		       (access != MLKD_WRITE_FLAGGED || pmd_dirty(pmd));
+		       (!wants_flags(access) ||
+			(pmd_young(pmd) && (!writes(access) || pmd_dirty(pmd))));
 	/* Only hugetlb has these: its first fault sets all flags, and nothing clears them. */
 	return pud_present(pud) && (!writes(access) || pud_write(pud));
 }
@@ -136,14 +142,16 @@ static bool pte_allows(pte_t pte, enum mlkd_access access)
 			!IS_ENABLED(CONFIG_MEM_SOFT_DIRTY));
 	}
 	if (!pte_present(pte))
-		return false;
+		return access >= MLKD_LOAD && mlkd_pte_guard(pte);
 	/* A special entry is a device's, and has no page, unless it is the page of zeros. */
-	if (pte_protnone(pte) || (pte_special(pte) && !is_zero_pfn(pte_pfn(pte))))
+	if (pte_protnone(pte) ||
+	    (pte_special(pte) && access < MLKD_LOAD && !is_zero_pfn(pte_pfn(pte))))
 		return false;
 	if (access < MLKD_READ_FLAGGED)
 		return access != MLKD_WRITE || pte_write(pte);
-	return pte_young(pte) &&
-	       (access != MLKD_WRITE_FLAGGED || (pte_write(pte) && pte_dirty(pte)));
+	if (writes(access) && !pte_write(pte))
+		return false;
+	return !wants_flags(access) || (pte_young(pte) && (!writes(access) || pte_dirty(pte)));
 }
 
 /*
@@ -208,6 +216,67 @@ unsigned long mlkd_pgtable_run(struct mm_struct *mm, unsigned long start,
 	}
 	local_irq_restore(flags);
 	return next;
+}
+
+/* What is in the way of an access to a page that is there; with @protnone, of any access. */
+static enum memlockd_cause present_cause(bool protnone, bool write, bool writable)
+{
+	if (protnone)
+		return MEMLOCKD_CAUSE_NUMA;
+	if (write && !writable)
+		return MEMLOCKD_CAUSE_WRITE_PROTECTED;
+	if (mlkd_faults_for_flags())
+		return MEMLOCKD_CAUSE_FLAGS;
+	/* It has come since it was looked at. */
+	return write ? MEMLOCKD_CAUSE_WRITE_PROTECTED : MEMLOCKD_CAUSE_NOT_MAPPED;
+}
+
+static enum memlockd_cause leaf_cause(pud_t pud, pmd_t pmd, bool write)
+{
+	/* What is not present is being migrated: no huge page is swapped out as one. */
+	if (pmd_none(pmd))
+		return pud_present(pud) ? present_cause(false, write, pud_write(pud)) :
+					  MEMLOCKD_CAUSE_MIGRATION;
+	return pmd_present(pmd) ? present_cause(pmd_protnone(pmd), write, pmd_write(pmd)) :
+				  MEMLOCKD_CAUSE_MIGRATION;
+}
+
+static enum memlockd_cause pte_cause(pte_t pte, bool write)
+{
+	if (pte_present(pte))
+		return present_cause(pte_protnone(pte), write, pte_write(pte));
+	if (pte_none(pte))
+		return MEMLOCKD_CAUSE_NOT_MAPPED;
+	if (mlkd_pte_swapped(pte))
+		return MEMLOCKD_CAUSE_SWAPPED;
+	return mlkd_pte_migrates(pte) ? MEMLOCKD_CAUSE_MIGRATION : MEMLOCKD_CAUSE_NOT_MAPPED;
+}
+
+/**
+ * mlkd_pgtable_cause - why an access would fault
+ * @mm: address space; mmap_lock is held
+ * @addr: the address
+ * @write: it is a write
+ *
+ * Return: what the entry tells, which knows nothing of its mapping; a hint, as above.
+ */
+enum memlockd_cause mlkd_pgtable_cause(struct mm_struct *mm, unsigned long addr,
+				       bool write)
+{
+	enum memlockd_cause cause = MEMLOCKD_CAUSE_NOT_MAPPED;
+	unsigned long flags, next;
+	enum mlkd_pgtable level;
+	struct upper upper;
+
+	lockdep_assert_held(&mm->mmap_lock);
+	local_irq_save(flags);
+	level = upper_level(mm, addr, &next, &upper);
+	if (level == MLKD_PGTABLE_LEAF)
+		cause = leaf_cause(upper.pud, upper.pmd, write);
+	else if (level == MLKD_PGTABLE_PTES)
+		cause = pte_cause(ptep_get_lockless(pte_offset_kernel(&upper.pmd, addr)), write);
+	local_irq_restore(flags);
+	return cause;
 }
 
 /* mlkd_pgtable_same() of a huge page, which begins before @start or there. */

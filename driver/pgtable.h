@@ -6,6 +6,7 @@
 #define _MEMLOCKD_PGTABLE_H
 
 #include <linux/jump_label.h>
+#include <linux/memlockd.h>
 #include <linux/mm_types.h>
 
 enum mlkd_pgtable {
@@ -25,6 +26,9 @@ enum mlkd_pgtable {
  * @MLKD_WRITE: one that does
  * @MLKD_READ_FLAGGED: @MLKD_READ, and the entry says already that it has been accessed
  * @MLKD_WRITE_FLAGGED: @MLKD_WRITE, and it says already that it has been written to
+ * @MLKD_LOAD: a load by the processor, without a page fault that would give it the page: what
+ *	mlkd_faultless() asks for, or a device's memory, or a guard page
+ * @MLKD_STORE: a store, likewise
  */
 enum mlkd_access {
 	MLKD_GUARD,
@@ -36,6 +40,8 @@ enum mlkd_access {
 	MLKD_WRITE,
 	MLKD_READ_FLAGGED,
 	MLKD_WRITE_FLAGGED,
+	MLKD_LOAD,
+	MLKD_STORE,
 };
 
 /*
@@ -64,6 +70,8 @@ enum mlkd_pgtable mlkd_pgtable_level(struct mm_struct *mm, unsigned long addr,
 unsigned long mlkd_pgtable_run(struct mm_struct *mm, unsigned long start,
 			       unsigned long end, enum mlkd_access access,
 			       bool *allowed);
+enum memlockd_cause mlkd_pgtable_cause(struct mm_struct *mm, unsigned long addr,
+				       bool write);
 bool mlkd_guarded(struct mm_struct *mm, unsigned long start, unsigned long end,
 		  unsigned long *next);
 bool mlkd_pgtable_empty(struct mm_struct *mm, unsigned long addr);

@@ -28,6 +28,7 @@
  * @space: its space; NULL if it is not locked
  * @mode: the mode that it has been promised
  * @fresh: it has just been locked, so that what has been pinned is what is mapped
+ * @audit: what would fault is of interest, too
  * @guarded: bytes of the mapping at hand that are guard pages: nothing can be present
  *	there, as where there is no access
  * @told: where the last mapping ended.  What has been merged with that meanwhile is
@@ -40,6 +41,7 @@ struct mlkd_report {
 	struct mlkd_space *space;
 	struct mlkd_mode mode;
 	bool fresh;
+	bool audit;
 	unsigned long guarded;
 	unsigned long told;
 	struct mlkd_turn turn;
@@ -87,30 +89,16 @@ static bool readable(struct vm_area_struct *vma)
 	return vma_is_accessible(vma) && !(vma->vm_flags & (VM_IO | VM_PFNMAP));
 }
 
-/* Counts the pages at the start of [addr, row->end) that are alike; returns where these end. */
-static unsigned long count_run(struct mlkd_report *report, unsigned long addr,
-			       struct memlockd_mapping *row)
-{
-	unsigned long next;
-	bool present;
-
-	next = mlkd_pgtable_run(report->mm, addr, row->end, MLKD_READ, &present);
-	if (present)
-		row->resident += next - addr;
-	else if (mlkd_guarded(report->mm, addr, next, &next))
-		report->guarded += next - addr;
-	if (report->space && !report->fresh)
-		row->pinned += mlkd_pins_count_mapped(&report->space->pins, addr,
-						      next) << PAGE_SHIFT;
-	return next;
-}
-
 /* What is known of a mapping without a look at its page tables. */
 struct facts {
 	struct mlkd_mode mode;		/* the mode that it has been promised */
 	struct mlkd_want want;
 	enum memlockd_reason reason;	/* why mappings of its kind have less */
+	enum memlockd_cause cause;	/* why its pages fault, where its kind says it; or NONE */
+	enum memlockd_cause not_mapped;	/* else what it means that they are not mapped */
+	enum memlockd_cause protected;	/* and that they are write-protected */
 	unsigned long file_end;
+	bool readable;
 	bool covered;
 	bool armed;			/* a userfaultfd monitor has some of it in its hands */
 	bool silent;			/* its server has not answered */
@@ -155,9 +143,40 @@ static bool clockless(struct vm_area_struct *vma)
 	return !used && end >= vma->vm_end;
 }
 
+/* Why pages of @vma fault, whatever their entries say; NONE where these do. */
+static enum memlockd_cause kind_cause(struct vm_area_struct *vma, bool clocks_missing)
+{
+	if (mlkd_vma_kernel(vma))
+		return clocks_missing ? MEMLOCKD_CAUSE_NOT_MAPPED : MEMLOCKD_CAUSE_KERNEL;
+	return readable(vma) ? MEMLOCKD_CAUSE_NONE : MEMLOCKD_CAUSE_DEVICE;
+}
+
+/* A monitor can have asked to be told of what is not there, and of what is protected. */
+static bool monitor_of_absent(struct vm_area_struct *vma)
+{
+	return userfaultfd_missing(vma) || userfaultfd_minor(vma);
+}
+
+static bool monitor_of_protected(struct vm_area_struct *vma)
+{
+	return userfaultfd_wp(vma) || (userfaultfd_armed(vma) && !monitor_of_absent(vma));
+}
+
+static enum memlockd_cause protected_cause(struct vm_area_struct *vma)
+{
+	if (monitor_of_protected(vma))
+		return MEMLOCKD_CAUSE_USERFAULTFD;
+	if (mlkd_vma_private(vma))
+		return MEMLOCKD_CAUSE_COPY_ON_WRITE;
+	return mlkd_vma_writeback(vma) ? MEMLOCKD_CAUSE_WRITEBACK :
+					 MEMLOCKD_CAUSE_WRITE_PROTECTED;
+}
+
 static void gather_facts(struct mlkd_report *report, struct vm_area_struct *vma,
 			 struct facts *facts)
 {
+	bool clocks_missing;
+
 	facts->mode = (struct mlkd_mode){};
 	if (report->space)
 		facts->mode = mlkd_space_mode_of(report->space, vma, report->mode);
@@ -168,7 +187,15 @@ static void gather_facts(struct mlkd_report *report, struct vm_area_struct *vma,
 	facts->armed = userfaultfd_armed(vma);
 	facts->silent = report->space && vma->vm_file &&
 			mlkd_silent_has(&report->space->silent, vma);
-	facts->clockless = facts->covered && clockless(vma);
+	facts->readable = readable(vma);
+	clocks_missing = (facts->covered || report->audit) && clockless(vma);
+	facts->clockless = facts->covered && clocks_missing;
+	if (report->audit) {
+		facts->cause = kind_cause(vma, clocks_missing);
+		facts->not_mapped = monitor_of_absent(vma) ? MEMLOCKD_CAUSE_USERFAULTFD :
+							     MEMLOCKD_CAUSE_NOT_MAPPED;
+		facts->protected = protected_cause(vma);
+	}
 
 	if (!facts->covered) {
 		facts->reason = MEMLOCKD_REASON_NOT_COVERED;
@@ -237,6 +264,90 @@ static void judge(const struct facts *facts, u64 guarded, struct memlockd_mappin
 		row->state = facts->mode.state;
 }
 
+/* Notes why an access at @addr would fault, if it is the first one of @row that would. */
+static void note_cause(struct mlkd_report *report, const struct facts *facts,
+		       unsigned long addr, bool write, struct memlockd_mapping *row)
+{
+	enum memlockd_cause cause;
+
+	if (row->cause != MEMLOCKD_CAUSE_NONE)
+		return;
+	row->cause = facts->cause;
+	if (row->cause != MEMLOCKD_CAUSE_NONE)
+		return;
+	cause = mlkd_pgtable_cause(report->mm, addr, write);
+	if (cause == MEMLOCKD_CAUSE_NOT_MAPPED)
+		cause = facts->not_mapped;
+	else if (cause == MEMLOCKD_CAUSE_WRITE_PROTECTED ||
+		 (cause == MEMLOCKD_CAUSE_NUMA &&
+		  facts->protected == MEMLOCKD_CAUSE_USERFAULTFD))
+		/* Some monitors have pages protected as NUMA balancing does. */
+		cause = facts->protected;
+	row->cause = cause;
+}
+
+/* Counts what of [addr, end) would fault in a write, though not in a read. */
+static void audit_writes(struct mlkd_report *report, const struct facts *facts,
+			 unsigned long addr, unsigned long end,
+			 struct memlockd_mapping *row)
+{
+	unsigned long next;
+	bool allowed;
+
+	for (; addr < end; addr = next) {
+		next = mlkd_pgtable_run(report->mm, addr, end, MLKD_STORE, &allowed);
+		if (allowed)
+			continue;
+		row->write_faults += next - addr;
+		note_cause(report, facts, addr, true, row);
+	}
+}
+
+/* Counts what of [addr, end) would fault.  Behind the end of a file that is a SIGBUS instead. */
+static void audit(struct mlkd_report *report, const struct facts *facts,
+		  unsigned long addr, unsigned long end, struct memlockd_mapping *row)
+{
+	unsigned long next;
+	bool allowed;
+
+	end = min(end, facts->file_end);
+	for (; addr < end; addr = next) {
+		next = mlkd_pgtable_run(report->mm, addr, end, MLKD_LOAD, &allowed);
+		if (!allowed) {
+			row->read_faults += next - addr;
+			note_cause(report, facts, addr, false, row);
+		}
+		if (!(row->prot & PROT_WRITE))
+			continue;
+		if (allowed)
+			audit_writes(report, facts, addr, next, row);
+		else
+			row->write_faults += next - addr;
+	}
+}
+
+/* Counts the pages at the start of [addr, row->end) that are alike; returns where these end. */
+static unsigned long count_run(struct mlkd_report *report, const struct facts *facts,
+			       unsigned long addr, struct memlockd_mapping *row)
+{
+	unsigned long next;
+	bool present;
+
+	next = mlkd_pgtable_run(report->mm, addr, row->end, MLKD_READ, &present);
+	if (!present && mlkd_guarded(report->mm, addr, next, &next))
+		report->guarded += next - addr;
+	if (facts->readable) {
+		if (present)
+			row->resident += next - addr;
+		if (report->space && !report->fresh)
+			row->pinned += mlkd_pins_count_mapped(&report->space->pins, addr,
+							      next) << PAGE_SHIFT;
+	}
+	if (report->audit)
+		audit(report, facts, addr, next, row);
+	return next;
+}
+
 /*
  * Makes @row that of @vma.  It may take more than one turn, after which @vma may be gone.
  * Returns 0, in a turn; or -EINTR, in none.
@@ -244,9 +355,11 @@ static void judge(const struct facts *facts, u64 guarded, struct memlockd_mappin
 static int report_mapping(struct mlkd_report *report, struct vm_area_struct *vma,
 			  struct memlockd_mapping *row)
 {
+	/* Looks at each page: one for each kind of run. */
+	unsigned long addr, looks = report->audit ? 3 : 1;
 	struct mlkd_turn *turn = &report->turn;
 	struct facts facts;
-	unsigned long addr;
+	bool walked;
 
 	report->guarded = 0;
 	gather_facts(report, vma, &facts);
@@ -258,14 +371,16 @@ static int report_mapping(struct mlkd_report *report, struct vm_area_struct *vma
 			(vma->vm_flags & VM_WRITE ? PROT_WRITE : 0) |
 			(vma->vm_flags & VM_EXEC ? PROT_EXEC : 0),
 	};
-	if (report->space && (report->fresh || !readable(vma)))
+	if (report->space && (report->fresh || !facts.readable))
 		row->pinned = mlkd_pins_count(&report->space->pins, row->start,
 					      row->end) << PAGE_SHIFT;
 
-	addr = readable(vma) ? row->start : row->end;
+	walked = facts.readable || (report->audit && vma_is_accessible(vma));
+	addr = walked ? row->start : row->end;
 	while (addr < row->end) {
-		unsigned long next = count_run(report, addr, row);
-		bool over = mlkd_turn_over(turn, MLKD_COST_VMA + ((next - addr) >> PAGE_SHIFT));
+		unsigned long next = count_run(report, &facts, addr, row);
+		bool over = mlkd_turn_over(turn, MLKD_COST_VMA +
+						 looks * ((next - addr) >> PAGE_SHIFT));
 
 		addr = next;
 		/* If the mapping changes meanwhile, this counts what is left of it. */
@@ -298,6 +413,7 @@ int mlkd_report_rows(struct mlkd_report *report, unsigned long addr,
 	unsigned int nr = 0;
 	bool over = false;
 
+	report->audit = true;
 	if (fatal_signal_pending(current) || mlkd_turn_begin(turn))
 		return -EINTR;
 	while (nr < max && !over) {

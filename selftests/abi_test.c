@@ -333,8 +333,35 @@ TEST_F(abi, larger_rows_are_filled_with_zeros)
 	EXPECT_EQ(0xa5, wide[i].more[0]);
 
 	arg.start = 0;
-	arg.row_size = sizeof(struct memlockd_mapping) - 1;
+	arg.row_size = offsetof(struct memlockd_mapping, read_faults) - 1;
 	EXPECT_EQ(-EINVAL, device_call(self->fd, MEMLOCKD_IOC_MAPPINGS, &arg));
+}
+
+/* A program that was compiled when rows ended so has what it had. */
+TEST_F(abi, rows_of_the_first_version_have_its_fields)
+{
+	const unsigned int size = offsetof(struct memlockd_mapping, read_faults);
+	unsigned char old[NR_ROWS * size];
+	struct memlockd_mappings arg = {
+		.size = sizeof(arg),
+		.target = self->target.pid,
+		.rows = (uintptr_t)rows,
+		.nr_rows = NR_ROWS,
+		.row_size = sizeof(rows[0]),
+	};
+	unsigned int i;
+
+	ASSERT_EQ(0, device_call(self->fd, MEMLOCKD_IOC_MAPPINGS, &arg));
+	memset(old, 0xa5, sizeof(old));
+	arg.rows = (uintptr_t)old;
+	arg.row_size = size;
+	ASSERT_EQ(0, device_call(self->fd, MEMLOCKD_IOC_MAPPINGS, &arg));
+	TH_LOG("%u rows of %u bytes", arg.out_rows, size);
+	ASSERT_LT(10, arg.out_rows);
+	for (i = 0; i < arg.out_rows; i++)
+		EXPECT_EQ(0, memcmp(&old[i * size], &rows[i], size));
+	for (i *= size; i < sizeof(old); i++)
+		ASSERT_EQ(0xa5, old[i]);
 }
 
 TEST_F(abi, info_tells_what_is_locked)

@@ -374,6 +374,16 @@ const char *reason_name(unsigned int reason)
 	return name_of(names, ARRAY_SIZE(names), reason);
 }
 
+const char *cause_name(unsigned int cause)
+{
+	static const char *const names[] = {
+		"NONE", "USERFAULTFD", "KERNEL", "DEVICE", "NOT_MAPPED", "SWAPPED", "MIGRATION",
+		"NUMA", "COPY_ON_WRITE", "WRITEBACK", "WRITE_PROTECTED", "FLAGS",
+	};
+
+	return name_of(names, ARRAY_SIZE(names), cause);
+}
+
 const char *kind_name(unsigned int kind)
 {
 	static const char *const names[] = {

@@ -543,7 +543,8 @@ static bool wrong(const struct fuzzer *f, const struct draft *draft, const struc
 	case MEMLOCKD_IOC_UNLOCK:
 		return args->whom.flags & ~MEMLOCKD_UNLOCK_FORCE;
 	case MEMLOCKD_IOC_MAPPINGS:
-		return row_size_wrong(args->mappings.row_size, spec->row);
+		return row_size_wrong(args->mappings.row_size,
+				      offsetof(struct memlockd_mapping, read_faults));
 	case MEMLOCKD_IOC_LOCK_RANGE:
 		return range_wrong(&args->range, false);
 	case MEMLOCKD_IOC_UNLOCK_RANGE:
@@ -633,7 +634,7 @@ static const char *args_touched(const struct fuzzer *f, const struct fuzz_call *
 	return NULL;
 }
 
-static bool row_good(const struct spec *spec, const void *at)
+static bool row_good(const struct spec *spec, const void *at, uint64_t row_size)
 {
 	const struct memlockd_mapping *mapping = at;
 	const struct memlockd_holder *holder = at;
@@ -644,6 +645,12 @@ static bool row_good(const struct spec *spec, const void *at)
 		return rule->id && rule->events && rule->state <= 2 && rule->uid - FUZZ_USER <= 1;
 	if (spec->cmd == MEMLOCKD_IOC_LIST)
 		return holder->id && holder->state - 1 <= 1 && holder->kind <= 2;
+	/* A row of the first version ends in front of these. */
+	if (row_size >= sizeof(*mapping) &&
+	    (mapping->read_faults > size || mapping->write_faults > size ||
+	     mapping->cause > MEMLOCKD_CAUSE_FLAGS || mapping->reserved ||
+	     !mapping->cause != !(mapping->read_faults || mapping->write_faults)))
+		return false;
 	return mapping->start < mapping->end && mapping->resident <= size &&
 	       mapping->pinned <= size && mapping->state <= 2 &&
 	       mapping->reason <= MEMLOCKD_REASON_SERVER;
@@ -679,7 +686,7 @@ static const char *rows_touched(const struct fuzzer *f, const struct fuzz_call *
 	if (!filled(mem, at) || !filled(last, end))
 		return "wrote outside of the rows";
 	for (i = 0; !call->err && i < nr; i++) {
-		if (!row_good(spec, at + i * row_size))
+		if (!row_good(spec, at + i * row_size, row_size))
 			return "a row that cannot be";
 	}
 	return NULL;

@@ -88,7 +88,7 @@ AT(memlockd_status, out_fault_time_ns, 152);
 AT(memlockd_status, out_fault_tid, 160);
 AT(memlockd_status, out_fault_flags, 164);
 
-SIZE(memlockd_mapping, 48);
+SIZE(memlockd_mapping, 72);
 AT(memlockd_mapping, start, 0);
 AT(memlockd_mapping, end, 8);
 AT(memlockd_mapping, resident, 16);
@@ -97,6 +97,10 @@ AT(memlockd_mapping, kind, 32);
 AT(memlockd_mapping, prot, 36);
 AT(memlockd_mapping, state, 40);
 AT(memlockd_mapping, reason, 44);
+AT(memlockd_mapping, read_faults, 48);
+AT(memlockd_mapping, write_faults, 56);
+AT(memlockd_mapping, cause, 64);
+AT(memlockd_mapping, reserved, 68);
 
 SIZE(memlockd_mappings, 56);
 AT(memlockd_mappings, size, 0);

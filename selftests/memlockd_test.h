@@ -112,6 +112,7 @@ unsigned long kept_bytes(int fd, pid_t pid);
 void row_print(const struct memlockd_mapping *row);
 const char *state_name(unsigned int state);
 const char *reason_name(unsigned int reason);
+const char *cause_name(unsigned int cause);
 const char *kind_name(unsigned int kind);
 
 /* ---- target.c: a process that does what it is told ---- */

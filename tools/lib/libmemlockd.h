@@ -349,6 +349,7 @@ int memlockd_restore_limit(struct memlockd *m, pid_t pid, const struct memlockd_
 const char *memlockd_state_name(unsigned int state);
 const char *memlockd_kind_name(unsigned int kind);
 const char *memlockd_reason_name(unsigned int reason);
+const char *memlockd_cause_name(unsigned int cause);
 const char *memlockd_limit_name(unsigned int limit);
 /* Of one bit of &enum memlockd_lock_flags. */
 const char *memlockd_flag_name(unsigned int flag);
@@ -362,6 +363,8 @@ const char *memlockd_rule_flag_name(unsigned int flag);
 const char *memlockd_warning_name(unsigned int warning);
 /* A reason in a few words; empty for MEMLOCKD_REASON_NONE. */
 const char *memlockd_reason_text(unsigned int reason);
+/* The same of a cause; empty for MEMLOCKD_CAUSE_NONE. */
+const char *memlockd_cause_text(unsigned int cause);
 
 /**
  * memlockd_format_size() - bytes for people: "512 KiB", "48.2 MiB", "unlimited"

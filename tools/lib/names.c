@@ -79,6 +79,46 @@ const char *memlockd_reason_text(unsigned int reason)
 	return NAME_OF(texts, reason);
 }
 
+const char *memlockd_cause_name(unsigned int cause)
+{
+	static const char *const names[] = {
+		[MEMLOCKD_CAUSE_NONE] = "none",
+		[MEMLOCKD_CAUSE_USERFAULTFD] = "userfaultfd",
+		[MEMLOCKD_CAUSE_KERNEL] = "kernel",
+		[MEMLOCKD_CAUSE_DEVICE] = "device",
+		[MEMLOCKD_CAUSE_NOT_MAPPED] = "not_mapped",
+		[MEMLOCKD_CAUSE_SWAPPED] = "swapped",
+		[MEMLOCKD_CAUSE_MIGRATION] = "migration",
+		[MEMLOCKD_CAUSE_NUMA] = "numa",
+		[MEMLOCKD_CAUSE_COPY_ON_WRITE] = "copy_on_write",
+		[MEMLOCKD_CAUSE_WRITEBACK] = "writeback",
+		[MEMLOCKD_CAUSE_WRITE_PROTECTED] = "write_protected",
+		[MEMLOCKD_CAUSE_FLAGS] = "flags",
+	};
+
+	return NAME_OF(names, cause);
+}
+
+const char *memlockd_cause_text(unsigned int cause)
+{
+	static const char *const texts[] = {
+		[MEMLOCKD_CAUSE_NONE] = "",
+		[MEMLOCKD_CAUSE_USERFAULTFD] = "its userfaultfd monitor wants to know",
+		[MEMLOCKD_CAUSE_KERNEL] = "a page of the kernel's own, not mapped so far",
+		[MEMLOCKD_CAUSE_DEVICE] = "its device maps it at an access",
+		[MEMLOCKD_CAUSE_NOT_MAPPED] = "not mapped: not touched, or taken away",
+		[MEMLOCKD_CAUSE_SWAPPED] = "in swap space",
+		[MEMLOCKD_CAUSE_MIGRATION] = "being moved",
+		[MEMLOCKD_CAUSE_NUMA] = "NUMA balancing looks who uses it",
+		[MEMLOCKD_CAUSE_COPY_ON_WRITE] = "copied when written to",
+		[MEMLOCKD_CAUSE_WRITEBACK] = "written back: its file system is told of writes",
+		[MEMLOCKD_CAUSE_WRITE_PROTECTED] = "write-protected",
+		[MEMLOCKD_CAUSE_FLAGS] = "the processor does not note accesses itself",
+	};
+
+	return NAME_OF(texts, cause);
+}
+
 const char *memlockd_limit_name(unsigned int limit)
 {
 	static const char *const names[] = {

@@ -283,27 +283,35 @@ void maps_prot(char *buf, unsigned int prot)
 	buf[3] = '\0';
 }
 
+const char *maps_address(char *buf, uint64_t address, bool hidden)
+{
+	if (hidden)
+		return "-";
+	snprintf(buf, MAPS_ADDRESS, "%012llx", (unsigned long long)address);
+	return buf;
+}
+
+const char *maps_base_name(const struct map *map, bool hidden)
+{
+	const char *name = map->name ? map->name : hidden ? "-" : "[anon]";
+
+	return *name == '/' ? strrchr(name, '/') + 1 : name;
+}
+
 static void add_line(struct table *table, const struct map *map, bool hidden)
 {
 	const struct memlockd_mapping *row = &map->row;
 	uint64_t size = row->end - row->start;
 	uint64_t weak = row->resident > row->pinned ? row->resident - row->pinned : 0;
-	const char *name = map->name ? map->name : hidden ? "-" : "[anon]";
-	const char *base = *name == '/' ? strrchr(name, '/') + 1 : name;
 	/* So that a reader sees which of the reasons are not worth a thought. */
 	bool harmless = *map->why && !map->less && row->reason != MEMLOCKD_REASON_NOT_COVERED;
-	char bar[BAR_ROOM], prot[4];
+	char bar[BAR_ROOM], text[MAPS_ADDRESS];
 
 	table_line(table);
-	if (hidden) {
-		table_cell(table, ADDRESS, "-");
-		table_cell(table, END, "-");
-	} else {
-		table_cell(table, ADDRESS, "%012llx", (unsigned long long)row->start);
-		table_cell(table, END, "%012llx", (unsigned long long)row->end);
-	}
-	maps_prot(prot, row->prot);
-	table_cell(table, PROT, "%s", prot);
+	table_cell(table, ADDRESS, "%s", maps_address(text, row->start, hidden));
+	table_cell(table, END, "%s", maps_address(text, row->end, hidden));
+	maps_prot(text, row->prot);
+	table_cell(table, PROT, "%s", text);
 	table_cell(table, KIND, "%s", maps_kind(row->kind));
 	table_cell(table, MAPPINGS, "%u", map->nr);
 	table_cell(table, SIZE, "%s", size_text(size));
@@ -312,7 +320,7 @@ static void add_line(struct table *table, const struct map *map, bool hidden)
 	table_cell(table, BAR, "%s", term_blocks(bar, BAR_WIDTH, size, row->pinned, weak));
 	table_cell(table, STATE, "%s", text_state(row->state));
 	table_cell(table, LESS, "%s", map->less ? "yes" : "-");
-	table_cell(table, MAPPING, "%s", base);
+	table_cell(table, MAPPING, "%s", maps_base_name(map, hidden));
 	table_cell(table, WHY, "%s%s", harmless ? "no loss: " : "", *map->why ? map->why : "-");
 	if (map->less) {
 		table_colour(table, LESS, "red");
@@ -331,26 +339,32 @@ static void print_maps(struct ctl *ctl, const struct maps *maps)
 	table_print(table, 0, TABLE_END);
 }
 
+void maps_json_where(struct json_object *object, const struct map *map, bool hidden)
+{
+	const struct memlockd_mapping *row = &map->row;
+	char prot[4];
+
+	if (hidden) {
+		json_string(object, "start", NULL);
+		json_string(object, "end", NULL);
+	} else {
+		json_address(object, "start", row->start);
+		json_address(object, "end", row->end);
+	}
+	maps_prot(prot, row->prot);
+	json_string(object, "prot", prot);
+	json_string(object, "name", map->name);
+}
+
 static void add_map(struct json_object *array, const struct map *map, bool hidden, bool summary)
 {
 	const struct memlockd_mapping *row = &map->row;
 	struct json_object *object = json_object_new_object();
-	char prot[4];
 
-	if (summary) {
+	if (summary)
 		json_number(object, "mappings", map->nr);
-	} else {
-		if (hidden) {
-			json_string(object, "start", NULL);
-			json_string(object, "end", NULL);
-		} else {
-			json_address(object, "start", row->start);
-			json_address(object, "end", row->end);
-		}
-		maps_prot(prot, row->prot);
-		json_string(object, "prot", prot);
-		json_string(object, "name", map->name);
-	}
+	else
+		maps_json_where(object, map, hidden);
 	json_string(object, "kind", memlockd_kind_name(row->kind));
 	json_number(object, "size", row->end - row->start);
 	json_number(object, "resident", row->resident);

@@ -246,6 +246,7 @@ void unlock_one(struct ctl *ctl, const struct target *target);
 void sync_one(struct ctl *ctl, const struct target *target);
 void status_one(struct ctl *ctl, const struct target *target);
 void maps_one(struct ctl *ctl, const struct target *target);
+void audit_one(struct ctl *ctl, const struct target *target);
 void list_run(struct ctl *ctl);
 void info_run(struct ctl *ctl);
 void run_run(struct ctl *ctl);
@@ -338,6 +339,13 @@ struct maps {
 const char *maps_kind(unsigned int kind);
 /* "rwx" and a 0: room for four. */
 void maps_prot(char *buf, unsigned int prot);
+/* For a table: in @buf, which has room for MAPS_ADDRESS. */
+const char *maps_address(char *buf, uint64_t address, bool hidden);
+#define MAPS_ADDRESS	24
+/* What it is called, without directories. */
+const char *maps_base_name(const struct map *map, bool hidden);
+/* Its addresses, its permissions and its name. */
+void maps_json_where(struct json_object *object, const struct map *map, bool hidden);
 /* What a process has, which is locked so; 0, or what memlockd_read_mappings() says. */
 int maps_read(struct ctl *ctl, const struct target *target, unsigned int state,
 	      struct maps *maps);
@@ -361,8 +369,9 @@ struct sizes maps_sizes_of(const struct maps *maps);
 bool maps_sizes(struct ctl *ctl, const struct target *target, unsigned int state,
 		struct sizes *sizes);
 
-/* ---- list.c, rule.c, watch.c ---- */
+/* ---- audit.c, list.c, rule.c, watch.c ---- */
 
+extern const struct column audit_columns[];
 extern const struct column list_columns[];
 extern const struct column rule_columns[];
 extern const struct column watch_columns[];

@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 import memlockd
-from memlockd import Error, Flags, Kind, Limit, LimitError, Process, Reason, State, Warnings, _abi
+from memlockd import Cause, Error, Flags, Kind, Limit, LimitError, Process, Reason, State, Warnings, _abi
 
 HEADER = os.path.join(os.path.dirname(os.path.realpath(__file__)), "root/usr/include/linux/memlockd.h")
 PAGE = mmap.PAGESIZE
@@ -129,8 +129,10 @@ def mappings(pid):
     reasons = {row.reason for row in rows}
     equal("reason of the vdso", Reason.KERNEL in reasons, True)
     equal("text", memlockd.reason_text(Reason.KERNEL), "the kernel's own page")
+    equal("text of a cause", memlockd.cause_text(Cause.SWAPPED), "in swap space")
     writable = [row for row in rows if row.kind == Kind.ANON and row.prot & mmap.PROT_WRITE]
     assert writable
+    equal("would fault", [(row.read_faults, row.write_faults, row.cause) for row in writable], [(0, 0, Cause.NONE)] * len(writable))
     for row in writable:
         equal("private memory", (row.state, row.resident, row.pinned), (State.SUPERLOCKED, row.end - row.start, row.end - row.start))
 
@@ -307,7 +309,7 @@ def header(_pid):
     with open(HEADER, encoding="ascii") as file:
         text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.DOTALL)
     enums = {"state": State, "target_type": memlockd.TargetType, "lock_flags": Flags, "limit": Limit, "reason": Reason,
-             "kind": Kind, "holder_kind": memlockd.HolderKind, "warning": memlockd.Warnings,
+             "cause": Cause, "kind": Kind, "holder_kind": memlockd.HolderKind, "warning": memlockd.Warnings,
              "fault_flags": memlockd.FaultFlags, "event_kind": memlockd.EventKind, "match": memlockd.Match,
              "rule_event": memlockd.RuleEvent, "rule_flags": memlockd.RuleFlags}
     for name, body in re.findall(r"enum memlockd_(\w+) \{(.*?)\}", text, re.DOTALL):

@@ -3,7 +3,7 @@
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 
 ctl=$(command -v memlockctl) || exit 1
-selecting=(superlock lock unlock sync maps status)
+selecting=(superlock lock unlock sync maps audit status)
 
 test_no_command_and_unknown_ones_are_bad_usage() {
 	expect 2 'usage: memlockctl COMMAND' memlockctl
@@ -104,7 +104,7 @@ test_processes_are_named_by_an_option_as_well() {
 
 test_a_process_has_to_be_named() {
 	local command
-	for command in superlock lock unlock sync maps; do
+	for command in superlock lock unlock sync maps audit; do
 		expect 2 'A PID, -n NAME or --cgroup PATH is missing' memlockctl "$command"
 	done
 	expect 2 'A COMMAND is missing' memlockctl run
@@ -523,6 +523,36 @@ time.sleep(1000)'
 	equal "that count, in the summary" "$(json 'sum(k["mappings"] for k in doc["processes"][0]["kinds"] if k["less"])')" "$incomplete"
 	document memlockctl status --json "$pid"
 	equal "kept" "$(json 'doc["processes"][0]["kept"] >> 20')" "$kept"
+}
+
+test_audit_says_what_would_fault_by_its_exit_status() {
+	# a mapping that is not touched, and a shared file whose page writeback has protected
+	spawn python3 -c 'import mmap, tempfile, time
+untouched = mmap.mmap(-1, 64 << 10, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+with tempfile.NamedTemporaryFile(dir="/var/tmp", prefix="audited-") as file:
+    file.truncate(mmap.PAGESIZE)
+    shared = mmap.mmap(file.fileno(), mmap.PAGESIZE)
+    shared[0] = 1
+    shared.flush()
+    time.sleep(1000)'
+	await "the file" grep -q audited- "/proc/$pid/maps"
+	await "python3 to sleep" asleep "$pid"
+	expect 1 "python3.*: UNLOCKED; [0-9]+ of its [0-9]+ mappings would fault: .* when read, .* when written to" memlockctl audit "$pid"
+	[[ $output == *"not mapped: not touched, or taken away"* && $output == *ADDRESS* ]] || fail "no cause"
+	expect 1 '^$' memlockctl audit --quiet "$pid"
+	memlockctl superlock -q "$pid"
+	expect 1 "python3.*: SUPERLOCKED; 1 of its [0-9]+ mappings would fault: 0 B when read, 4 KiB when written to" memlockctl audit "$pid"
+	[[ $output == *audited-*"written back: its file system is told of writes"* ]] || fail "the file is not named"
+	output=$(memlockctl audit --json "$pid") && fail "success, though something would fault"
+	equal cause "$(json '[(m["read_faults"], m["write_faults"], m["cause"]) for m in doc["processes"][0]["mappings"]]')" "[(0, 4096, 'writeback')]"
+	equal sums "$(json '(doc["processes"][0]["read_faults"], doc["processes"][0]["write_faults"])')" "(0, 4096)"
+	equal "one column" "$(memlockctl audit --noheadings -o write "$pid" | tr -d ' ')" "4KiB"
+
+	spawn sleep 1000
+	memlockctl superlock -q "$pid"
+	expect 0 "sleep \(PID $pid\): SUPERLOCKED; nothing in its [0-9]+ mappings would fault" memlockctl audit "$pid"
+	equal lines "$(wc -l <<<"$output")" 1
+	expect 0 '^$' memlockctl audit --quiet "$pid"
 }
 
 test_guard_pages_lose_nothing() {

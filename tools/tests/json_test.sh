@@ -46,6 +46,7 @@ test_successes_are_as_the_schema_says() {
 	check_json 0 info --json
 	check_json 0 status --json "$pid"
 	check_json 0 maps --json "$pid"
+	check_json 1 audit --json "$pid"
 	check_json 0 lock --json "$pid"
 	check_json 0 superlock --json "$pid"
 	equal state "$(json 'doc["processes"][0]["state"]')" superlocked
@@ -54,6 +55,7 @@ test_successes_are_as_the_schema_says() {
 	check_json 0 status --json "$pid"
 	check_json 0 maps --json "$pid"
 	check_json 0 maps --summary --json "$pid"
+	check_json 0 audit --json "$pid"
 	check_json 0 sync --json "$pid"
 	check_json 0 watch --json --count=2 --interval=0.1 "$pid"
 	equal documents "$(wc -l <<<"$output")" 2

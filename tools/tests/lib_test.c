@@ -373,6 +373,10 @@ TEST(every_number_has_a_name)
 		EXPECT_STRNE("unknown", memlockd_reason_name(i));
 		EXPECT_STRNE("unknown", memlockd_reason_text(i));
 	}
+	for (i = 0; i <= MEMLOCKD_CAUSE_FLAGS; i++) {
+		EXPECT_STRNE("unknown", memlockd_cause_name(i));
+		EXPECT_STRNE("unknown", memlockd_cause_text(i));
+	}
 	for (i = 0; i <= MEMLOCKD_KIND_SPECIAL; i++)
 		EXPECT_STRNE("unknown", memlockd_kind_name(i));
 	for (i = 0; i <= MEMLOCKD_LIMIT_CGROUP; i++)
@@ -384,6 +388,7 @@ TEST(every_number_has_a_name)
 	EXPECT_STREQ("stack", memlockd_warning_name(MEMLOCKD_WARNING_STACK));
 	EXPECT_STREQ("unknown", memlockd_warning_name(0));
 	EXPECT_STREQ("unknown", memlockd_reason_name(~0U));
+	EXPECT_STREQ("unknown", memlockd_cause_name(~0U));
 	EXPECT_STREQ("unknown", memlockd_kind_name(~0U));
 	EXPECT_STREQ("unknown", memlockd_flag_name(1U << 31));
 }

@@ -372,6 +372,47 @@ enum memlockd_reason {
 };
 
 /**
+ * enum memlockd_cause - why an access to a page would fault
+ * @MEMLOCKD_CAUSE_NONE: none would.
+ * @MEMLOCKD_CAUSE_USERFAULTFD: a userfaultfd(2) monitor wants to know of what is not mapped
+ *	there, or of what is protected.
+ * @MEMLOCKD_CAUSE_KERNEL: [vdso] or [vvar] is not mapped wholly.  Each machine has no use for
+ *	some pages of [vvar], and an access to these is a SIGBUS.  Where the clocks are
+ *	missing, as after a change of the time namespace, this is NOT_MAPPED instead.
+ * @MEMLOCKD_CAUSE_DEVICE: device memory (VM_IO, VM_PFNMAP) that its driver maps when it is
+ *	accessed.
+ * @MEMLOCKD_CAUSE_NOT_MAPPED: nothing is mapped: it has not been touched so far, or has been
+ *	given up or taken away since.  A page of a file or of shared memory may be in memory
+ *	for all that.
+ * @MEMLOCKD_CAUSE_SWAPPED: it is in swap space.
+ * @MEMLOCKD_CAUSE_MIGRATION: it is being moved right now.
+ * @MEMLOCKD_CAUSE_NUMA: NUMA balancing wants to know who accesses it.
+ * @MEMLOCKD_CAUSE_COPY_ON_WRITE: private memory that is write-protected, as the process has it
+ *	in common with others: a child of fork(2), a file, the page of zeros, KSM.  Or it had,
+ *	or somebody has cleared its soft-dirty bits.
+ * @MEMLOCKD_CAUSE_WRITEBACK: a shared page of a file, of which the file system wants to know
+ *	when it is written to first, after each writeback anew.
+ * @MEMLOCKD_CAUSE_WRITE_PROTECTED: other shared memory that is write-protected: somebody has
+ *	cleared its soft-dirty bits, for instance.
+ * @MEMLOCKD_CAUSE_FLAGS: the processor does not note by itself that the page has been
+ *	accessed, or written to.
+ */
+enum memlockd_cause {
+	MEMLOCKD_CAUSE_NONE = 0,
+	MEMLOCKD_CAUSE_USERFAULTFD = 1,
+	MEMLOCKD_CAUSE_KERNEL = 2,
+	MEMLOCKD_CAUSE_DEVICE = 3,
+	MEMLOCKD_CAUSE_NOT_MAPPED = 4,
+	MEMLOCKD_CAUSE_SWAPPED = 5,
+	MEMLOCKD_CAUSE_MIGRATION = 6,
+	MEMLOCKD_CAUSE_NUMA = 7,
+	MEMLOCKD_CAUSE_COPY_ON_WRITE = 8,
+	MEMLOCKD_CAUSE_WRITEBACK = 9,
+	MEMLOCKD_CAUSE_WRITE_PROTECTED = 10,
+	MEMLOCKD_CAUSE_FLAGS = 11,
+};
+
+/**
  * enum memlockd_kind - what a mapping is made of
  * @MEMLOCKD_KIND_ANON: private memory without a file: heap, stack, malloc.
  * @MEMLOCKD_KIND_FILE_PRIVATE: a file mapped privately: text, libraries, data.
@@ -658,6 +699,27 @@ struct memlockd_status {
  * @reason: &enum memlockd_reason why that is less than the process was promised,
  *	or why the mapping cannot have all its pages (NO_ACCESS, KERNEL,
  *	END_OF_FILE): the first that applies, in the order of the enum.
+ * @read_faults: bytes of it in which an access that does not write would be a page fault now.
+ * @write_faults: bytes of it in which a write would be one; 0 without PROT_WRITE.
+ * @cause: &enum memlockd_cause, why the first page of these would fault.
+ * @reserved: 0.
+ *
+ * @read_faults and @write_faults are what the page tables say, without an access.  What would
+ * end in a signal instead is not counted: a mapping without access, a guard page of
+ * MADV_GUARD_INSTALL, what lies behind the end of the file.  Each page is counted, though a
+ * fault may map its neighbours as well, or all of a huge page.  They are exact for a process
+ * that is stopped, in an access by user space or by the kernel for it, with these exceptions:
+ *
+ * - Where a page has been made writable while the process ran, another processor may still
+ *   have the entry in its TLB that says otherwise, and takes one fault for it.
+ * - Poisoned memory, and what a userfaultfd(2) monitor answers with SIGBUS, are counted.  So are
+ *   pages of device memory, of [vvar], and of a file's that cannot be read, of which only
+ *   their driver, the kernel or the disk knows that they cannot be had.
+ * - A stack that grows faults below @start.
+ * - On arm64 a processor may leave it to a fault to note that a page has been accessed or written
+ *   to.  Where one of the machine's processors does, what is not noted yet is counted;
+ *   another processor may take no fault for it, nor one that notes accesses and not writes
+ *   for a read.
  */
 struct memlockd_mapping {
 	__aligned_u64 start;
@@ -668,6 +730,10 @@ struct memlockd_mapping {
 	__u32 prot;
 	__u32 state;
 	__u32 reason;
+	__aligned_u64 read_faults;
+	__aligned_u64 write_faults;
+	__u32 cause;
+	__u32 reserved;
 };
 
 /**
@@ -692,7 +758,9 @@ enum memlockd_mappings_flags {
  *	@nr_rows is.
  * @nr_rows: number of rows that @rows has place for.
  * @row_size: sizeof(struct memlockd_mapping); rows lie that far apart.  When the
- *	caller's row is larger than the driver's, the rest is written as zeros.
+ *	caller's row is larger than the driver's, the rest is written as zeros.  When it is
+ *	smaller, as that of a caller who knows less fields, these are left out; it has
+ *	@reason at least.
  * @out_rows: rows written.
  * @out_flags: &enum memlockd_mappings_flags.
  * @out_next: @start for the next call; 0 when there are no more mappings.

@@ -11,13 +11,14 @@
 
 Calls go through libmemlockd.so.1, by ctypes. What states, flags and fields mean stands in <linux/memlockd.h>.
 """
-from ._device import STACK_RESERVE_NONE, Memlockd, reason_text
-from ._types import (ALL_EVENTS, Error, Event, EventKind, FaultFlags, Flags, Holder, HolderKind, Info, Kind, Limit, LimitError,
+from ._device import STACK_RESERVE_NONE, Memlockd, cause_text, reason_text
+from ._types import (ALL_EVENTS, Cause, Error, Event, EventKind, FaultFlags, Flags, Holder, HolderKind, Info, Kind, Limit, LimitError,
                      LockResult, Mapping, Match, Process, Reason, Rule, RuleEvent, RuleFlags, RuleResult, State, Status,
                      SyncResult, Target, TargetType, Warnings)
 
 __all__ = [
     "ALL_EVENTS",
+    "Cause",
     "Error",
     "Event",
     "EventKind",
@@ -46,5 +47,6 @@ __all__ = [
     "Target",
     "TargetType",
     "Warnings",
+    "cause_text",
     "reason_text",
 ]

@@ -106,6 +106,10 @@ class Mapping(ctypes.Structure):
         ("prot", c_uint32),
         ("state", c_uint32),
         ("reason", c_uint32),
+        ("read_faults", c_uint64),
+        ("write_faults", c_uint64),
+        ("cause", c_uint32),
+        ("reserved", c_uint32),
     ]
 
 
@@ -207,6 +211,7 @@ _FUNCTIONS = {
     "memlockd_lock_range": (c_int, [c_void_p, Process, c_uint64, c_uint64, c_uint]),
     "memlockd_unlock_range": (c_int, [c_void_p, Process, c_uint64, c_uint64]),
     "memlockd_reason_text": (c_char_p, [c_uint]),
+    "memlockd_cause_text": (c_char_p, [c_uint]),
 }
 
 

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from . import _abi
-from ._types import (ALL_EVENTS, Error, Event, EventKind, FaultFlags, Flags, Holder, HolderKind, Info, Kind, Limit, LimitError,
+from ._types import (ALL_EVENTS, Cause, Error, Event, EventKind, FaultFlags, Flags, Holder, HolderKind, Info, Kind, Limit, LimitError,
                      LockResult, Mapping, Match, Process, Reason, Rule, RuleEvent, RuleFlags, RuleResult, State, Status,
                      SyncResult, Target, TargetType, Warnings)
 
@@ -176,7 +176,8 @@ class Memlockd:
         Where the caller may not see the addresses of the process, they are made up, and their sizes and order are right.
         """
         return [
-            Mapping(row.start, row.end, row.resident, row.pinned, Kind(row.kind), row.prot, State(row.state), Reason(row.reason))
+            Mapping(row.start, row.end, row.resident, row.pinned, Kind(row.kind), row.prot, State(row.state), Reason(row.reason),
+                    row.read_faults, row.write_faults, Cause(row.cause))
             for row in self._rows(_abi.Mapping, "memlockd_read_mappings", _process(target))
         ]
 
@@ -313,4 +314,10 @@ class Memlockd:
 def reason_text(reason: Reason) -> str:
     """A reason in a few words; empty for Reason.NONE."""
     text: bytes = _abi.library().memlockd_reason_text(reason)
+    return text.decode()
+
+
+def cause_text(cause: Cause) -> str:
+    """A cause in a few words; empty for Cause.NONE."""
+    text: bytes = _abi.library().memlockd_cause_text(cause)
     return text.decode()

@@ -166,6 +166,23 @@ class Reason(_Growing):
     SERVER = 15
 
 
+class Cause(_Growing):
+    """Why an access to a page would fault."""
+
+    NONE = 0
+    USERFAULTFD = 1
+    KERNEL = 2
+    DEVICE = 3
+    NOT_MAPPED = 4
+    SWAPPED = 5
+    MIGRATION = 6
+    NUMA = 7
+    COPY_ON_WRITE = 8
+    WRITEBACK = 9
+    WRITE_PROTECTED = 10
+    FLAGS = 11
+
+
 class HolderKind(_Growing):
     """What holds a lock: an open file of the device, or the user, as that file has been closed; or a rule."""
 
@@ -269,7 +286,10 @@ class Status:
 
 @dataclass(frozen=True)
 class Mapping:
-    """One mapping of a process; `prot` is that of mmap(2)."""
+    """One mapping of a process; `prot` is that of mmap(2).
+
+    `read_faults` and `write_faults` are bytes in which a read and a write would be a page fault now; `cause` is why the first would.
+    """
 
     start: int
     end: int
@@ -279,6 +299,9 @@ class Mapping:
     prot: int
     state: State
     reason: Reason
+    read_faults: int
+    write_faults: int
+    cause: Cause
 
 
 @dataclass(frozen=True)
