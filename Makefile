@@ -126,8 +126,8 @@ deb: ## Debian packages, into build/deb
 	@guest/setup host deb
 	@packaging/deb
 
-deb-test: deb ## install, upgrade, remove and purge them in a fresh Debian tree
-	@packaging/deb-test
+deb-test: deb ## install, upgrade, remove and purge them in a fresh Debian tree; SUITES="bookworm trixie"
+	@for suite in $(SUITES); do packaging/deb-test $$suite || exit; done
 
 piuparts: deb ## Debian's own tester installs, removes and purges them; SUITES=trixie, as root
 	@guest/setup piuparts

@@ -23,9 +23,9 @@ const struct column watch_columns[] = {
 	[PID] = { "PID", "the process", SCOLS_FL_RIGHT, IN_TABLE, 0 },
 	[NAME] = { "NAME", "what it is called", SCOLS_FL_TRUNC, IN_TABLE, 0 },
 	[STATE] = { "STATE", "what it has", 0, IN_TABLE, 0 },
-	[NEW] = { "NEW", "page faults since the last refresh", SCOLS_FL_RIGHT, IN_TABLE, 0 },
-	[KEPT] = { "KEPT", "in memory, to stay", SCOLS_FL_RIGHT, IN_TABLE, 0 },
-	[PINNED] = { "PINNED", "and pinned", SCOLS_FL_RIGHT, IN_TABLE, 0 },
+	[NEW] = { "NEW-FAULTS", "page faults since the last refresh", SCOLS_FL_RIGHT, IN_TABLE, 36 },
+	[KEPT] = { "KEPT", "in memory, to stay", SCOLS_FL_RIGHT, IN_TABLE, 44 },
+	[PINNED] = { "PINNED", "and pinned", SCOLS_FL_RIGHT, IN_TABLE, 56 },
 	[MINOR] = { "MINOR", "page faults since the lock", SCOLS_FL_RIGHT, IN_TABLE, 68 },
 	[MAJOR] = { "MAJOR", "those that read a disk", SCOLS_FL_RIGHT, IN_TABLE, 76 },
 	[HOLDERS] = { "HOLDERS", "how many hold a lock of it", SCOLS_FL_RIGHT, IN_TABLE, 84 },
@@ -343,7 +343,7 @@ static void print_table(struct watch *watch)
 	}
 	putchar('\n');
 	if (watch->nr_seen > room)
-		print_clipped(watch, "q quits, f by faults, p by PID, up, down: %zu-%zu of %zu",
+		print_clipped(watch, "%zu-%zu of %zu: q quits, f by faults, p by PID, arrows scroll",
 			      watch->first + 1, watch->first + room, watch->nr_seen);
 	else
 		print_clipped(watch, "q quits, f by faults, p by PID");

@@ -91,6 +91,10 @@ test_watch_fits_the_terminal_and_scrolls() {
 	TERMINAL_SIZE=60x20 expect 0 '' on_terminal '1-15 of 20:@120x40|HOLDERS:q' memlockctl watch "${pids[@]}"
 	fits 120 40
 	[[ $(last_frame) == *"${pids[0]} sleep"*"${pids[19]} sleep"* ]] || fail "not all of them"
+	# a narrow one has fewer columns, each of them whole, and says first where in the table it is
+	TERMINAL_SIZE=40x10 expect 0 '' on_terminal '1-5 of 20:q' memlockctl watch "${pids[@]}"
+	fits 40 10
+	[[ $(last_frame) == *PID*NAME*STATE*NEW-FAULTS$'\n'* ]] || fail "a column is cut off"
 	TERMINAL_SIZE=30x6 expect 0 '' on_terminal 'q quits:q' memlockctl watch "${pids[@]}"
 	fits 30 6
 }
