@@ -77,7 +77,8 @@ ssize_t memlockd_read_mappings(struct memlockd *m, struct memlockd_process proce
 	return table.nr;
 }
 
-ssize_t memlockd_read_holders(struct memlockd *m, struct memlockd_holder **rows, size_t row_size)
+ssize_t memlockd_read_holders(struct memlockd *m, struct memlockd_holder **rows, size_t row_size,
+			      unsigned int *warnings)
 {
 	struct table table = { .row_size = row_size };
 	struct memlockd_list call = { .nr_rows = STEP, .row_size = row_size };
@@ -98,6 +99,8 @@ ssize_t memlockd_read_holders(struct memlockd *m, struct memlockd_holder **rows,
 		free(table.rows);
 		return fail_call(m, err, memlockd_self(), MEMLOCKD_IOC_LIST, NULL);
 	}
+	if (warnings)
+		*warnings = call.out_warnings;
 	*rows = (void *)table.rows;
 	return table.nr;
 }
@@ -126,15 +129,4 @@ ssize_t memlockd_read_rules(struct memlockd *m, struct memlockd_rule_row **rows,
 	*rows = (void *)table.rows;
 	fail_call(m, 0, memlockd_self(), MEMLOCKD_IOC_RULES, NULL);
 	return table.nr;
-}
-
-int memlockd_read_warnings(struct memlockd *m, unsigned int *warnings)
-{
-	struct memlockd_list call = { .row_size = sizeof(struct memlockd_holder) };
-	int err;
-
-	/* They come with the first of the rows, whether there is place for that or not. */
-	err = memlockd_ioctl(m, MEMLOCKD_IOC_LIST, &call, sizeof(call));
-	*warnings = err ? 0 : call.out_warnings;
-	return fail_call(m, err, memlockd_self(), MEMLOCKD_IOC_LIST, NULL);
 }
