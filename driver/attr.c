@@ -29,7 +29,12 @@ atomic_long_t mlkd_attrs_counted;
 
 void mlkd_attrs_setup(struct mlkd_attrs *attrs)
 {
-	mt_init_flags(&attrs->tree, MT_FLAGS_USE_RCU);
+	/*
+	 * The gaps are of no use here.  But without them, Linux frees wild pointers when a tree
+	 * is destroyed that is used under RCU, and has a root with sixteen children: there,
+	 * mt_clear_meta() takes the last pointer for something else.  Seen on 6.1.192.
+	 */
+	mt_init_flags(&attrs->tree, MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU);
 	attrs->rest = 0;
 	attrs->rest_lazy = false;
 }
