@@ -133,7 +133,7 @@ static void lock_again_later(struct mlkd_space *space)
 	struct mlkd_missed *missed = &space->missed;
 	unsigned long locked_vm = READ_ONCE(space->mm->locked_vm);
 
-	/* What has been missed before is not locked again yet. */
+	/* If a call was missed before, the worker has yet to lock again what that has unlocked. */
 	if (READ_ONCE(missed->delay))
 		locked_vm = max(locked_vm, READ_ONCE(missed->locked_vm));
 	WRITE_ONCE(missed->locked_vm, locked_vm);
@@ -255,7 +255,7 @@ static void run_call(struct mlkd_call *call)
 	/* It may have left that address space by execve() or exit(). */
 	if (current->mm != space->mm)
 		goto out;
-	/* What cannot be had now is had by the next call. */
+	/* If there is no memory for more calls now, the next call tries again. */
 	mlkd_calls_grow(space);
 
 	switch (call->event) {
@@ -725,7 +725,7 @@ int mlkd_probes_arm(struct mlkd_space *space, bool over)
 		if (err != -ENOMEM)
 			pr_warn_once("memlockd: no kprobe on %s (%d): new mappings are not pinned\n",
 				     probes[nr_registered].kprobe.symbol_name, err);
-		/* What there is of them goes as if it had been in use. */
+		/* The probes that were registered go later, as if they had been in use. */
 		if (!nr_armed)
 			mlkd_linger(&linger);
 	}

@@ -105,7 +105,7 @@ static unsigned long count_run(struct mlkd_report *report, unsigned long addr,
 	return next;
 }
 
-/* What is known of a mapping without a look at its page tables. */
+/* These things are known of a mapping without a look at its page tables. */
 struct facts {
 	struct mlkd_mode mode;		/* the mode that it has been promised */
 	struct mlkd_want want;
