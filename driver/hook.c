@@ -410,10 +410,10 @@ static bool unregister_extra(void)
 	return left;
 }
 
-static void linger_work(struct work_struct *work);
-static DECLARE_DELAYED_WORK(linger, linger_work);
+static void hooks_linger_work(struct work_struct *work);
+static DECLARE_DELAYED_WORK(linger, hooks_linger_work);
 
-static void linger_work(struct work_struct *work)
+static void hooks_linger_work(struct work_struct *work)
 {
 	if (unregister_extra())
 		mlkd_linger(&linger);

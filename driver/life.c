@@ -220,10 +220,10 @@ static void end_lingering(unsigned long age)
 	}
 }
 
-static void linger_work(struct work_struct *work);
-static DECLARE_DELAYED_WORK(linger, linger_work);
+static void spaces_linger_work(struct work_struct *work);
+static DECLARE_DELAYED_WORK(linger, spaces_linger_work);
 
-static void linger_work(struct work_struct *work)
+static void spaces_linger_work(struct work_struct *work)
 {
 	end_lingering(LINGER);
 	if (mlkd_spaces_linger())

@@ -104,7 +104,7 @@ static void pin_later(struct mlkd_space *space)
  * Locks again what the process has unlocked without a call.  Nothing tells when its system
  * call is done: it is looked for again and again, at growing intervals.
  */
-static void missed_work(struct work_struct *work)
+static void relock_missed_work(struct work_struct *work)
 {
 	struct mlkd_missed *missed = container_of(to_delayed_work(work), struct mlkd_missed, work);
 	struct mlkd_space *space = container_of(missed, struct mlkd_space, missed);
@@ -144,7 +144,7 @@ static void lock_again_later(struct mlkd_space *space)
 void mlkd_probes_setup(struct mlkd_space *space)
 {
 	INIT_WORK(&space->pin_work, pin_work);
-	INIT_DELAYED_WORK(&space->missed.work, missed_work);
+	INIT_DELAYED_WORK(&space->missed.work, relock_missed_work);
 	mlkd_calls_setup(&space->calls);
 }
 
@@ -684,7 +684,7 @@ static int register_probes(bool over)
 	return 0;
 }
 
-static void linger_work(struct work_struct *work)
+static void probes_linger_work(struct work_struct *work)
 {
 	mutex_lock(&arm_mutex);
 	while (!nr_armed && nr_registered) {
@@ -696,7 +696,7 @@ static void linger_work(struct work_struct *work)
 	mutex_unlock(&arm_mutex);
 }
 
-static DECLARE_DELAYED_WORK(linger, linger_work);
+static DECLARE_DELAYED_WORK(linger, probes_linger_work);
 
 /**
  * mlkd_probes_arm - have the probes in place for @space

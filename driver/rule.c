@@ -406,7 +406,7 @@ static bool take_missed(struct missed *one)
 }
 
 /* Locks processes that have not been able to do so themselves. */
-static void missed_work(struct work_struct *work)
+static void lock_missed_work(struct work_struct *work)
 {
 	struct mlkd_target target;
 	struct missed one;
@@ -427,7 +427,7 @@ static void missed_work(struct work_struct *work)
 	}
 }
 
-static DECLARE_WORK(missed_later, missed_work);
+static DECLARE_WORK(missed_later, lock_missed_work);
 
 /* There was no memory to have @task lock itself. */
 static bool miss(void *data, struct task_struct *task, u32 event)
