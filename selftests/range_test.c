@@ -485,17 +485,19 @@ TEST_F(range, unlocked_part_by_part_leaves_nothing)
 	check(_metadata, self, 0, 0, 0);
 }
 
-#define MANY	256
+#define MANY	160
+#define STEP	8
+#define TIMEOUT	600
 
 /*
  * Ranges of each second page of a process that ends.  What is noted of them is freed when it
  * does, in the background: where that goes wrong, the kernel reports it.
  */
-TEST_F(range, any_number_ends_with_the_process)
+TEST_F_TIMEOUT(range, any_number_ends_with_the_process, TIMEOUT)
 {
 	int nr, i, ended = 0;
 
-	for (nr = 4; nr <= MANY; nr += 4) {
+	for (nr = STEP; nr <= MANY; nr += STEP) {
 		struct target target;
 		long addr;
 
@@ -508,7 +510,7 @@ TEST_F(range, any_number_ends_with_the_process)
 		target_stop(&target);
 		ended++;
 	}
-	TH_LOG("%d processes have ended, with 4 to %d ranges each", ended, MANY);
+	TH_LOG("%d processes have ended, with %d to %d ranges each", ended, STEP, MANY);
 	/* This waits until what has ended is gone. */
 	EXPECT_TRUE(counters_back(&self->start));
 }
