@@ -583,13 +583,14 @@ void mlkd_attr_forget(struct mlkd_attrs *attrs, unsigned long start,
 static int copy_some(struct mlkd_attrs *attrs, unsigned long *first, unsigned long last,
 		     unsigned long delta, u32 *bits, gfp_t gfp)
 {
-	struct bundle *bundle = kmalloc(sizeof(*bundle), gfp);
 	PARTS(parts, attrs, *first, last);
 	struct part part, all = {};
 	struct tally tally = {};
+	struct bundle *bundle;
 	unsigned int nr = 0;
 	int err = 0;
 
+	bundle = kmalloc(sizeof(*bundle), gfp);
 	if (!bundle)
 		return -ENOMEM;
 	*first = last + 1;
