@@ -16,53 +16,185 @@
  * the bit becomes the lasting one.  There is one request at a time, the one that
  * holds the claim of the space.
  *
- * What is not noted has the attribute @rest.  With a lock of all that is and will be
+ * A part that is not noted has the attribute @rest.  With a lock of all that is and will be
  * mapped, that is MLKD_WHOLE, and usually nothing else is noted.  A range that is
  * unmapped is forgotten, so that what is mapped there later is like all that is new.
+ *
+ * mremap(2) moves what is noted while it holds mmap_lock for writing, however many parts
+ * there are.  To store one takes several microseconds, most of them for a new node of the
+ * tree.  So parts that are moved become a bundle, which is one entry of the tree for
+ * PARTS_IN_BUNDLE of them.  A bundle does not change.  What is noted later is stored over a
+ * part of its entry, which then is two entries that point to the same bundle, and when all
+ * of it has been stored over the bundle is freed.
  */
 #include <linux/mm.h>
+#include <linux/slab.h>
 #include <linux/xarray.h>
 
 #include "attr.h"
 
 atomic_long_t mlkd_attrs_counted;
 
+/* A part of an address space that is noted. */
+struct part {
+	unsigned long first;
+	unsigned long last;
+	u32 attr;
+};
+
+/* So that it fits 512 bytes. */
+#define PARTS_IN_BUNDLE	39
+
+/**
+ * struct bundle - several parts that are one entry of the tree
+ * @rcu: probes may still look at it
+ * @start: address of the first part
+ * @pages: from the first part to the last, without those that have been stored over
+ * @nr: how many parts there are
+ * @parts: in the order of addresses; by pages, counted from @start
+ */
+struct bundle {
+	struct rcu_head rcu;
+	unsigned long start;
+	atomic_long_t pages;
+	u32 nr;
+	struct {
+		u32 first;
+		u32 last;
+		u32 attr;
+	} parts[PARTS_IN_BUNDLE];
+};
+
+static unsigned long pages_of(unsigned long first, unsigned long last)
+{
+	return ((last - first) >> PAGE_SHIFT) + 1;
+}
+
+/**
+ * struct parts - goes through the parts that are noted of a range
+ * @mas: at the entry that has been found last; the tree is locked, or RCU is
+ * @first: first address of the range
+ * @last: its last address
+ * @bundle: that entry, if it is a bundle of which there may be more
+ * @nr: how many parts of that have been looked at
+ */
+struct parts {
+	struct ma_state *mas;
+	unsigned long first;
+	unsigned long last;
+	const struct bundle *bundle;
+	unsigned int nr;
+};
+
+#define PARTS(name, attrs, from, to)					\
+	MA_STATE(name##_mas, &(attrs)->tree, from, from);		\
+	struct parts name = { .mas = &name##_mas, .first = (from), .last = (to) }
+
+/* The next part that is noted in @parts->bundle. */
+static bool next_in_bundle(struct parts *parts, struct part *part)
+{
+	unsigned long low = max(parts->first, parts->mas->index);
+	unsigned long high = min(parts->last, parts->mas->last);
+	const struct bundle *bundle = parts->bundle;
+
+	while (parts->nr < bundle->nr) {
+		unsigned int i = parts->nr++;
+		unsigned long first = bundle->start + ((unsigned long)bundle->parts[i].first <<
+						       PAGE_SHIFT);
+		unsigned long last = bundle->start + ((bundle->parts[i].last + 1UL) <<
+						      PAGE_SHIFT) - 1;
+
+		if (first > high)
+			break;
+		if (last < low)
+			continue;
+		part->first = max(first, low);
+		part->last = min(last, high);
+		part->attr = bundle->parts[i].attr;
+		return true;
+	}
+	parts->bundle = NULL;
+	return false;
+}
+
+/* The next part that is noted; false if there is none, and then @part is as it was. */
+static bool next_part(struct parts *parts, struct part *part)
+{
+	struct ma_state *mas = parts->mas;
+	void *entry;
+
+	while (!parts->bundle || !next_in_bundle(parts, part)) {
+		entry = mas_find(mas, parts->last);
+		if (!entry)
+			return false;
+		if (xa_is_value(entry)) {
+			part->first = max(parts->first, mas->index);
+			part->last = min(parts->last, mas->last);
+			part->attr = xa_to_value(entry);
+			return true;
+		}
+		parts->bundle = entry;
+		parts->nr = 0;
+	}
+	return true;
+}
+
 void mlkd_attrs_setup(struct mlkd_attrs *attrs)
 {
-	mt_init_flags(&attrs->tree, MT_FLAGS_USE_RCU);
+	/*
+	 * The gaps are of no use here.  But without them, Linux frees wild pointers when a tree
+	 * is destroyed that is used under RCU, and has a root with sixteen children: there,
+	 * mt_clear_meta() takes the last pointer for something else.  Seen on 6.1.192.
+	 */
+	mt_init_flags(&attrs->tree, MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU);
 	attrs->rest = 0;
 	attrs->rest_lazy = false;
 }
 
-/* What is MLKD_COUNTED is not, any more. */
+/* Nothing is MLKD_COUNTED any more. */
 void mlkd_attrs_uncount(struct mlkd_attrs *attrs)
 {
 	atomic_long_sub(atomic_long_xchg(&attrs->counted, 0), &mlkd_attrs_counted);
 }
 
+/* [@first, @last] of @bundle is not in the tree any more. */
+static void drop_from_bundle(struct mlkd_attrs *attrs, struct bundle *bundle,
+			     unsigned long first, unsigned long last)
+{
+	if (!atomic_long_sub_and_test(pages_of(first, last), &bundle->pages))
+		return;
+	atomic_dec(&attrs->bundles);
+	kfree_rcu(bundle, rcu);
+}
+
 void mlkd_attrs_destroy(struct mlkd_attrs *attrs)
 {
+	MA_STATE(mas, &attrs->tree, 0, 0);
+	void *entry;
+
 	mlkd_attrs_uncount(attrs);
-	mtree_destroy(&attrs->tree);
+	mtree_lock(&attrs->tree);
+	mas_for_each(&mas, entry, ULONG_MAX)
+		if (!xa_is_value(entry))
+			drop_from_bundle(attrs, entry, mas.index, mas.last);
+	__mt_destroy(&attrs->tree);
+	mtree_unlock(&attrs->tree);
 }
 
 /* mlkd_attr_get() which also says whether the attribute is noted. */
 static u32 lookup(struct mlkd_attrs *attrs, unsigned long addr, unsigned long *end,
 		  bool *noted)
 {
-	MA_STATE(mas, &attrs->tree, addr, addr);
+	PARTS(parts, attrs, addr, *end - 1);
 	u32 attr = attrs->rest;
-	void *entry;
+	struct part part;
 
 	*noted = false;
 	mtree_lock(&attrs->tree);
-	entry = mas_find(&mas, *end - 1);
-	if (entry && mas.index > addr) {
-		*end = mas.index;
-	} else if (entry) {
-		*end = min(*end - 1, mas.last) + 1;
-		*noted = true;
-		attr = xa_to_value(entry);
+	if (next_part(&parts, &part)) {
+		*noted = part.first == addr;
+		*end = *noted ? part.last + 1 : part.first;
+		attr = *noted ? part.attr : attr;
 	}
 	mtree_unlock(&attrs->tree);
 	return attr;
@@ -80,19 +212,16 @@ u32 __mlkd_attr_get(struct mlkd_attrs *attrs, unsigned long addr, unsigned long 
 bool __mlkd_attr_all(struct mlkd_attrs *attrs, unsigned long start,
 		     unsigned long end, u32 mask)
 {
-	MA_STATE(mas, &attrs->tree, start, start);
+	PARTS(parts, attrs, start, end - 1);
 	bool rest = attrs->rest & mask;
 	unsigned long next = start;
+	struct part part;
 	bool all = true;
-	void *entry;
 
 	mtree_lock(&attrs->tree);
-	mas_for_each(&mas, entry, end - 1) {
-		if ((mas.index > next && !rest) || !(xa_to_value(entry) & mask)) {
-			all = false;
-			break;
-		}
-		next = mas.last + 1;
+	while (all && next_part(&parts, &part)) {
+		all = (part.first <= next || rest) && (part.attr & mask);
+		next = part.last + 1;
 	}
 	mtree_unlock(&attrs->tree);
 	return all && (rest || next >= end);
@@ -102,18 +231,16 @@ bool __mlkd_attr_all(struct mlkd_attrs *attrs, unsigned long start,
 bool __mlkd_attr_any(struct mlkd_attrs *attrs, unsigned long start,
 		     unsigned long end, u32 mask)
 {
-	MA_STATE(mas, &attrs->tree, start, start);
+	PARTS(parts, attrs, start, end - 1);
 	bool rest = attrs->rest & mask;
 	unsigned long next = start;
+	struct part part;
 	bool any = false;
-	void *entry;
 
 	mtree_lock(&attrs->tree);
-	mas_for_each(&mas, entry, end - 1) {
-		any = (mas.index > next && rest) || (xa_to_value(entry) & mask);
-		if (any)
-			break;
-		next = mas.last + 1;
+	while (!any && next_part(&parts, &part)) {
+		any = (part.first > next && rest) || (part.attr & mask);
+		next = part.last + 1;
 	}
 	mtree_unlock(&attrs->tree);
 	return any || (rest && next < end);
@@ -133,20 +260,20 @@ bool __mlkd_attr_any(struct mlkd_attrs *attrs, unsigned long start,
 unsigned long mlkd_attr_find_rcu(struct mlkd_attrs *attrs, unsigned long start,
 				 unsigned long end, u32 mask)
 {
-	MA_STATE(mas, &attrs->tree, start, start);
+	PARTS(parts, attrs, start, end - 1);
 	bool rest = READ_ONCE(attrs->rest) & mask;
 	unsigned long next = start, found = end;
-	void *entry;
+	struct part part;
 
 	rcu_read_lock();
-	mas_for_each(&mas, entry, end - 1) {
-		if (mas.index > next && rest)
+	while (next_part(&parts, &part)) {
+		if (part.first > next && rest)
 			break;
-		if (xa_to_value(entry) & mask) {
-			found = max(start, mas.index);
+		if (part.attr & mask) {
+			found = part.first;
 			break;
 		}
-		next = mas.last + 1;
+		next = part.last + 1;
 	}
 	rcu_read_unlock();
 	return rest && next < found ? next : found;
@@ -171,20 +298,28 @@ bool mlkd_attr_any_rcu(struct mlkd_attrs *attrs, unsigned long start,
 bool mlkd_attr_next(struct mlkd_attrs *attrs, unsigned long *start,
 		    unsigned long *end, u32 *attr)
 {
-	MA_STATE(mas, &attrs->tree, *start, *start);
-	void *entry = NULL;
+	PARTS(parts, attrs, *start, *end - 1);
+	struct part part;
+	bool found;
 
 	if (mtree_empty(&attrs->tree) || *start >= *end)
 		return false;
 	mtree_lock(&attrs->tree);
-	entry = mas_find(&mas, *end - 1);
-	if (entry) {
-		*start = max(*start, mas.index);
-		*end = min(*end - 1, mas.last) + 1;
-		*attr = xa_to_value(entry);
-	}
+	found = next_part(&parts, &part);
 	mtree_unlock(&attrs->tree);
-	return entry;
+	if (found) {
+		*start = part.first;
+		*end = part.last + 1;
+		*attr = part.attr;
+	}
+	return found;
+}
+
+static bool any_noted(struct mlkd_attrs *attrs, unsigned long start, unsigned long end)
+{
+	u32 attr;
+
+	return mlkd_attr_next(attrs, &start, &end, &attr);
 }
 
 /* Pages with some attributes. */
@@ -193,26 +328,26 @@ struct tally {
 	long counted;
 };
 
-static void tally_add(struct tally *tally, u32 attr, unsigned long first, unsigned long last)
+static void tally_add(struct tally *tally, const struct part *part)
 {
-	unsigned long pages = ((last - first) >> PAGE_SHIFT) + 1;
+	unsigned long pages = pages_of(part->first, part->last);
 
-	tally->by_range += attr & MLKD_BY_RANGE ? pages : 0;
-	tally->counted += attr & MLKD_COUNTED ? pages : 0;
+	tally->by_range += part->attr & MLKD_BY_RANGE ? pages : 0;
+	tally->counted += part->attr & MLKD_COUNTED ? pages : 0;
 }
 
-/* What is noted of [@first, @last]. */
+/* Counts the pages of what is noted of [@first, @last]. */
 static struct tally tally_noted(struct mlkd_attrs *attrs, unsigned long first, unsigned long last)
 {
-	MA_STATE(mas, &attrs->tree, first, first);
+	PARTS(parts, attrs, first, last);
 	struct tally tally = {};
-	void *entry;
+	struct part part;
 
 	if (mtree_empty(&attrs->tree))
 		return tally;
 	mtree_lock(&attrs->tree);
-	mas_for_each(&mas, entry, last)
-		tally_add(&tally, xa_to_value(entry), max(first, mas.index), min(last, mas.last));
+	while (next_part(&parts, &part))
+		tally_add(&tally, &part);
 	mtree_unlock(&attrs->tree);
 	return tally;
 }
@@ -241,27 +376,88 @@ static void join(struct mlkd_attrs *attrs, unsigned long first, unsigned long la
 	mtree_unlock(&attrs->tree);
 }
 
-static int store(struct mlkd_attrs *attrs, unsigned long start, unsigned long end,
-		 void *entry, gfp_t gfp)
+/* Stores @entry, of which @after is to be counted, where no bundle is. */
+static int store_entry(struct mlkd_attrs *attrs, unsigned long first, unsigned long last,
+		       void *entry, const struct tally *after, gfp_t gfp)
 {
-	unsigned long last = end - 1;
-	struct tally before = tally_noted(attrs, start, last), after = {};
-	int err = mtree_store_range(&attrs->tree, start, last, entry, gfp);
+	struct tally before = tally_noted(attrs, first, last);
+	int err = mtree_store_range(&attrs->tree, first, last, entry, gfp);
 
 	if (err)
 		return err;
-	if (entry) {
-		tally_add(&after, xa_to_value(entry), start, last);
-		if (xa_to_value(entry) & MLKD_MERGEABLE)
-			attrs->mergeable = true;
-		join(attrs, start, last, entry);
-	}
-	atomic_long_add(after.by_range - before.by_range, &attrs->by_range);
-	if (after.counted != before.counted) {
-		atomic_long_add(after.counted - before.counted, &attrs->counted);
-		atomic_long_add(after.counted - before.counted, &mlkd_attrs_counted);
+	atomic_long_add(after->by_range - before.by_range, &attrs->by_range);
+	if (after->counted != before.counted) {
+		atomic_long_add(after->counted - before.counted, &attrs->counted);
+		atomic_long_add(after->counted - before.counted, &mlkd_attrs_counted);
 	}
 	return 0;
+}
+
+/* Makes a part what is noted of it; without @noted, nothing is. */
+static int store_part(struct mlkd_attrs *attrs, const struct part *part, bool noted, gfp_t gfp)
+{
+	void *entry = noted ? xa_mk_value(part->attr) : NULL;
+	struct tally after = {};
+	int err;
+
+	if (noted)
+		tally_add(&after, part);
+	err = store_entry(attrs, part->first, part->last, entry, &after, gfp);
+	if (err || !noted)
+		return err;
+	if (part->attr & MLKD_MERGEABLE)
+		attrs->mergeable = true;
+	join(attrs, part->first, part->last, entry);
+	return 0;
+}
+
+/* Finds the first bundle in [*first, *last], and makes that the part of it that has the bundle. */
+static struct bundle *find_bundle(struct mlkd_attrs *attrs, unsigned long *first,
+				  unsigned long *last)
+{
+	MA_STATE(mas, &attrs->tree, *first, *first);
+	void *entry;
+
+	if (!atomic_read(&attrs->bundles) || *first > *last)
+		return NULL;
+	mtree_lock(&attrs->tree);
+	mas_for_each(&mas, entry, *last)
+		if (!xa_is_value(entry))
+			break;
+	if (entry) {
+		*first = max(*first, mas.index);
+		*last = min(*last, mas.last);
+	}
+	mtree_unlock(&attrs->tree);
+	return entry;
+}
+
+/*
+ * Makes a range what is noted of it.  Bundles in the range are stored over first, one after
+ * the other: a bundle has to be told, and it exists for as long as a page of it is in the tree.
+ */
+static int store(struct mlkd_attrs *attrs, unsigned long start, unsigned long end,
+		 u32 attr, bool noted, gfp_t gfp)
+{
+	struct part part = { .first = start, .last = end - 1, .attr = attr };
+	struct bundle *bundle;
+	int err;
+
+	while ((bundle = find_bundle(attrs, &part.first, &part.last))) {
+		err = store_part(attrs, &part, noted, gfp);
+		if (err)
+			return err;
+		drop_from_bundle(attrs, bundle, part.first, part.last);
+		if (part.first == start && part.last == end - 1)
+			return 0;
+		part.first = part.last + 1;
+		part.last = end - 1;
+	}
+	if (!noted && !any_noted(attrs, start, end))
+		return 0;
+	part.first = start;
+	part.last = end - 1;
+	return store_part(attrs, &part, noted, gfp);
 }
 
 /*
@@ -273,13 +469,14 @@ void mlkd_attrs_clear(struct mlkd_attrs *attrs)
 	attrs->rest = 0;
 	attrs->rest_lazy = false;
 	if (!mtree_empty(&attrs->tree))
-		store(attrs, 0, ULONG_MAX, NULL, GFP_KERNEL | __GFP_NOFAIL);
+		store(attrs, 0, ULONG_MAX, 0, false, GFP_KERNEL | __GFP_NOFAIL);
 }
 
-/* What is noted where the attribute is @attr: nothing, if it is that of the rest. */
-static void *entry_of(struct mlkd_attrs *attrs, u32 attr)
+/* [@start, @end) has @attr, which is noted unless it is that of the rest. */
+int mlkd_attr_set(struct mlkd_attrs *attrs, unsigned long start, unsigned long end,
+		  u32 attr, gfp_t gfp)
 {
-	return attr == attrs->rest ? NULL : xa_mk_value(attr);
+	return store(attrs, start, end, attr, attr != attrs->rest, gfp);
 }
 
 /**
@@ -304,7 +501,7 @@ int mlkd_attr_map(struct mlkd_attrs *attrs, unsigned long start, unsigned long e
 		attr = mlkd_attr_get(attrs, start, &next);
 		new = fn(attr);
 		if (new != attr)
-			err = store(attrs, start, next, entry_of(attrs, new), gfp);
+			err = mlkd_attr_set(attrs, start, next, new, gfp);
 		start = next;
 	}
 	return err;
@@ -333,8 +530,7 @@ bool mlkd_attr_map_noted(struct mlkd_attrs *attrs, unsigned long *start,
 			return false;
 		new = fn(attr);
 		if (new != attr || new == attrs->rest)
-			store(attrs, *start, next, entry_of(attrs, new),
-			      GFP_KERNEL | __GFP_NOFAIL);
+			mlkd_attr_set(attrs, *start, next, new, GFP_KERNEL | __GFP_NOFAIL);
 		*start = next;
 	}
 	return true;
@@ -363,17 +559,10 @@ int mlkd_attr_note(struct mlkd_attrs *attrs, unsigned long start, unsigned long 
 
 		attr = lookup(attrs, start, &next, &noted);
 		if (!noted)
-			err = store(attrs, start, next, xa_mk_value(attr), gfp);
+			err = store(attrs, start, next, attr, true, gfp);
 		start = next;
 	}
 	return err;
-}
-
-/* [@start, @end) has @attr. */
-int mlkd_attr_set(struct mlkd_attrs *attrs, unsigned long start, unsigned long end,
-		  u32 attr, gfp_t gfp)
-{
-	return store(attrs, start, end, entry_of(attrs, attr), gfp);
 }
 
 /*
@@ -383,11 +572,91 @@ int mlkd_attr_set(struct mlkd_attrs *attrs, unsigned long start, unsigned long e
 void mlkd_attr_forget(struct mlkd_attrs *attrs, unsigned long start,
 		      unsigned long end, gfp_t gfp)
 {
-	unsigned long from = start, to = end;
-	u32 attr;
+	if (any_noted(attrs, start, end))
+		store(attrs, start, end, 0, false, gfp | __GFP_NOWARN);
+}
 
-	if (mlkd_attr_next(attrs, &from, &to, &attr))
-		store(attrs, start, end, NULL, gfp | __GFP_NOWARN);
+/*
+ * Notes what is noted of [*first, last] @delta bytes beyond, as much as one bundle takes,
+ * and sets *first to where to go on.  *bits gets the bits of all that has been noted.
+ */
+static int copy_some(struct mlkd_attrs *attrs, unsigned long *first, unsigned long last,
+		     unsigned long delta, u32 *bits, gfp_t gfp)
+{
+	PARTS(parts, attrs, *first, last);
+	struct part part, all = {};
+	struct tally tally = {};
+	struct bundle *bundle;
+	unsigned int nr = 0;
+	int err = 0;
+
+	bundle = kmalloc(sizeof(*bundle), gfp);
+	if (!bundle)
+		return -ENOMEM;
+	*first = last + 1;
+	mtree_lock(&attrs->tree);
+	while (next_part(&parts, &part)) {
+		if (!nr)
+			all = part;
+		if (nr == PARTS_IN_BUNDLE ||
+		    (nr && (part.last - all.first) >> PAGE_SHIFT > U32_MAX)) {
+			*first = part.first;
+			break;
+		}
+		bundle->parts[nr].first = (part.first - all.first) >> PAGE_SHIFT;
+		bundle->parts[nr].last = (part.last - all.first) >> PAGE_SHIFT;
+		bundle->parts[nr].attr = part.attr;
+		all.last = part.last;
+		tally_add(&tally, &part);
+		*bits |= part.attr;
+		nr++;
+	}
+	mtree_unlock(&attrs->tree);
+
+	all.first += delta;
+	all.last += delta;
+	if (nr > 1) {
+		bundle->start = all.first;
+		bundle->nr = nr;
+		atomic_long_set(&bundle->pages, pages_of(all.first, all.last));
+		err = store_entry(attrs, all.first, all.last, bundle, &tally, gfp);
+		if (!err) {
+			atomic_inc(&attrs->bundles);
+			return 0;
+		}
+	} else if (nr) {
+		err = store_part(attrs, &all, true, gfp);
+	}
+	kfree(bundle);
+	return err;
+}
+
+/**
+ * mlkd_attr_copy - what is moved has the attributes that it had before
+ * @attrs: the attributes; mmap_lock is held for writing
+ * @from: where it was
+ * @to: where it is now; the two do not overlap
+ * @len: how long it is
+ * @bits: gets all bits that any part of it has
+ * @gfp: how to allocate
+ *
+ * Return: 0; or -ENOMEM, and some of it has its attributes.
+ */
+int mlkd_attr_copy(struct mlkd_attrs *attrs, unsigned long from, unsigned long to,
+		   unsigned long len, u32 *bits, gfp_t gfp)
+{
+	unsigned long first = from, last = from + len - 1;
+	int err;
+
+	*bits = attrs->rest;
+	if (mtree_empty(&attrs->tree) || !len)
+		return 0;
+	err = store(attrs, to, to + len, 0, false, gfp);
+	while (!err && first - from < len) {
+		err = copy_some(attrs, &first, last, to - from, bits, gfp);
+		cond_resched();
+	}
+	return err;
 }
 
 /**

@@ -45,7 +45,7 @@ enum mlkd_attr {
 			 MLKD_RANGE_NEW | MLKD_RANGE_SUPER_NEW)
 #define MLKD_NEW	(MLKD_WHOLE_NEW | MLKD_RANGE_NEW | MLKD_RANGE_SUPER_NEW)
 #define MLKD_OURS	(MLKD_BY_WHOLE | MLKD_BY_RANGE)
-/* What VM_LOCKED may be there for: a lock of ours that there is, or one that is being undone. */
+/* VM_LOCKED may be ours: there is a lock of ours, or one is being undone. */
 #define MLKD_OURS_STILL	(MLKD_OURS | MLKD_GOING)
 
 /**
@@ -55,11 +55,12 @@ enum mlkd_attr {
  *	and of most of what it has mapped
  * @rest_lazy: the process has asked for MCL_FUTURE with MCL_ONFAULT
  * @mergeable: something is or has been MLKD_MERGEABLE
+ * @bundles: how many bundles there are, see attr.c
  * @by_range: pages that have one of MLKD_BY_RANGE
  * @counted: pages that are MLKD_COUNTED: see wired.c
  *
- * What is noted end to end and alike is one entry of the tree: who locks a mapping page
- * by page does not make it longer.
+ * Parts that are noted end to end and alike are one entry of the tree: to lock a mapping page
+ * by page does not make the tree larger.  Parts that mremap(2) has moved are in bundles.
  *
  * Attributes change under mmap_lock.  Who holds it for reading changes only what is
  * mapped, and holds the claim of the space; so do @rest and @rest_lazy, or else
@@ -72,6 +73,7 @@ struct mlkd_attrs {
 	u32 rest;
 	bool rest_lazy;
 	bool mergeable;
+	atomic_t bundles;
 	atomic_long_t by_range;
 	atomic_long_t counted;
 };
@@ -79,7 +81,7 @@ struct mlkd_attrs {
 /* Pages that are MLKD_COUNTED in any address space. */
 extern atomic_long_t mlkd_attrs_counted;
 
-/* What becomes of an attribute. */
+/* Returns what becomes of an attribute. */
 typedef u32 (*mlkd_attr_fn)(u32 attr);
 
 void mlkd_attrs_setup(struct mlkd_attrs *attrs);
@@ -107,6 +109,8 @@ int mlkd_attr_note(struct mlkd_attrs *attrs, unsigned long start, unsigned long 
 		   gfp_t gfp);
 int mlkd_attr_set(struct mlkd_attrs *attrs, unsigned long start, unsigned long end,
 		  u32 attr, gfp_t gfp);
+int mlkd_attr_copy(struct mlkd_attrs *attrs, unsigned long from, unsigned long to,
+		   unsigned long len, u32 *bits, gfp_t gfp);
 void mlkd_attr_forget(struct mlkd_attrs *attrs, unsigned long start,
 		      unsigned long end, gfp_t gfp);
 

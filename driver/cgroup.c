@@ -41,8 +41,8 @@ static unsigned long lru_pages(struct mem_cgroup *memcg, enum lru_list first,
 }
 
 /*
- * What reclaim may find in @memcg: files, and as much private and shared memory as there is
- * swap for.  That of @mm is about to be locked.
+ * Returns how much reclaim may find in @memcg: files, and as much private and shared memory as
+ * there is swap for.  Memory of @mm is left out, as it is about to be locked.
  */
 static unsigned long reclaimable(struct mem_cgroup *memcg, struct mm_struct *mm)
 {

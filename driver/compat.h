@@ -249,7 +249,7 @@ static inline bool mlkd_compat_syscall(void)
 #endif
 }
 
-/* What finds an address for a mapping, mmap_lock held: in brk(2) before it looks at limits. */
+/* This function finds an address for a mapping.  brk(2) calls it before it looks at limits. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
 #define MLKD_GET_UNMAPPED_AREA	"get_unmapped_area"
 #else

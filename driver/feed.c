@@ -34,7 +34,7 @@
 
 #define RING	1024	/* a power of two */
 
-/* Who posts goes through all.  A user without CAP_IPC_LOCK adds none to so many. */
+/* Each event is offered to all feeds.  Beyond so many, a user needs CAP_IPC_LOCK to add one. */
 #define MAX_FEEDS	256
 
 /**
@@ -212,7 +212,7 @@ static kuid_t uid_of(struct pid *pid)
 	return uid;
 }
 
-/* What somebody has asked for. */
+/* Events that come of a request of somebody. */
 #define ASKED	(MEMLOCKD_EVENT_LOCKED | MEMLOCKD_EVENT_UNLOCKED | MEMLOCKD_EVENT_LIMIT)
 
 /**
@@ -376,7 +376,7 @@ static void take(struct mlkd_feed *feed, const struct memlockd_event *event)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&feed->lock, flags);
-	/* What is lost waits behind the ring, which only the reader empties. */
+	/* The count of lost events comes after those in the ring, which only the reader empties. */
 	if (feed->head != feed->tail)
 		WRITE_ONCE(feed->tail, feed->tail + 1);
 	else

@@ -158,8 +158,8 @@ static bool note_next(struct mlkd_space *space, unsigned long address, struct pt
 	return fault;
 }
 
-static void note(struct mlkd_space *space, unsigned long address, struct pt_regs *regs,
-		 unsigned long error)
+static void note_fault(struct mlkd_space *space, unsigned long address, struct pt_regs *regs,
+		       unsigned long error)
 {
 	struct mlkd_guard *guard = &space->guard;
 	struct mlkd_call *call;
@@ -196,7 +196,7 @@ static noinline void look(struct mm_struct *mm, unsigned long address, struct pt
 	rcu_read_lock();
 	space = mlkd_space_find_rcu(mm);
 	if (space && READ_ONCE(space->guard.on))
-		note(space, address, regs, error);
+		note_fault(space, address, regs, error);
 	rcu_read_unlock();
 }
 
@@ -247,7 +247,7 @@ static int register_points(void)
 	return 0;
 }
 
-static void linger_work(struct work_struct *work)
+static void guard_linger_work(struct work_struct *work)
 {
 	mutex_lock(&guard_mutex);
 	if (!nr_armed && registered) {
@@ -257,7 +257,7 @@ static void linger_work(struct work_struct *work)
 	mutex_unlock(&guard_mutex);
 }
 
-static DECLARE_DELAYED_WORK(linger, linger_work);
+static DECLARE_DELAYED_WORK(linger, guard_linger_work);
 
 /* Says whether faults can be watched on this kernel. */
 bool mlkd_guards_watch(void)

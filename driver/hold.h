@@ -8,7 +8,7 @@
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
 
-/* Of pages that are pinned by us, these are held, and no others. */
+/* Pages of shared memory are held once we have pinned them; no others are. */
 static inline bool mlkd_may_be_held(struct folio *folio)
 {
 	return !folio_test_anon(folio) && !folio_test_hugetlb(folio);

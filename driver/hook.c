@@ -132,7 +132,7 @@ static void run_occasion(struct mlkd_task_work *work)
 	void *data = occasion->data;
 	u32 event = occasion->event;
 
-	/* What is on its way at the same time is freed in the end, so that these do not pile up. */
+	/* No more than SPARE occasions are kept; those that were made for a rush are freed. */
 	if (READ_ONCE(nr_free) >= SPARE || mlkd_task_work_init(work, run_occasion))
 		kfree(occasion);
 	else
@@ -337,7 +337,7 @@ static int register_children(void)
 	err = mlkd_canary_place();
 	if (err)
 		return err;
-	/* What an earlier time has left is not wanted. */
+	/* register_kprobe() refuses a probe with what an earlier registration has left in it. */
 	child_probe.addr = NULL;
 	child_probe.flags = 0;
 	err = register_kprobe(&child_probe);
@@ -345,7 +345,7 @@ static int register_children(void)
 	return err;
 }
 
-/* Who is in the list is about to run, and cannot be killed before it does. */
+/* A child in the list is about to run, and cannot be killed before it does. */
 static void unregister_children(void)
 {
 	lockdep_assert_held(&hooks_mutex);
@@ -423,10 +423,10 @@ static bool unregister_extra(void)
 	return left;
 }
 
-static void linger_work(struct work_struct *work);
-static DECLARE_DELAYED_WORK(linger, linger_work);
+static void hooks_linger_work(struct work_struct *work);
+static DECLARE_DELAYED_WORK(linger, hooks_linger_work);
 
-static void linger_work(struct work_struct *work)
+static void hooks_linger_work(struct work_struct *work)
 {
 	if (unregister_extra())
 		mlkd_linger(&linger);
@@ -452,7 +452,7 @@ int mlkd_hooks_add(u32 events)
 	if (!err)
 		WRITE_ONCE(wanted, wanted | events);
 	mutex_unlock(&hooks_mutex);
-	/* What there is of them goes as if it had been in use. */
+	/* The probes that were registered go later, as if they had been in use. */
 	if (err)
 		mlkd_linger(&linger);
 	return err;

@@ -29,7 +29,7 @@ struct mlkd_hook_ops {
 	bool (*miss)(void *data, struct task_struct *task, u32 event);
 };
 
-/* What has probes; MEMLOCKD_RULE_NOW has none. */
+/* These events have probes; MEMLOCKD_RULE_NOW has none. */
 #define MLKD_HOOKED	(MEMLOCKD_RULE_EXEC | MEMLOCKD_RULE_FORK | MEMLOCKD_RULE_SETSCHEDULER | \
 			 MEMLOCKD_RULE_IO)
 

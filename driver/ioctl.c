@@ -195,13 +195,13 @@ static void warn(const struct call *call, struct memlockd_lock *lock)
 		lock->out_warnings |= MEMLOCKD_WARNING_FORK;
 }
 
-/* What no lock promises as things are now. */
+/* Returns warnings of what no lock can promise as things are now. */
 static u32 warnings(void)
 {
 	return mlkd_probes_fire() ? 0 : MEMLOCKD_WARNING_NO_PROBES;
 }
 
-/* What the lock of @space, which has @mode, does not promise as things are now. */
+/* Returns warnings of what the lock of @space, in @mode, does not promise as things are now. */
 static u32 space_warnings(struct mlkd_space *space, struct mlkd_mode mode)
 {
 	u32 ret = warnings();

@@ -206,7 +206,7 @@ static void end_lingering(unsigned long age)
 	struct mlkd_space *space;
 
 	while ((space = mlkd_space_claim_lingering(age))) {
-		/* Else the address space has just ended, and is reaped. */
+		/* If it has left already, the address space has just ended, and is reaped. */
 		bool ends = mlkd_space_leave(space);
 
 		wake_up_all(&space->wait);
@@ -220,10 +220,10 @@ static void end_lingering(unsigned long age)
 	}
 }
 
-static void linger_work(struct work_struct *work);
-static DECLARE_DELAYED_WORK(linger, linger_work);
+static void spaces_linger_work(struct work_struct *work);
+static DECLARE_DELAYED_WORK(linger, spaces_linger_work);
 
-static void linger_work(struct work_struct *work)
+static void spaces_linger_work(struct work_struct *work)
 {
 	end_lingering(LINGER);
 	if (mlkd_spaces_linger())
@@ -255,7 +255,7 @@ static void use_again(struct mlkd_space *space)
 	if (!space->lingers)
 		return;
 	mlkd_space_set_lingering(space, false);
-	/* What the process has locked and unlocked itself since has not been noted. */
+	/* The process's own mlock() and munlock() were not noted while the space lingered. */
 	mlkd_attrs_clear(&space->attrs);
 	clear_bit(MLKD_SPACE_SELF, &space->flags);
 	atomic_long_set(&space->heal.healed, 0);
@@ -416,8 +416,9 @@ static void finish_claim(struct work_struct *work)
 
 	mlkd_space_finish(space);
 	/*
-	 * Who has been killed does not lock again.  And while a space begins to linger, nothing
-	 * but the open file of a caller keeps the module loaded.
+	 * A space that the process had locked itself need not linger: the process has been
+	 * killed, and does not lock again.  And while a space begins to linger, nothing but the
+	 * open file of a caller keeps the module loaded, and a worker has none.
 	 */
 	space->by_self = false;
 	end_claim(space);
@@ -427,8 +428,9 @@ static void finish_claim(struct work_struct *work)
  * mlkd_space_unclaim - end a claim, and the space if it is not locked now
  * @space: the space, claimed
  *
- * What is left to be done before needs mmap_lock for sure, which the process may keep from
- * us for ever.  So a worker does that, and a caller that is killed waits for a moment only.
+ * If the caller was killed, a part of the request may be left to be done before.  That needs
+ * mmap_lock, which the process may keep from us for ever.  So a worker does it, and the
+ * caller waits for a moment only.
  */
 void mlkd_space_unclaim(struct mlkd_space *space)
 {

@@ -21,9 +21,9 @@
  * wanted; they cannot fail.  Nothing is given up before the last thing that can fail
  * has succeeded.
  *
- * What cannot fail has to wait for mmap_lock all the same, and the process may keep that
- * for ever.  So it is noted in &mlkd_space.later, done at once if the caller is not killed
- * while it waits, and else begun once more by a worker.
+ * The rest of a request that cannot fail has to wait for mmap_lock all the same, and the
+ * process may keep that for ever.  So the rest is noted in &mlkd_space.later.  The caller does
+ * it at once; if he is killed while he waits, a worker begins it once more.
  *
  * Every pass over the mappings is made in turns (turn.c), which may end in the middle of a
  * mapping where many pages are to be looked at.  So the target can go on, and the caller be
@@ -108,8 +108,8 @@ struct request {
 };
 
 /*
- * What a pass does with a mapping, of which [start, end) is in the pass.  Returns MORE to be
- * called for it once more, after mmap_lock has been given up.
+ * A pass calls this for each mapping, of which [start, end) is in the pass.  It returns MORE to
+ * be called for that mapping once more, after mmap_lock has been given up.
  */
 #define MORE	1
 
@@ -300,7 +300,7 @@ static u32 attr_add_whole(u32 attr)
 	return attr & MLKD_WHOLE ? attr : attr | MLKD_WHOLE_NEW;
 }
 
-/* Of a lock that there is already: an exception from it stays one. */
+/* The whole has been locked before: what is excepted from that lock stays excepted. */
 static u32 attr_add_whole_again(u32 attr)
 {
 	return attr & MLKD_EXCEPTED ? attr : attr_add_whole(attr);
@@ -316,7 +316,7 @@ static u32 attr_drop_going(u32 attr)
 	return attr & ~MLKD_GOING;
 }
 
-/* What no lock of ours covers is not in the count of all that is locked. */
+/* A part that no lock of ours covers is not in the count of all that is locked. */
 static u32 uncounted_if_free(u32 attr)
 {
 	return attr & MLKD_OURS ? attr : attr & ~MLKD_COUNTED;
@@ -488,7 +488,7 @@ static bool counted_without_range(struct vm_area_struct *vma, u32 attr)
 	       ((attr & MLKD_WHOLE) && locked(vma) && !vma->vm_file);
 }
 
-/* What a lock of a range adds to the count of all that is locked. */
+/* Adds up what a lock of a range adds to the count of all that is locked. */
 static void survey_count(struct request *request, struct vm_area_struct *vma,
 			 unsigned long start, unsigned long end)
 {
@@ -697,7 +697,7 @@ static int note_range(struct request *request, struct vm_area_struct *vma,
 		attr = mlkd_attr_get(attrs, start, &next);
 		new = attr | (super ? MLKD_RANGE_SUPER_NEW : MLKD_RANGE_NEW);
 		pages = (next - start) >> PAGE_SHIFT;
-		/* What has changed since it was reserved is counted in the other way. */
+		/* A part that is new since the reservation was made has no place in it. */
 		if (to_be_counted(request, vma, attr) && pages <= request->counted) {
 			new |= MLKD_COUNTED;
 			request->counted -= pages;
@@ -802,7 +802,7 @@ static int set_flag(struct request *request, struct vm_area_struct *vma, bool su
 		if (err)
 			return err;
 	}
-	/* What is mlocked already need not be unmapped once more. */
+	/* Pages that are mlocked already need not be unmapped once more. */
 	if (request->scratch && (super || request->range) &&
 	    (begun || !was_locked || space->promised.state != MEMLOCKD_STATE_SUPERLOCKED) &&
 	    to_be_unmapped(request, vma))
@@ -849,7 +849,7 @@ static int flag_mapping(struct request *request, struct vm_area_struct *vma,
 		return 0;
 	if (mlkd_vma_lock_killable(vma))
 		return -EINTR;
-	/* Who gives back does not lock what the process has taken from us. */
+	/* A request that gives a lock back does not lock what the process has unlocked itself. */
 	if ((request->task || locked(vma)) && mlkd_attr_all(attrs, start, end, MLKD_OURS)) {
 		super = mlkd_space_mode_of(space, vma, mlkd_space_in_force(space)).state ==
 			MEMLOCKD_STATE_SUPERLOCKED;
@@ -890,7 +890,7 @@ static int flag_all(struct request *request)
 	if (!request->range) {
 		if (mmap_write_lock_killable(mm))
 			return -EINTR;
-		/* Who unmaps what loses VM_LOCKED below munlocks it, too. */
+		/* The mmu notifier munlocks what is unmapped after it has lost VM_LOCKED. */
 		if (!request->task)
 			set_bit(MLKD_SPACE_MUNLOCKING, &space->flags);
 		mlkd_target_def_flags(space);
@@ -955,7 +955,7 @@ static int trim_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		return 0;
 	}
 
-	/* Who drops pins munlocks what had them. */
+	/* Pages that are pinned are munlocked when their pins are dropped. */
 	end = min(end, part_end);
 	*next = mlkd_pins_huge_end(&space->pins, start, part_end);
 	if (*next > start)
@@ -993,7 +993,7 @@ static int trim(struct mlkd_space *space, unsigned long start, unsigned long end
 	return mlkd_walk(&walk, trim_step);
 }
 
-/* What VM_MERGEABLE was taken from has it again. */
+/* All mappings that we took VM_MERGEABLE from have it again. */
 static int leave_ksm(struct mlkd_space *space)
 {
 	if (!space->ksm_kept)
@@ -1044,7 +1044,7 @@ static void finish(struct mlkd_space *space, int (*run)(struct mlkd_space *space
 	mlkd_space_finish(space);
 }
 
-/* What notifiers, probes and walks go by from now on. */
+/* Sets the mode that notifiers, probes and walks go by from now on. */
 static void set_in_force(struct mlkd_space *space, struct mlkd_mode mode)
 {
 	if (mode.state == MEMLOCKD_STATE_SUPERLOCKED)
@@ -1274,7 +1274,7 @@ static void cut_reserve(struct request *request, unsigned long *floor, unsigned 
 
 /*
  * Step 1.  The stack is grown by an access, as nothing else can: it is not locked yet.
- * What cannot be had of it (another mapping is in the way) is left out.
+ * It grows as far as it can; another mapping may be in the way.
  */
 static int prepare(struct request *request, u64 stack_reserve)
 {
@@ -1321,7 +1321,7 @@ static int run(struct request *request, u64 stack_reserve)
 	err = prepare(request, stack_reserve);
 	if (!err) {
 		err = lock_request(request, &flagged);
-		/* What has been noted may be noted once more. */
+		/* The second try may note again what the first has noted. */
 		if (err && !flagged && mlkd_wired_again(request->limit))
 			err = lock_request(request, &flagged);
 		if (err)
@@ -1338,7 +1338,7 @@ static int commit_whole(struct mlkd_space *space)
 	struct mlkd_mode mode = space->later.mode;
 	int err;
 
-	/* What was there stays locked as long as there is any lock. */
+	/* Memory that was mapped before stays locked as long as there is any lock. */
 	mode.flags |= space->promised.flags & MEMLOCKD_CURRENT;
 	err = lower(space, mode);
 	if (!err)
@@ -1455,7 +1455,7 @@ static int commit_range(struct mlkd_space *space)
 	struct mlkd_later *later = &space->later;
 	int err = map_noted(space, later->start, later->end, attr_commit);
 
-	/* What was mapped anew meanwhile is not of the range, but may be pinned. */
+	/* Memory that was mapped anew meanwhile is not in the range, but may have been pinned. */
 	if (!err && (later->trims || !mlkd_attr_all(&space->attrs, later->start, later->end,
 						    MLKD_BY_RANGE)))
 		err = trim(space, later->start, later->end);
@@ -1608,7 +1608,7 @@ unsigned long mlkd_mapped_end(struct mm_struct *mm, unsigned long start, unsigne
 {
 	struct mlkd_turn turn = { .mm = mm };
 
-	/* Who is killed need not know. */
+	/* A caller that is killed does not use the result. */
 	mlkd_turns(&turn, start, end, mapped_on, &start);
 	return start;
 }
@@ -1634,7 +1634,7 @@ int mlkd_unlock_range(struct mlkd_space *space, unsigned long start, unsigned lo
 		return -ENOENT;
 	if (!mlkd_attr_any(attrs, start, end, whole ? MLKD_OURS : MLKD_BY_RANGE))
 		return -ENOENT;
-	/* What is mapped there later is as all that is new. */
+	/* Only what is mapped now is unlocked: later mappings there are like all new ones. */
 	if (whole)
 		err = visit_mappings(&request, note_rest);
 	if (err)

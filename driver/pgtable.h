@@ -55,7 +55,7 @@ static inline bool mlkd_faults_for_flags(void)
 	return static_branch_unlikely(&mlkd_flags_by_fault);
 }
 
-/* What an entry has to allow for an access that does not fault. */
+/* Returns what a page table entry has to allow, so that an access does not fault. */
 static inline enum mlkd_access mlkd_faultless(bool write)
 {
 	if (mlkd_faults_for_flags())

@@ -175,13 +175,13 @@ static long hold_pages(struct mlkd_walk *walk, struct mlkd_want want, unsigned l
 	unsigned int where = 0;
 	long held;
 
-	/* What is not held of a file is copied, or left as LOCKED leaves it. */
+	/* A page of a file that is not held is copied, or left as LOCKED leaves it. */
 	if (!want.cached)
 		where = MLKD_HOLD_LISTED;
 	if (where && (walk->waited == start || walk->waits >= MAX_WAITS))
 		where |= MLKD_HOLD_LATE;
 
-	/* What has just been faulted in waits in the batch of this processor, as a rule. */
+	/* Pages that have just been faulted in usually wait in the batch of this processor. */
 	mlkd_munlock_drain();
 	held = mlkd_hold(pages, nr, where);
 	nr -= max(held, 0L);
@@ -315,7 +315,7 @@ static bool fails_request(long err)
 	return err == -ENOMEM || err == -EINTR || err == -ENOSPC;
 }
 
-/* What is charged besides the pages themselves: page tables, and what is charged ahead. */
+/* So many pages are charged besides the pages themselves: page tables, and a stock ahead. */
 #define CHARGED_BESIDE	64
 
 /*
@@ -478,7 +478,7 @@ static int read_in(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	walk->locked = 0;
 	if (mlkd_errand_wait_begin(walk->errand, start, dev, false)) {
 		addr = read_pages(walk, file, index, start, end);
-		/* What cannot be read is not to be had. */
+		/* A page that cannot be read is skipped. */
 		*next = addr > start ? start : start + PAGE_SIZE;
 		err = mlkd_errand_wait_end(walk->errand) ? 0 : -EINTR;
 	}
@@ -510,7 +510,7 @@ static int bring_in(struct mlkd_walk *walk, struct vm_area_struct *vma,
 
 	if (walk->brief && mlkd_vma_fuse(vma))
 		return -EAGAIN;
-	/* What is mapped, or swapped out, needs nothing of the file. */
+	/* Pages that are mapped, or swapped out, need nothing of the file. */
 	*next = mlkd_pgtable_run(vma->vm_mm, start, end, MLKD_USED, &used);
 	if (used || !vma->vm_file->f_mapping->a_ops->read_folio)
 		return 1;
@@ -580,9 +580,9 @@ static long fault_range(struct mlkd_walk *walk, struct vm_area_struct *vma,
 }
 
 /*
- * What has just been faulted in from @start on is pinned under the same hold of mmap_lock, if
- * that is still held.  Would it be given up first, a process that forks all the time could
- * write-protect each page again before it is pinned, for ever.
+ * Pages that have just been faulted in from @start on are pinned under the same hold of
+ * mmap_lock, if that is still held.  If it were given up first, a process that forks all the
+ * time could write-protect each page again before it is pinned, for ever.
  */
 static void pin_next(struct mlkd_walk *walk, unsigned long start, unsigned long *next)
 {
@@ -621,7 +621,7 @@ static int make_present(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		end = *next;
 	}
 
-	/* What a fault needs may have been taken out of memory again. */
+	/* The fault may have to read: the page can have been taken out of memory again. */
 	if (!mlkd_errand_wait_begin(errand, start, mlkd_vma_dev(vma), true))
 		return -EINTR;
 	if ((gup_flags & FOLL_WRITE) && mlkd_vma_writeback(vma)) {
@@ -725,7 +725,7 @@ static unsigned long find_unflagged(struct vm_area_struct *vma, unsigned long st
 {
 	bool flagged;
 
-	/* What is write-protected by its monitor is left to that. */
+	/* A monitor of a userfaultfd may have write-protected pages, which is left to it. */
 	if (!mlkd_faults_for_flags() || userfaultfd_armed(vma))
 		return end;
 	for (; start < end; start = *stop) {
@@ -1063,7 +1063,7 @@ static int writable_step(struct mlkd_walk *walk, struct vm_area_struct *vma,
 	*next = mlkd_pgtable_run(walk->space->mm, start, end, MLKD_WRITE, &writable);
 	if (writable)
 		return 0;
-	/* What is not there is not write-protected. */
+	/* A page that is not mapped is not write-protected either. */
 	*next = mlkd_pgtable_run(walk->space->mm, start, *next, MLKD_MAPPED, &mapped);
 	if (!mapped || no_progress(walk, start))
 		return 0;

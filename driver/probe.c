@@ -105,7 +105,7 @@ static void pin_later(struct mlkd_space *space)
  * Locks again what the process has unlocked without a call.  Nothing tells when its system
  * call is done: it is looked for again and again, at growing intervals.
  */
-static void missed_work(struct work_struct *work)
+static void relock_missed_work(struct work_struct *work)
 {
 	struct mlkd_missed *missed = container_of(to_delayed_work(work), struct mlkd_missed, work);
 	struct mlkd_space *space = container_of(missed, struct mlkd_space, missed);
@@ -134,7 +134,7 @@ static void lock_again_later(struct mlkd_space *space)
 	struct mlkd_missed *missed = &space->missed;
 	unsigned long locked_vm = READ_ONCE(space->mm->locked_vm);
 
-	/* What has been missed before is not locked again yet. */
+	/* If a call was missed before, the worker has yet to lock again what that has unlocked. */
 	if (READ_ONCE(missed->delay))
 		locked_vm = max(locked_vm, READ_ONCE(missed->locked_vm));
 	WRITE_ONCE(missed->locked_vm, locked_vm);
@@ -145,7 +145,7 @@ static void lock_again_later(struct mlkd_space *space)
 void mlkd_probes_setup(struct mlkd_space *space)
 {
 	INIT_WORK(&space->pin_work, pin_work);
-	INIT_DELAYED_WORK(&space->missed.work, missed_work);
+	INIT_DELAYED_WORK(&space->missed.work, relock_missed_work);
 	mlkd_calls_setup(&space->calls);
 }
 
@@ -256,7 +256,7 @@ static void run_call(struct mlkd_call *call)
 	/* It may have left that address space by execve() or exit(). */
 	if (current->mm != space->mm)
 		goto out;
-	/* What cannot be had now is had by the next call. */
+	/* If there is no memory for more calls now, the next call tries again. */
 	mlkd_calls_grow(space);
 
 	switch (call->event) {
@@ -672,10 +672,10 @@ static int register_probes(bool over)
 	return 0;
 }
 
-static void linger_work(struct work_struct *work);
-static DECLARE_DELAYED_WORK(linger, linger_work);
+static void probes_linger_work(struct work_struct *work);
+static DECLARE_DELAYED_WORK(linger, probes_linger_work);
 
-static void linger_work(struct work_struct *work)
+static void probes_linger_work(struct work_struct *work)
 {
 	mutex_lock(&arm_mutex);
 	while (!nr_armed && nr_registered && mlkd_canary_alive()) {
@@ -716,7 +716,7 @@ int mlkd_probes_arm(struct mlkd_space *space, bool over)
 		if (err != -ENOMEM)
 			pr_warn_once("memlockd: no kprobe on %s (%d): new mappings are not pinned\n",
 				     probes[nr_registered].kprobe.symbol_name, err);
-		/* What there is of them goes as if it had been in use. */
+		/* The probes that were registered go later, as if they had been in use. */
 		if (!nr_armed)
 			mlkd_linger(&linger);
 	}

@@ -89,7 +89,7 @@ static bool readable(struct vm_area_struct *vma)
 	return vma_is_accessible(vma) && !(vma->vm_flags & (VM_IO | VM_PFNMAP));
 }
 
-/* What is known of a mapping without a look at its page tables. */
+/* These things are known of a mapping without a look at its page tables. */
 struct facts {
 	struct mlkd_mode mode;		/* the mode that it has been promised */
 	struct mlkd_want want;

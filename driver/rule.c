@@ -155,7 +155,7 @@ static bool is_for(const struct rule *rule, struct task_struct *task, struct mm_
 		return false;
 	if ((match & MEMLOCKD_MATCH_REALTIME) && !is_thread(task, event, is_realtime))
 		return false;
-	/* Who is about to get them has none yet. */
+	/* At MEMLOCKD_RULE_IO, the process is only about to get its privileges. */
 	if ((match & MEMLOCKD_MATCH_IO) && event != MEMLOCKD_RULE_IO &&
 	    !is_thread(task, event, mlkd_has_io_ports))
 		return false;
@@ -218,7 +218,7 @@ static int lock_target(struct rule *rule, struct mlkd_target *target, struct mlk
 		err = mlkd_client_enter(space, rule->client, target, rule->adder,
 					rule->adder_uid, rule->mode, rule->args.stack_reserve,
 					limit);
-	/* Who has closed the client may have done so before it had this lock. */
+	/* The rule's client may have been closed before it had this lock, which ends here then. */
 	if (READ_ONCE(rule->dead))
 		mlkd_client_leave(space, rule->client, INVALID_UID, false);
 	mlkd_space_unclaim(space);
@@ -406,7 +406,7 @@ static bool take_missed(struct missed *one)
 }
 
 /* Locks processes that have not been able to do so themselves. */
-static void missed_work(struct work_struct *work)
+static void lock_missed_work(struct work_struct *work)
 {
 	struct mlkd_target target;
 	struct missed one;
@@ -427,7 +427,7 @@ static void missed_work(struct work_struct *work)
 	}
 }
 
-static DECLARE_WORK(missed_later, missed_work);
+static DECLARE_WORK(missed_later, lock_missed_work);
 
 /* There was no memory to have @task lock itself. */
 static bool miss(void *data, struct task_struct *task, u32 event)
@@ -461,7 +461,7 @@ static struct pid **all_processes(unsigned int *nr)
 	for_each_process(task)
 		room++;
 	rcu_read_unlock();
-	/* What is made meanwhile is made by a process that has been looked at, or will be. */
+	/* A process that is made meanwhile has a parent that has been looked at, or will be. */
 	room += room / 8 + 64;
 	pids = kvmalloc_array(room, sizeof(*pids), GFP_KERNEL_ACCOUNT);
 	if (!pids)
@@ -594,7 +594,7 @@ static struct rule *new_rule(const struct memlockd_rule *args, struct mlkd_clien
 	refcount_set(&rule->ref, 1);
 	rule->args = *args;
 	rule->mode.state = args->state;
-	/* What a client holds so goes when it is closed. */
+	/* The locks go when the rule's client is closed. */
 	rule->mode.flags = args->lock_flags | MEMLOCKD_OWNED;
 	rule->owner = args->flags & MEMLOCKD_RULE_OWNED ? owner : NULL;
 	rule->adder = get_task_pid(current, PIDTYPE_TGID);

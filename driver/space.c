@@ -16,7 +16,7 @@ static DEFINE_SPINLOCK(spaces_lock);
 static unsigned int nr_spaces;		/* without those that linger */
 static unsigned int nr_lingering;
 static atomic_t nr_alive;		/* not freed yet */
-/* What &mlkd_space.close_work does. */
+/* The function of &mlkd_space.close_work. */
 work_func_t mlkd_space_close_fn;
 
 static struct workqueue_struct *reaper;
@@ -194,9 +194,9 @@ bool mlkd_space_keeps_too_much(struct mlkd_space *space)
  * finds room, or finds that the core kernel has split the folio.  It can have a fault then.
  * The other way would be to have an munmap(2) fail, for which no program is prepared.
  *
- * What has just been changed is let go first, and only if that is not enough, because more
- * is VM_LOCKED now or the limit is lower, all else is: that cannot happen again before
- * there has been room again.
+ * The part that has just been changed is let go first.  That may not be enough, because more
+ * is VM_LOCKED now or the limit is lower; then all other parts are let go, too, and no pin
+ * keeps more than its pages until there has been room again.
  *
  * A part of a mapping that a range covers is not VM_LOCKED, and what is let go of that is
  * held by nothing.  So a request that would let it go fails (populate.c), and this happens
@@ -238,7 +238,7 @@ static void set_vdso_mergeable(struct mlkd_space *space, bool on)
  * mlkd_space_keep_ksm - KSM is to come back to this process
  * @space: the space; its mmap_lock is held for writing
  *
- * What is superlocked loses VM_MERGEABLE.  An address space in which KSM finds no
+ * Superlocked mappings lose VM_MERGEABLE.  An address space in which KSM finds no
  * mapping with that flag is dropped from its list, and nothing but another call of
  * madvise(2) on a mapping without it would bring that back.
  */

@@ -40,7 +40,7 @@ static int show_count(mlkd_ctl_table *table, int write, void *buffer,
 	return proc_doulongvec_minmax(&copy, write, buffer, len, pos);
 }
 
-/* What processes get for which there is no other rule. */
+/* vm.memlockd.default_state: the state of processes for which there is no other rule. */
 static int do_default_state(mlkd_ctl_table *table, int write, void *buffer,
 			    size_t *len, loff_t *pos)
 {

@@ -189,7 +189,7 @@ static struct mlkd_turn turn_of(struct mlkd_space *space, bool write)
 	return (struct mlkd_turn){ .mm = space->mm, .write = write };
 }
 
-/* What the core kernel answers for advice that it gives up at a mapping of its own. */
+/* Would the core kernel refuse the advice at this mapping, if there were no lock of ours? */
 static bool refused(struct mlkd_space *space, struct vm_area_struct *vma, int advice)
 {
 	/* A lock of ours is no reason, one of the process is. */
@@ -297,7 +297,7 @@ static long remove(struct mlkd_space *space, const struct mlkd_advice *advice)
 static void populate_again(struct mlkd_space *space, unsigned long start,
 			   unsigned long end)
 {
-	/* What was pinned has gone, or is found again. */
+	/* The pages are gone; any that are still there are pinned anew. */
 	mlkd_pins_drop(&space->pins, start, end, false);
 	mlkd_populate_again(space, start, end);
 }
@@ -457,7 +457,7 @@ static bool drop_mergeable(struct mlkd_space *space, unsigned long start,
 
 	if (mlkd_turns(&turn, start, end, unmerge_mapping, &unmerge))
 		return false;
-	/* What was split off has it still. */
+	/* The parts that were split off at either end still have VM_MERGEABLE. */
 	if (!unmerge.again)
 		mlkd_target_take_mergeable(space, start - min(start, PAGE_SIZE),
 					   end + (end < ULONG_MAX - PAGE_SIZE ? PAGE_SIZE : 0));

@@ -174,7 +174,7 @@ static void note_own(struct mlkd_space *space, unsigned long start, unsigned lon
 	mlkd_turns(&turn, start, end, note_own_mapping, space);
 }
 
-/* What an mlock() that has failed has locked. */
+/* How far an mlock() has come that has failed. */
 struct failed {
 	unsigned long total;		/* what would have been locked with it, in pages */
 	unsigned long done;		/* where it ends */
@@ -187,7 +187,7 @@ static int find_done(struct vm_area_struct *vma, unsigned long start, unsigned l
 
 	if (start == failed->done)
 		failed->done = end;
-	/* What is locked already is not counted twice. */
+	/* A mapping that was locked already is in locked_vm. */
 	if (locked(vma))
 		failed->total -= (end - start) >> PAGE_SHIFT;
 	return 0;
@@ -314,7 +314,7 @@ static void note_mlockall(struct mlkd_space *space, unsigned long flags)
 	bool all = flags & MCL_CURRENT && flags & MCL_FUTURE;
 	u32 rest = READ_ONCE(space->attrs.rest);
 
-	/* What is locked, now or by then, and what is locked later is not the same. */
+	/* If only the present or only the future changes, what is mapped now is noted apart. */
 	if (!all && fn(rest) != rest)
 		note_rest(space);
 	map_rest(space, fn, flags & MCL_FUTURE && flags & MCL_ONFAULT);
@@ -337,7 +337,7 @@ static void note_munlockall(struct mlkd_space *space, unsigned long locked_vm)
  * @space: its space; the caller is a worker, with a user of its mm, and holds no claim
  * @locked_vm: pages that were locked before
  *
- * What the process has locked itself with MCL_FUTURE, and given up, stays noted as its own.
+ * If the process has given up a MCL_FUTURE of its own, that stays noted all the same.
  */
 void mlkd_target_lock_again(struct mlkd_space *space, unsigned long locked_vm)
 {
@@ -442,44 +442,25 @@ static void forget_holes(struct mlkd_space *space, unsigned long start, unsigned
 	} while (more);
 }
 
-/* [to, to + len) gets the attributes of [from, from + len). */
-static int copy_attrs(struct mlkd_attrs *attrs, unsigned long from, unsigned long to,
-		      unsigned long len, gfp_t gfp)
-{
-	unsigned long end = from + len;
-	int err = 0;
-
-	while (from < end && !err) {
-		unsigned long next = end;
-		u32 attr = mlkd_attr_get(attrs, from, &next);
-
-		err = mlkd_attr_set(attrs, to, to + (next - from), attr, gfp);
-		to += next - from;
-		from = next;
-		cond_resched();
-	}
-	return err;
-}
-
 /*
- * [start, end) has attributes that have been somewhere else before.  A request that is running
- * is to look for its bits here, too: see struct chase in lock.c.
+ * [start, end) has attributes that have been somewhere else before, with @bits.  A request that
+ * is running is to look for its bits here, too: see struct chase in lock.c.
  */
-static void let_chase(struct mlkd_space *space, unsigned long start, unsigned long end)
+static void let_chase(struct mlkd_space *space, unsigned long start, unsigned long end, u32 bits)
 {
 	struct mlkd_chased *chased = &space->chased;
 
-	if (!mlkd_attr_any(&space->attrs, start, end, MLKD_NEW | MLKD_GOING))
+	if (!(bits & (MLKD_NEW | MLKD_GOING)))
 		return;
 	chased->start = chased->end ? min(chased->start, start) : start;
 	chased->end = max(chased->end, end);
 }
 
 /*
- * What was at [from, from + len) is at @to now, @new_len long, and mmap_lock is held for
- * writing.  What it has grown by is as its end was.  This takes a step for each part that
- * has attributes of its own, of which there are no more than pages that the core kernel has
- * just moved.
+ * Memory that was at [from, from + len) is at @to now, @new_len long, and mmap_lock is held for
+ * writing.  If it has grown, the new part is as its end was.  This looks at each part that has
+ * attributes of its own, of which there are no more than pages that the core kernel has just
+ * moved, and is faster than that was.
  */
 static int move_attrs(struct mlkd_space *space, unsigned long from, unsigned long len,
 		      unsigned long to, unsigned long new_len, gfp_t gfp)
@@ -487,14 +468,14 @@ static int move_attrs(struct mlkd_space *space, unsigned long from, unsigned lon
 	unsigned long end = from + max(len, PAGE_SIZE), next = end;
 	unsigned long kept = min(len, new_len);
 	struct mlkd_attrs *attrs = &space->attrs;
-	u32 last = mlkd_attr_get(attrs, end - PAGE_SIZE, &next);
+	u32 bits, last = mlkd_attr_get(attrs, end - PAGE_SIZE, &next);
 	int err;
 
 	WRITE_ONCE(space->nr_moves, space->nr_moves + 1);
-	err = copy_attrs(attrs, from, to, kept, gfp);
+	err = mlkd_attr_copy(attrs, from, to, kept, &bits, gfp);
 	if (!err && new_len > kept)
 		err = mlkd_attr_set(attrs, to + kept, to + new_len, last, gfp);
-	let_chase(space, to, to + new_len);
+	let_chase(space, to, to + new_len, bits | last);
 	if (!err)
 		mlkd_attr_forget(attrs, from, from + len, gfp);
 	return err;
@@ -553,7 +534,7 @@ void mlkd_target_unmapped(struct mlkd_space *space, unsigned long start, unsigne
 	move->len = end - from;
 }
 
-/* What has ended at @end ends at @new_end now.  What a request has noted there since stays. */
+/* A mapping has grown from @end to @new_end.  What a request has noted there since stays. */
 static void note_grown(struct mlkd_space *space, unsigned long end, unsigned long new_end)
 {
 	unsigned long from = end, to = new_end, next = end;
@@ -563,7 +544,7 @@ static void note_grown(struct mlkd_space *space, unsigned long end, unsigned lon
 	if (mlkd_attr_next(attrs, &from, &to, &attr))
 		return;
 	mlkd_attr_set(attrs, end, new_end, last, GFP_ATTR);
-	let_chase(space, end, new_end);
+	let_chase(space, end, new_end, last);
 }
 
 /**

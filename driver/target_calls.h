@@ -9,7 +9,7 @@
 
 struct mlkd_space;
 
-/* What a locked process has done that concerns its lock. */
+/* Events in a locked process that concern its lock. */
 enum mlkd_event {
 	MLKD_CALL_MMAP,
 	MLKD_CALL_MLOCK,

@@ -10,7 +10,7 @@
 struct mm_struct;
 struct vm_area_struct;
 
-/* What a look at a mapping costs, and a fault, in looks at a page that is there. */
+/* A look at a mapping, or a fault, takes as long as so many looks at a page that is there. */
 #define MLKD_COST_VMA	16
 #define MLKD_COST_FAULT	16
 
@@ -50,7 +50,7 @@ struct mlkd_turn {
 	bool over;
 };
 
-/* What mlkd_turns() does with [start, end), a part of @vma or all of it; 0 to go on. */
+/* mlkd_turns() calls this for [start, end), a part of @vma or all of it; 0 to go on. */
 typedef int (*mlkd_turn_fn)(struct vm_area_struct *vma, unsigned long start,
 			    unsigned long end, void *data);
 

@@ -44,7 +44,7 @@ int mlkd_walk(struct mlkd_walk *walk, mlkd_step_fn step)
 	*turn = (struct mlkd_turn){
 		.mm = mm,
 		.tries = walk->errand && walk->errand->brief,
-		/* Who holds no claim chases nobody, and does not hold off who does. */
+		/* Only a walk with the claim may hold the process off. */
 		.pace = walk->mortal ? NULL : &walk->space->pace,
 	};
 	while (!err && !end) {

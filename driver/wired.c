@@ -436,7 +436,7 @@ void mlkd_wired_ask(struct mlkd_space *space)
 	wired_unlock();
 }
 
-/* What has been noted after mlkd_wired_ask() is in the total, or has been taken back. */
+/* A request that called mlkd_wired_ask() is in the total now, or has taken back its notes. */
 void mlkd_wired_answered(struct mlkd_space *space)
 {
 	mutex_lock(&wired_mutex);
@@ -593,7 +593,7 @@ static struct mlkd_space *next_stale(unsigned int pass, enum count_for for_whom)
 		struct mlkd_space *space = container_of(wired, struct mlkd_space, wired);
 		struct mm_struct *mm = space->mm;
 
-		/* What it has noted is not to get into the total without its limit. */
+		/* A request that has asked is counted only by itself, which looks at the limit. */
 		if (wired->pass == pass || wired->asked)
 			continue;
 		wired->pass = pass;

@@ -107,7 +107,7 @@ static bool exclusive(struct page *page, bool leaf, unsigned int nr)
 {
 	struct folio *folio = page_folio(page);
 
-	/* Of a large folio that PTEs map, it is not known whose the references are. */
+	/* If PTEs map a large folio, it is not known whose its references are. */
 	if (folio_test_large(folio) != leaf || !folio_test_anon(folio) ||
 	    !PageAnonExclusive(leaf ? &folio->page : page))
 		return false;

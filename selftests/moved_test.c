@@ -357,6 +357,132 @@ TEST_F(moved, what_is_unmapped_while_a_range_is_locked_does_not_come_back)
 	EXPECT_EQ(-ENOENT, unlock_range(self->fd, self->pid, addr, LEN));
 }
 
+/* Parts of a mapping, which become many when each second page is locked. */
+#define PAGES	(6 * LEN / PAGE)
+
+static void set_pages(bool *locked, long first, long nr, bool value)
+{
+	for (long i = first; i < first + nr; i++)
+		locked[i] = value;
+}
+
+/* What is locked of PAGES pages that begin at @addr is as @locked has it, page by page. */
+static void check_pages(struct __test_metadata *_metadata, FIXTURE_DATA(moved) *self,
+			unsigned long addr, const bool *locked)
+{
+	struct memlockd_status status;
+	long i, nr = 0, wrong = 0;
+
+	for (i = 0; i < PAGES; i++)
+		nr += locked[i];
+	ASSERT_EQ(0, status_pid(self->fd, self->pid, &status));
+	TH_LOG("VmPin +%ld kB, ranges %llu kB, of %ld kB",
+	       (long)(status_bytes(self->pid, "VmPin") - self->vmpin) / (long)KIB,
+	       status.out_ranges / KIB, nr * PAGE / KIB);
+	EXPECT_EQ(nr * PAGE, status.out_ranges);
+	EXPECT_EQ(self->vmpin + nr * PAGE, status_bytes(self->pid, "VmPin"));
+	for (i = 0; i < PAGES; i++)
+		wrong += unlock_range(self->fd, self->pid, addr + i * PAGE, PAGE) !=
+			 (locked[i] ? 0 : -ENOENT);
+	EXPECT_EQ(0, wrong);
+	check_nothing_left(_metadata, self);
+}
+
+/* One mapping of PAGES pages, of which each second is locked; returns where it is. */
+static unsigned long lock_each_second(struct __test_metadata *_metadata,
+				      FIXTURE_DATA(moved) *self,
+				      const FIXTURE_VARIANT(moved) *variant, bool *locked)
+{
+	unsigned long addr = self->addr;
+
+	ASSERT_EQ(0, target_call(&self->target, do_protect, addr, PAGES * PAGE, RW));
+	for (long i = 0; i < PAGES; i++) {
+		locked[i] = i % 2;
+		if (locked[i])
+			ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state,
+						addr + i * PAGE, PAGE, NULL));
+	}
+	return addr;
+}
+
+TEST_F(moved, many_ranges_go_with_their_mapping)
+{
+	unsigned long addr, to = self->to;
+	bool locked[PAGES];
+
+	addr = lock_each_second(_metadata, self, variant, locked);
+	ASSERT_EQ(to, target_call(&self->target, do_move, addr, PAGES * PAGE, to));
+	ASSERT_EQ(addr, target_call(&self->target, do_move, to, PAGES * PAGE, addr));
+	ASSERT_EQ(to, target_call(&self->target, do_move, addr, PAGES * PAGE, to));
+	check_no_faults(_metadata, self, to + (PAGES - 1) * PAGE, PAGE);
+	check_pages(_metadata, self, to, locked);
+}
+
+/* What has moved changes again in the middle: by us, by the process, and by a second move. */
+TEST_F(moved, many_ranges_that_have_moved_can_be_changed)
+{
+	unsigned long addr, to = self->to, part = to + PAGES / 3 * PAGE;
+	bool locked[PAGES];
+
+	addr = lock_each_second(_metadata, self, variant, locked);
+	ASSERT_EQ(to, target_call(&self->target, do_move, addr, PAGES * PAGE, to));
+
+	ASSERT_EQ(0, unlock_range(self->fd, self->pid, to + PAGE, PAGE));
+	locked[1] = false;
+	ASSERT_EQ(0, lock_range(self->fd, self->pid, variant->state, to + 20 * PAGE, 30 * PAGE,
+				NULL));
+	set_pages(locked, 20, 30, true);
+	ASSERT_EQ(0, target_call(&self->target, do_unmap, to + 90 * PAGE, 10 * PAGE, 0));
+	set_pages(locked, 90, 10, false);
+	/* There and back, a third of it, which begins and ends within others. */
+	ASSERT_EQ(addr, target_call(&self->target, do_move, part, PAGES / 3 * PAGE, addr));
+	ASSERT_EQ(part, target_call(&self->target, do_move, addr, PAGES / 3 * PAGE, part));
+	ASSERT_EQ(0, unlock_range(self->fd, self->pid, to + (PAGES - 30) * PAGE, 20 * PAGE));
+	set_pages(locked, PAGES - 30, 20, false);
+	check_pages(_metadata, self, to, locked);
+}
+
+/* The lock of the whole comes and goes, and the process locks some of it itself. */
+TEST_F(moved, many_ranges_that_have_moved_outlive_a_lock_of_the_whole)
+{
+	unsigned long addr, to = self->to;
+	bool locked[PAGES];
+
+	addr = lock_each_second(_metadata, self, variant, locked);
+	ASSERT_EQ(to, target_call(&self->target, do_move, addr, PAGES * PAGE, to));
+	ASSERT_EQ(0, lock_pid(self->fd, self->pid, S, CURRENT_FUTURE, NULL));
+	check_no_faults(_metadata, self, to, PAGES * PAGE);
+	ASSERT_EQ(addr, target_call(&self->target, do_move, to, PAGES * PAGE, addr));
+	ASSERT_EQ(0, unlock_pid(self->fd, self->pid));
+	ASSERT_EQ(to, target_call(&self->target, do_move, addr, PAGES * PAGE, to));
+	check_pages(_metadata, self, to, locked);
+}
+
+/* Nothing of it is left when it is unmapped, or something else is moved over it. */
+TEST_F(moved, many_ranges_that_have_moved_end_where_they_are_unmapped)
+{
+	unsigned long addr, to = self->to;
+	bool locked[PAGES];
+
+	addr = lock_each_second(_metadata, self, variant, locked);
+	ASSERT_EQ(to, target_call(&self->target, do_move, addr, PAGES * PAGE, to));
+	ASSERT_EQ(0, target_call(&self->target, do_unmap, to + LEN, LEN, 0));
+	ASSERT_EQ(to + 2 * LEN, target_call(&self->target, do_move, to, LEN, to + 2 * LEN));
+	set_pages(locked, 0, 2 * LEN / PAGE, false);
+	check_pages(_metadata, self, to, locked);
+}
+
+/* The process ends, with its ranges as they are. */
+TEST_F(moved, many_ranges_that_have_moved_end_with_the_process)
+{
+	unsigned long addr, to = self->to;
+	bool locked[PAGES];
+
+	addr = lock_each_second(_metadata, self, variant, locked);
+	ASSERT_EQ(to, target_call(&self->target, do_move, addr, PAGES * PAGE, to));
+	ASSERT_EQ(0, target_call(&self->target, do_unmap, to + LEN, PAGE, 0));
+}
+
 /* ---- the lock of the whole ---- */
 
 static void lock_whole(struct __test_metadata *_metadata, FIXTURE_DATA(moved) *self,

@@ -485,4 +485,34 @@ TEST_F(range, unlocked_part_by_part_leaves_nothing)
 	check(_metadata, self, 0, 0, 0);
 }
 
+#define MANY	160
+#define STEP	8
+#define TIMEOUT	600
+
+/*
+ * Ranges of each second page of a process that ends.  What is noted of them is freed when it
+ * does, in the background: where that goes wrong, the kernel reports it.
+ */
+TEST_F_TIMEOUT(range, any_number_ends_with_the_process, TIMEOUT)
+{
+	int nr, i, ended = 0;
+
+	for (nr = STEP; nr <= MANY; nr += STEP) {
+		struct target target;
+		long addr;
+
+		target_start(&target);
+		addr = target_call(&target, do_map_small, 2 * MANY * PAGE, RW, MAP_PRIVATE);
+		ASSERT_LT(0, addr);
+		for (i = 0; i < nr; i++)
+			ASSERT_EQ(0, lock_range(self->fd, target.pid, variant->state,
+						addr + 2 * i * PAGE, PAGE, NULL));
+		target_stop(&target);
+		ended++;
+	}
+	TH_LOG("%d processes have ended, with %d to %d ranges each", ended, STEP, MANY);
+	/* This waits until what has ended is gone. */
+	EXPECT_TRUE(counters_back(&self->start));
+}
+
 TEST_HARNESS_MAIN

@@ -48,7 +48,7 @@ static inline void mlkd_do_again(struct pt_regs *regs)
 /* No tracepoints tell of page faults there. */
 #define MLKD_FAULT_TRACEPOINTS
 
-/* What a page fault is for, by the last argument of its tracepoint. */
+/* Does a page fault write?  @error is the last argument of its tracepoint. */
 static inline bool mlkd_fault_writes(unsigned long error)
 {
 	return false;

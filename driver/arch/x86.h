@@ -61,7 +61,7 @@ static inline void mlkd_do_again(struct pt_regs *regs)
  */
 #define MLKD_FAULT_TRACEPOINTS	"page_fault_user", "page_fault_kernel"
 
-/* What a page fault is for, by the last argument of its tracepoint. */
+/* Does a page fault write?  @error is the last argument of its tracepoint. */
 static inline bool mlkd_fault_writes(unsigned long error)
 {
 	return error & X86_PF_WRITE;

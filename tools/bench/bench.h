@@ -118,6 +118,7 @@ bool run_stall_mappings(const struct bench_case *c, enum lock_kind variant, stru
 bool run_stall_registering(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_stall_registered(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 bool run_stall_shared(const struct bench_case *c, enum lock_kind variant, struct sample *s);
+bool run_move(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 
 bool run_busy(const struct bench_case *c, enum lock_kind variant, struct sample *s);
 

@@ -73,6 +73,8 @@ const struct bench_case cases[] = {
 	{ "stall-registering", 0, TWO, run_stall_registering, 0, 0, "mapping", 200000, true },
 	{ "stall-registered", 0, TWO, run_stall_registered, 0, 0, "mapping", 200000, true },
 	{ "stall-shared", 0, TWO, run_stall_shared, 0, 0, "page", 0, true },
+	{ "move", "mremap", V(PLAIN) | V(PEER) | V(SUPER), run_move, 0, 0, "page", 40000 },
+	{ "move-ranges", "mremap", V(PLAIN) | V(SUPER), run_move, 1, 0, "page", 40000 },
 	{ "busy", "longest lock", V(PLAIN) | V(SUPER), run_busy, 0, 0, "page", -64, true },
 };
 

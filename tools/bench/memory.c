@@ -389,6 +389,53 @@ bool run_stall_registered(const struct bench_case *c, enum lock_kind variant, st
 	return measure_stall(&t, variant, s);
 }
 
+/* In the target: how long it takes to move memory. */
+static long timed_move(long addr, long len, long to)
+{
+	uint64_t start = now();
+
+	if (do_move(addr, len, to) != to)
+		return -1;
+	return now() - start;
+}
+
+/*
+ * mremap(2) of many pages, which are moved one by one, and how long another thread waits for
+ * it.  With @a, ours are ranges of each second page.
+ */
+bool run_move(const struct bench_case *c, enum lock_kind variant, struct sample *s)
+{
+	size_t len = units_of(c) * PAGE;
+	struct target t;
+	long addr, to;
+
+	surroundings(variant);
+	target_start(&t);
+	addr = target_call(&t, map_memory, len, SMALL, 0);
+	to = target_call(&t, do_map_small, len + PAGE, PROT_NONE, MAP_PRIVATE);
+	if (addr < 0 || to < 0)
+		die("mmap in the target");
+	/* Else whole page tables are moved. */
+	if (!((to - addr) % (2 * MIB)))
+		to += PAGE;
+	target_call(&t, touch, addr, len, 0);
+	if (!c->a || variant < MOVABLE)
+		lock_target(&t, variant, s);
+	else
+		for (size_t at = 0; at < len; at += 2 * PAGE)
+			lock_page(&t, addr + at);
+	only(OP, s);
+	if (!counting)
+		begin_to_look(&t);
+	s->value[OP] = target_call(&t, timed_move, addr, len, to);
+	if (s->value[OP] < 0)
+		die("mremap in the target");
+	if (!counting)
+		s->value[STALL] = target_call(&t, stop, 0, 0, 0);
+	target_stop(&t);
+	return true;
+}
+
 /* The same with one mapping of shared memory. */
 bool run_stall_shared(const struct bench_case *c, enum lock_kind variant, struct sample *s)
 {

@@ -201,21 +201,14 @@ ssize_t memlockd_read_mappings(struct memlockd *m, struct memlockd_process proce
  * @m: the handle
  * @rows: set to an array, in the order in which they were asked for, for free(3)
  * @row_size: sizeof(**rows)
+ * @warnings: set to &enum memlockd_warning, which say what none of these locks promises as
+ *	things are now; or NULL.  Nothing is set when the call fails.
  *
  * Return: the number of rows, or a negative errno; -ENOTTY when the driver is
  * too old.
  */
 ssize_t memlockd_read_holders(struct memlockd *m, struct memlockd_holder **rows,
-			      size_t row_size);
-
-/**
- * memlockd_read_warnings() - what no lock on the machine promises as things are now
- * @m: the handle
- * @warnings: set to &enum memlockd_warning; 0 where nothing is locked that the caller may see
- *
- * Return: 0 or a negative errno; -ENOTTY when the driver is too old.
- */
-int memlockd_read_warnings(struct memlockd *m, unsigned int *warnings);
+			      size_t row_size, unsigned int *warnings);
 
 /**
  * memlockd_subscribe() - say which events of a process are wanted

@@ -122,13 +122,16 @@ ssize_t memlockd_read_mappings(struct memlockd *m, struct memlockd_process proce
 	return nr;
 }
 
-ssize_t memlockd_read_holders(struct memlockd *m, struct memlockd_holder **rows, size_t row_size)
+ssize_t memlockd_read_holders(struct memlockd *m, struct memlockd_holder **rows, size_t row_size,
+			      unsigned int *warnings)
 {
 	struct memlockd_list arg = { .nr_rows = STEP, .row_size = row_size };
 	struct rows_call call = ROWS_CALL(MEMLOCKD_IOC_LIST, arg);
 	void *all;
 	ssize_t nr = read_rows(m, memlockd_self(), &call, &all);
 
+	if (warnings && nr >= 0)
+		*warnings = arg.out_warnings;
 	*rows = all;
 	return nr;
 }
@@ -142,15 +145,4 @@ ssize_t memlockd_read_rules(struct memlockd *m, struct memlockd_rule_row **rows,
 
 	*rows = all;
 	return nr;
-}
-
-int memlockd_read_warnings(struct memlockd *m, unsigned int *warnings)
-{
-	struct memlockd_list call = { .row_size = sizeof(struct memlockd_holder) };
-	int err;
-
-	/* They come with the first of the rows, whether there is place for that or not. */
-	err = memlockd_ioctl(m, MEMLOCKD_IOC_LIST, &call, sizeof(call));
-	*warnings = err ? 0 : call.out_warnings;
-	return fail_call(m, err, memlockd_self(), MEMLOCKD_IOC_LIST, NULL);
 }

@@ -88,13 +88,8 @@ static void print_holders(struct ctl *ctl, const struct memlockd_holder *rows, s
 }
 
 /* What is true of all of them. */
-static void report_warnings(struct ctl *ctl)
+static void report_warnings(struct ctl *ctl, unsigned int warnings)
 {
-	unsigned int warnings;
-	int err = memlockd_read_warnings(ctl->dev, &warnings);
-
-	if (err)
-		report_failure(ctl, NULL, err);
 	if (warnings & MEMLOCKD_WARNING_NO_PROBES)
 		report_warning(ctl, "the kernel's probes are off (kernel.ftrace_enabled, /sys/kernel/debug/kprobes/enabled): what these processes map now is not pinned until memlockctl sync");
 }
@@ -103,9 +98,10 @@ void list_run(struct ctl *ctl)
 {
 	struct memlockd_holder *rows;
 	struct json_object *array;
+	unsigned int warnings;
 	ssize_t nr, i;
 
-	nr = memlockd_read_holders(ctl->dev, &rows, sizeof(*rows));
+	nr = memlockd_read_holders(ctl->dev, &rows, sizeof(*rows), &warnings);
 	if (nr < 0) {
 		report_failure(ctl, NULL, nr);
 		return;
@@ -119,5 +115,5 @@ void list_run(struct ctl *ctl)
 		print_holders(ctl, rows, nr);
 	}
 	free(rows);
-	report_warnings(ctl);
+	report_warnings(ctl, warnings);
 }

@@ -216,7 +216,7 @@ static bool holds(struct ctl *ctl, const struct target *target, pid_t pid)
 	bool found = false;
 	ssize_t nr, i;
 
-	nr = memlockd_read_holders(ctl->dev, &rows, sizeof(*rows));
+	nr = memlockd_read_holders(ctl->dev, &rows, sizeof(*rows), NULL);
 	for (i = 0; i < nr; i++)
 		found |= rows[i].target == target->pid && rows[i].pid == pid;
 	if (nr >= 0)

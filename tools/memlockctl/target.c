@@ -281,7 +281,7 @@ void targets_locked(struct ctl *ctl, struct targets *targets)
 	struct target target;
 	ssize_t nr, i;
 
-	nr = memlockd_read_holders(ctl->dev, &rows, sizeof(*rows));
+	nr = memlockd_read_holders(ctl->dev, &rows, sizeof(*rows), NULL);
 	if (nr < 0) {
 		report_failure(ctl, NULL, nr);
 		return;

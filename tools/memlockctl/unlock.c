@@ -16,7 +16,7 @@ static bool held_by_others(struct ctl *ctl, const struct target *target)
 	unsigned int others = 0, own = 0;
 	ssize_t nr, i;
 
-	nr = memlockd_read_holders(ctl->dev, &rows, sizeof(*rows));
+	nr = memlockd_read_holders(ctl->dev, &rows, sizeof(*rows), NULL);
 	for (i = 0; i < nr; i++) {
 		if (rows[i].target != target->pid)
 			continue;

@@ -615,6 +615,15 @@ test_superlock_warns_of_compaction_and_can_forbid_it() {
 	[[ $output != *compact* ]] || fail "a warning although it is 0"
 }
 
+test_list_asks_the_driver_once() {
+	need_list
+	local calls
+	spawn sleep 1000
+	memlockctl superlock -q "$pid"
+	calls=$(strace -e trace=ioctl -e signal=none "$ctl" list 2>&1 >/dev/null | grep -c ', 0xb7, ') || true
+	equal "ioctls" "$calls" 1
+}
+
 test_list_names_holders() {
 	need_list
 	local holder

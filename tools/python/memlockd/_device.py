@@ -186,13 +186,13 @@ class Memlockd:
         return [
             Holder(row.id, row.lock_time_ns, row.target, row.pid, row.uid, HolderKind(row.kind), State(row.state), Flags(row.flags),
                    row.rule)
-            for row in self._rows(_abi.Holder, "memlockd_read_holders")
+            for row in self._rows(_abi.Holder, "memlockd_read_holders", after=(None,))
         ]
 
     def warnings(self) -> Warnings:
         """What no lock on the machine promises as things are now."""
         warnings = ctypes.c_uint()
-        self._call("memlockd_read_warnings", ctypes.byref(warnings))
+        self._rows(_abi.Holder, "memlockd_read_holders", after=(ctypes.byref(warnings),))
         return Warnings(warnings.value)
 
     def info(self) -> Info:
@@ -286,10 +286,10 @@ class Memlockd:
         _range(addr, length)
         self._call("memlockd_unlock_range", _process(target), addr, length)
 
-    def _rows(self, row: Any, function: str, *args: object) -> Any:
+    def _rows(self, row: Any, function: str, *args: object, after: tuple[object, ...] = ()) -> Any:
         """Copies of all rows of a call that allocates them."""
         rows = ctypes.POINTER(row)()
-        count = self._call(function, *args, ctypes.byref(rows), ctypes.sizeof(row))
+        count = self._call(function, *args, ctypes.byref(rows), ctypes.sizeof(row), *after)
         try:
             return [row.from_buffer_copy(rows[i]) for i in range(count)]
         finally:
