@@ -537,7 +537,7 @@ with tempfile.NamedTemporaryFile(dir="/var/tmp", prefix="audited-") as file:
     time.sleep(1000)'
 	await "the file" grep -q audited- "/proc/$pid/maps"
 	await "python3 to sleep" asleep "$pid"
-	expect 1 "python3.*: UNLOCKED; [0-9]+ of its [0-9]+ mappings would fault: .* when read, .* when written to" memlockctl audit "$pid"
+	expect 1 "python3.*: unlocked; [0-9]+ of its [0-9]+ mappings would fault: .* when read, .* when written to" memlockctl audit "$pid"
 	[[ $output == *"not mapped: not touched, or taken away"* && $output == *ADDRESS* ]] || fail "no cause"
 	expect 1 '^$' memlockctl audit --quiet "$pid"
 	memlockctl superlock -q "$pid"
