@@ -181,11 +181,10 @@ bool lock_target(struct ctl *ctl, const struct target *target, unsigned int stat
 static void print_lock(const struct target *target, const struct memlockd_lock *lock,
 		       const struct sizes *sizes, uint64_t ns)
 {
-	char duration[16], flags[64];
+	char duration[16], text[80];
 
-	text_mode(flags, sizeof(flags), lock->flags);
-	printf("%s (PID %d) is %s%s%s now: %s kept in memory, %s pinned, in %s\n", target->name,
-	       target->pid, text_state(lock->state), *flags ? "|" : "", flags,
+	printf("%s (PID %d) is %s now: %s kept in memory, %s pinned, in %s\n", target->name,
+	       target->pid, text_lock(text, sizeof(text), lock->state, lock->flags),
 	       size_text(sizes->kept), size_text(lock->out_pinned),
 	       text_duration(duration, sizeof(duration), ns));
 	if (sizes->reserved)

@@ -502,6 +502,8 @@ char *text_bits(char *buf, size_t room, unsigned int bits, const char *between,
 char *text_flags(char *buf, size_t room, unsigned int flags);
 /* The same without what goes without saying: both of CURRENT and FUTURE. */
 char *text_mode(char *buf, size_t room, unsigned int flags);
+/* Of both: LOCKED|movable, say. */
+char *text_lock(char *buf, size_t room, unsigned int state, unsigned int flags);
 char *text_user(char *buf, size_t room, uid_t uid);
 /* Local time of a moment of CLOCK_BOOTTIME. */
 char *text_time(char *buf, size_t room, uint64_t boottime_ns);

@@ -50,6 +50,15 @@ char *text_mode(char *buf, size_t room, unsigned int flags)
 	return text_flags(buf, room, (flags & both) == both ? flags & ~both : flags);
 }
 
+char *text_lock(char *buf, size_t room, unsigned int state, unsigned int flags)
+{
+	char mode[64];
+
+	text_mode(mode, sizeof(mode), flags);
+	snprintf(buf, room, "%s%s%s", text_state(state), *mode ? "|" : "", mode);
+	return buf;
+}
+
 char *text_user(char *buf, size_t room, uid_t uid)
 {
 	const struct passwd *user = getpwuid(uid);

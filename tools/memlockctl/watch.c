@@ -291,6 +291,7 @@ static void print_head(const struct watch *watch)
 static void add_line(struct table *table, const struct seen *seen)
 {
 	const struct memlockd_status *status = &seen->status;
+	char lock[80];
 
 	table_line(table);
 	table_cell(table, PID, "%d", seen->pid);
@@ -300,7 +301,8 @@ static void add_line(struct table *table, const struct seen *seen)
 			   seen->err == -EPERM ? "not shown" : strerror(-seen->err));
 		return;
 	}
-	table_cell(table, STATE, "%s", text_state(status->out_state));
+	table_cell(table, STATE, "%s",
+		   text_lock(lock, sizeof(lock), status->out_state, status->out_lock_flags));
 	table_cell(table, NEW, "%llu", (unsigned long long)seen->new_faults);
 	if (seen->new_faults)
 		table_colour(table, NEW, "red");

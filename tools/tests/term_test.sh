@@ -24,6 +24,14 @@ test_q_quits_watch_and_the_terminal_is_as_before() {
 	[[ $output == *$'\e[?1049h'*$'\e[?1049l'* ]] || fail "the screen was not put back"
 }
 
+test_watch_says_what_kind_of_lock_it_is() {
+	spawn sleep 1000
+	memlockctl lock -q --movable "$pid"
+	expect 0 "sleep +LOCKED\|movable +" memlockctl watch --count=1 "$pid"
+	memlockctl lock -q --current "$pid"
+	expect 0 "sleep +LOCKED\|current +" memlockctl watch --count=1 "$pid"
+}
+
 test_signals_end_watch_and_the_terminal_is_as_before() {
 	spawn sleep 1000
 	expect 0 "" on_terminal 'q quits:^C' memlockctl watch "$pid"
