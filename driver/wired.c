@@ -82,7 +82,7 @@ static DEFINE_HASHTABLE(files, 10);
 static LIST_HEAD(spaces);
 static unsigned long total, peak;
 static unsigned long reserved;		/* pages that are about to be MLKD_COUNTED */
-/* The total as it was when the mutex was free: a request that is refused has been in the other. */
+/* The total, which a request that is refused has been in for a moment, without that. */
 static unsigned long shown;
 
 /* All pages in the count. */
@@ -90,12 +90,6 @@ static unsigned long sum(void)
 {
 	lockdep_assert_held(&wired_mutex);
 	return total + reserved + atomic_long_read(&mlkd_attrs_counted);
-}
-
-static void wired_unlock(void)
-{
-	WRITE_ONCE(shown, total);
-	mutex_unlock(&wired_mutex);
 }
 
 static struct file_ranges *find_file(struct address_space *mapping)
@@ -371,6 +365,7 @@ static int wired_replace(struct mlkd_space *space, struct mlkd_wired *new,
 		return err;
 	}
 	peak = max(peak, now);
+	WRITE_ONCE(shown, total);
 	wired_prune(wired->ranges, wired->nr_ranges);
 	wired_swap(wired, new);
 	if (list_empty(&wired->node))
@@ -395,11 +390,11 @@ static int wired_update(struct mlkd_space *space, enum count_for for_whom,
 	mutex_lock(&wired_mutex);
 	/* The request may have begun since the space was found to be stale. */
 	if (!limit && wired->asked) {
-		wired_unlock();
+		mutex_unlock(&wired_mutex);
 		return 0;
 	}
 	pass = ++wired->counts;
-	wired_unlock();
+	mutex_unlock(&wired_mutex);
 	/* This is set again by whatever happens from here on. */
 	WRITE_ONCE(wired->stale, false);
 	err = count_space(&count);
@@ -412,7 +407,7 @@ static int wired_update(struct mlkd_space *space, enum count_for for_whom,
 	 * about to take back.
 	 */
 	wired->counts += !!err;
-	wired_unlock();
+	mutex_unlock(&wired_mutex);
 	if (err)
 		WRITE_ONCE(wired->stale, true);
 	kvfree(new.ranges);
@@ -433,7 +428,7 @@ void mlkd_wired_ask(struct mlkd_space *space)
 	space->wired.asked = true;
 	space->wired.counts++;
 	WRITE_ONCE(space->wired.stale, true);
-	wired_unlock();
+	mutex_unlock(&wired_mutex);
 }
 
 /* A request that called mlkd_wired_ask() is in the total now, or has taken back its notes. */
@@ -441,7 +436,7 @@ void mlkd_wired_answered(struct mlkd_space *space)
 {
 	mutex_lock(&wired_mutex);
 	space->wired.asked = false;
-	wired_unlock();
+	mutex_unlock(&wired_mutex);
 }
 
 /**
@@ -487,7 +482,7 @@ int mlkd_wired_reserve_range(struct mlkd_space *space, unsigned long pages,
 		if (list_empty(&space->wired.node))
 			list_add(&space->wired.node, &spaces);
 	}
-	wired_unlock();
+	mutex_unlock(&wired_mutex);
 	return err;
 }
 
@@ -498,7 +493,7 @@ void mlkd_wired_noted(unsigned long pages)
 		return;
 	mutex_lock(&wired_mutex);
 	reserved -= pages;
-	wired_unlock();
+	mutex_unlock(&wired_mutex);
 }
 
 /**
@@ -523,11 +518,12 @@ bool mlkd_wired_grow(struct mlkd_space *space, unsigned long pages)
 		total += pages;
 		wired->pages += pages;
 		peak = max(peak, now);
+		WRITE_ONCE(shown, total);
 		/* A count that has begun may have seen the space as it was. */
 		wired->counts++;
 		WRITE_ONCE(wired->stale, true);
 	}
-	wired_unlock();
+	mutex_unlock(&wired_mutex);
 	return fits;
 }
 
@@ -557,13 +553,14 @@ static void wired_take_out(struct mlkd_space *space, bool gone)
 	wired_remove(wired->ranges, wired->nr_ranges);
 	wired_prune(wired->ranges, wired->nr_ranges);
 	total -= wired->pages;
+	WRITE_ONCE(shown, total);
 	wired_swap(wired, &none);
 	list_del_init(&wired->node);
 	/* A count that is in the making is of no use. */
 	wired->counts++;
 	wired->gone |= gone;
 	mlkd_attrs_uncount(&space->attrs);
-	wired_unlock();
+	mutex_unlock(&wired_mutex);
 	kvfree(none.ranges);
 }
 
@@ -620,7 +617,7 @@ static bool wired_refresh(enum count_for for_whom)
 
 	mutex_lock(&wired_mutex);
 	before = sum();
-	wired_unlock();
+	mutex_unlock(&wired_mutex);
 
 	/* Spaces that have ended leave the count. */
 	mlkd_spaces_flush();
@@ -631,7 +628,7 @@ static bool wired_refresh(enum count_for for_whom)
 		struct mm_struct *mm = space->mm;
 		bool killed = false;
 
-		wired_unlock();
+		mutex_unlock(&wired_mutex);
 		if (mmget_not_zero(mm)) {
 			struct mem_cgroup *before = mlkd_cgroup_charge(mm);
 
@@ -645,7 +642,7 @@ static bool wired_refresh(enum count_for for_whom)
 			break;
 	}
 	after = sum();
-	wired_unlock();
+	mutex_unlock(&wired_mutex);
 	return after < before;
 }
 
