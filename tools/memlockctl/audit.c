@@ -144,9 +144,7 @@ void audit_one(struct ctl *ctl, const struct target *target)
 	struct maps maps;
 	int err;
 
-	err = memlockd_read_status(ctl->dev, target_process(target), &status, sizeof(status));
-	if (!err)
-		err = maps_read(ctl, target, status.out_state, &maps);
+	err = maps_read(ctl, target, &status, &maps);
 	if (err) {
 		report_failure(ctl, target, err);
 		return;

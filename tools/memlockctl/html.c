@@ -600,12 +600,8 @@ static int look(struct ctl *ctl, const struct target *target, struct memlockd_st
 {
 	struct memlockd_status new_status;
 	struct maps new_maps;
-	int err;
+	int err = maps_read(ctl, target, &new_status, &new_maps);
 
-	err = memlockd_read_status(ctl->dev, target_process(target), &new_status,
-				   sizeof(new_status));
-	if (!err)
-		err = maps_read(ctl, target, new_status.out_state, &new_maps);
 	if (err)
 		return err;
 	maps_free(maps);

@@ -126,8 +126,8 @@ static bool are_hidden(struct ctl *ctl, const struct target *target)
 	       (call.out_flags & MEMLOCKD_MAPPINGS_HIDDEN);
 }
 
-int maps_read(struct ctl *ctl, const struct target *target, unsigned int state,
-	      struct maps *maps)
+static int read_maps(struct ctl *ctl, const struct target *target, unsigned int state,
+		     struct maps *maps)
 {
 	struct memlockd_mapping *rows;
 	ssize_t nr;
@@ -189,12 +189,20 @@ struct sizes maps_sizes_of(const struct maps *maps)
 	return sizes;
 }
 
+int maps_read(struct ctl *ctl, const struct target *target, struct memlockd_status *status,
+	      struct maps *maps)
+{
+	int err = memlockd_read_status(ctl->dev, target_process(target), status, sizeof(*status));
+
+	return err ? err : read_maps(ctl, target, status->out_state, maps);
+}
+
 bool maps_sizes(struct ctl *ctl, const struct target *target, unsigned int state,
 		struct sizes *sizes)
 {
 	struct maps maps;
 
-	if (maps_read(ctl, target, state, &maps))
+	if (read_maps(ctl, target, state, &maps))
 		return false;
 	*sizes = maps_sizes_of(&maps);
 	maps_free(&maps);
@@ -396,9 +404,7 @@ void maps_one(struct ctl *ctl, const struct target *target)
 	struct maps maps;
 	int err;
 
-	err = memlockd_read_status(ctl->dev, target_process(target), &status, sizeof(status));
-	if (!err)
-		err = maps_read(ctl, target, status.out_state, &maps);
+	err = maps_read(ctl, target, &status, &maps);
 	if (err) {
 		report_failure(ctl, target, err);
 		return;

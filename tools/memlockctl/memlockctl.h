@@ -346,8 +346,8 @@ const char *maps_address(char *buf, uint64_t address, bool hidden);
 const char *maps_base_name(const struct map *map, bool hidden);
 /* Its addresses, its permissions and its name. */
 void maps_json_where(struct json_object *object, const struct map *map, bool hidden);
-/* What a process has, which is locked so; 0, or what memlockd_read_mappings() says. */
-int maps_read(struct ctl *ctl, const struct target *target, unsigned int state,
+/* What a process is, and what it has; 0, or what the library's calls say. */
+int maps_read(struct ctl *ctl, const struct target *target, struct memlockd_status *status,
 	      struct maps *maps);
 /* Of each kind, state and reason make one. */
 void maps_sum_up(struct maps *maps);
