@@ -527,8 +527,6 @@ TEST_F(events, what_is_wrong_is_EINVAL)
 	EXPECT_EQ((char)0xa5, wide[i]);
 }
 
-#define TRACING	"/sys/kernel/tracing/"
-
 /* Does a line of the trace have all of these? */
 static bool traced(const char *event, const char *what)
 {

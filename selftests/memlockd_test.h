@@ -242,6 +242,9 @@ unsigned long stuck_pages(pid_t pid, unsigned long start, unsigned long end);
 
 long read_number(const char *path);
 bool write_number(const char *path, long value);
+/* Where the kernel's probes are seen to, once these file systems are mounted. */
+#define TRACING	"/sys/kernel/tracing/"
+#define KPROBES	"/sys/kernel/debug/kprobes/"
 /* Who is killed when memory runs out: first (1000) .. never (-1000). */
 bool set_oom_score(pid_t pid, long value);
 /* A line "name N" of a file such as /proc/vmstat; -1 when it has none. */

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A uprobe in a function of the test program.
+ * Probes that are made by writing to files: a uprobe in a function of the test program, and
+ * a kprobe of somebody else's.
  */
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "probe.h"
@@ -44,6 +46,15 @@ static bool append(const char *path, const char *text)
 	return good;
 }
 
+/*
+ * If names are recorded, schedule() is patched each time that an event is enabled or
+ * disabled; QEMU before 8.1 may go on executing the breakpoint that is there meanwhile.
+ */
+static void record_names(bool on)
+{
+	write_number(TRACING "options/record-cmd", on);
+}
+
 bool probe_add(void)
 {
 	char path[PATH_MAX], text[PATH_MAX + 64];
@@ -52,11 +63,7 @@ bool probe_add(void)
 	if (!locate(do_probed, path, &offset))
 		return false;
 	snprintf(text, sizeof(text), "p:memlockd_test/probed %s:0x%lx", path, offset);
-	/*
-	 * Else each time that it is enabled or disabled schedule() is patched, to record
-	 * names; QEMU before 8.1 may go on executing the breakpoint that is there meanwhile.
-	 */
-	write_number(TRACING "options/record-cmd", 0);
+	record_names(false);
 	return append(TRACING "uprobe_events", text);
 }
 
@@ -67,6 +74,19 @@ bool probe_enable(bool on)
 
 bool probe_remove(void)
 {
-	write_number(TRACING "options/record-cmd", 1);
+	record_names(true);
 	return append(TRACING "uprobe_events", "-:memlockd_test/probed");
+}
+
+bool probe_in_passing(void)
+{
+	bool done;
+
+	mount("tracefs", TRACING, "tracefs", 0, NULL);
+	record_names(false);
+	done = append(TRACING "kprobe_events", "p:passing vm_munmap") &&
+	       write_number(TRACING "events/kprobes/passing/enable", 1) &&
+	       write_number(TRACING "events/kprobes/passing/enable", 0);
+	record_names(true);
+	return append(TRACING "kprobe_events", "-:passing") && done;
 }

@@ -3,28 +3,18 @@
  * The kernel's probes are switched off by an administrator: all that stands on them says so, and
  * is as before once they are on again.
  */
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
 #include "memlockd_test.h"
+#include "probe.h"
 
 #define FTRACE	"/proc/sys/kernel/ftrace_enabled"
-#define KPROBES	"/sys/kernel/debug/kprobes"
 
 /* The two ways to switch probes off. */
-static const char *const switches[] = { FTRACE, KPROBES "/enabled" };
-
-static bool write_switch(const char *path, bool on)
-{
-	int fd = open(path, O_WRONLY);
-	bool done = fd >= 0 && write(fd, on ? "1" : "0", 1) == 1;
-
-	close(fd);
-	return done;
-}
+static const char *const switches[] = { FTRACE, KPROBES "enabled" };
 
 FIXTURE(probes)
 {
@@ -74,7 +64,7 @@ TEST_F(probes, probes_that_are_switched_off_are_told)
 		pid_t pid = self->target.pid;
 		int err, told;
 
-		if (!write_switch(switches[i], false))
+		if (!write_number(switches[i], 0))
 			continue;
 		tried++;
 		err = lock_pid(self->fd, pid, variant->state, CURRENT_FUTURE | MEMLOCKD_NEED_PROBES,
@@ -87,7 +77,7 @@ TEST_F(probes, probes_that_are_switched_off_are_told)
 		list.nr_rows = 1;
 		list.row_size = sizeof(row);
 		EXPECT_EQ(0, device_call(self->fd, MEMLOCKD_IOC_LIST, &list));
-		EXPECT_TRUE(write_switch(switches[i], true));
+		EXPECT_TRUE(write_number(switches[i], 1));
 		TH_LOG("%s is 0: with NEED_PROBES %s; LOCK %#x, STATUS %#x, LIST %#x", switches[i],
 		       strerror(-err), lock.out_warnings, told, list.out_warnings);
 		EXPECT_NE(0, lock.out_warnings & MEMLOCKD_WARNING_NO_PROBES);
@@ -108,7 +98,7 @@ TEST_F(probes, probes_that_are_switched_off_are_told)
 /* How many functions of the kernel are probed; -1 if that cannot be told. */
 static int nr_probed(void)
 {
-	FILE *file = fopen(KPROBES "/list", "re");
+	FILE *file = fopen(KPROBES "list", "re");
 	char line[256];
 	int nr = 0;
 
@@ -133,29 +123,6 @@ static int wait_not_probed(void)
 	return nr;
 }
 
-#define TRACING	"/sys/kernel/tracing"
-
-static bool write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC | O_APPEND);
-	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	close(fd);
-	return done;
-}
-
-/* Somebody else probes a function for a moment. */
-static bool probe_in_passing(void)
-{
-	bool done;
-
-	mount("tracefs", TRACING, "tracefs", 0, NULL);
-	done = write_file(TRACING "/kprobe_events", "p:passing vm_munmap\n") &&
-	       write_file(TRACING "/events/kprobes/passing/enable", "1") &&
-	       write_file(TRACING "/events/kprobes/passing/enable", "0");
-	return write_file(TRACING "/kprobe_events", "-:passing\n") && done;
-}
-
 /*
  * They are off when nobody needs them any more, and longer than they stay.  Where one is
  * unregistered meanwhile, Linux 6.1 warns when the last probe of the machine goes, and has no
@@ -176,7 +143,7 @@ TEST(what_is_off_when_the_last_lock_ends_works_once_it_is_on)
 	target_start(&target);
 	pid = target.pid;
 	ASSERT_EQ(0, lock_pid(fd, pid, S, CURRENT_FUTURE | MEMLOCKD_NEED_PROBES, &lock));
-	if (!write_switch(FTRACE, false)) {
+	if (!write_number(FTRACE, 0)) {
 		target_stop(&target);
 		close(fd);
 		SKIP(return, "probes cannot be switched off in this way");
@@ -185,7 +152,7 @@ TEST(what_is_off_when_the_last_lock_ends_works_once_it_is_on)
 	EXPECT_LT(0, on);
 	EXPECT_EQ(0, unlock_pid(fd, pid));
 	off = wait_not_probed();
-	ASSERT_TRUE(write_switch(FTRACE, true));
+	ASSERT_TRUE(write_number(FTRACE, 1));
 
 	EXPECT_TRUE(probe_in_passing());
 	TH_LOG("%d functions probed, %d of them once probes have been off for a while, %d now", on,

@@ -25,9 +25,6 @@
 
 #define U	MEMLOCKD_STATE_UNLOCKED
 
-/* Whether kprobes are in force. */
-#define KPROBES	"/sys/kernel/debug/kprobes/enabled"
-
 /* The programs beside this one, and files of them; -1 where one was not built. */
 static char first_path[PATH_MAX], first32_path[PATH_MAX];
 static int first_fd = -1, first32_fd = -1;
@@ -874,10 +871,10 @@ TEST_F(rule, without_the_probes_that_it_needs_it_goes_on)
 	ADD(rule);
 	seen = run(first_path, NULL, plain_exec, NULL);
 	EXPECT_NO_FAULT(seen);
-	if (!write_number(KPROBES, 0))
+	if (!write_number(KPROBES "enabled", 0))
 		SKIP(goto out, "kprobes cannot be switched off here");
 	seen = run(first_path, NULL, plain_exec, NULL);
-	ASSERT_TRUE(write_number(KPROBES, 1));
+	ASSERT_TRUE(write_number(KPROBES "enabled", 1));
 	EXPECT_LT(100, seen.first.faults);
 	EXPECT_EQ(0, seen.status);
 	ASSERT_TRUE(rule_row(self->fd, rule.out_id, &row));
