@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A probe on a function of our own, which tells whether probes are hit.
+ * Kprobes, and one on a function of our own, which tells whether they are hit.
  *
  * An administrator can switch them off, by kernel.ftrace_enabled or by
  * /sys/kernel/debug/kprobes/enabled, and nothing tells of that.  They can still be registered
  * then; but to unregister one harms.  Where ftrace is off, Linux 6.1 leaves a flag on the
  * function that was probed; when the last probe of the machine goes, after it was switched on
  * again, ftrace finds that flag, warns, and does nothing any more until the machine is booted
- * again.  So whoever is to unregister a probe asks mlkd_canary_alive() first, and tries again
- * later.  Only the module's exit cannot wait.
+ * again.  So mlkd_kprobe_unregister() looks first, and is to be called again later if it
+ * refuses.  Only the module's exit cannot wait.
  *
  * The canary is placed with the first probe, and stays until the module is unloaded.
  */
@@ -36,8 +36,7 @@ NOKPROBE_SYMBOL(on_canary);
 
 static struct kprobe probe;
 
-/* Has the canary in place.  Returns 0, or as register_kprobe() does. */
-int mlkd_canary_place(void)
+static int place(void)
 {
 	int err = 0;
 
@@ -52,6 +51,38 @@ int mlkd_canary_place(void)
 	}
 	mutex_unlock(&canary_mutex);
 	return err;
+}
+
+/**
+ * mlkd_kprobe_register - register a kprobe
+ * @kprobe: with @symbol_name and @pre_handler; it may have been registered before
+ *
+ * Return: as register_kprobe() does.
+ */
+int mlkd_kprobe_register(struct kprobe *kprobe)
+{
+	int err = place();
+
+	if (err)
+		return err;
+	/* register_kprobe() refuses a probe with what an earlier registration has left in it. */
+	kprobe->addr = NULL;
+	kprobe->flags = 0;
+	return register_kprobe(kprobe);
+}
+
+/**
+ * mlkd_kprobe_unregister - unregister a kprobe
+ * @kprobe: what has been registered
+ *
+ * Return: false if it is to be tried again later.
+ */
+bool mlkd_kprobe_unregister(struct kprobe *kprobe)
+{
+	if (!mlkd_canary_alive())
+		return false;
+	unregister_kprobe(kprobe);
+	return true;
 }
 
 /**

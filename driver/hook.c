@@ -334,13 +334,7 @@ static int register_children(void)
 	lockdep_assert_held(&hooks_mutex);
 	if (MLKD_REACHES_CHILDREN || probes_children)
 		return 0;
-	err = mlkd_canary_place();
-	if (err)
-		return err;
-	/* register_kprobe() refuses a probe with what an earlier registration has left in it. */
-	child_probe.addr = NULL;
-	child_probe.flags = 0;
-	err = register_kprobe(&child_probe);
+	err = mlkd_kprobe_register(&child_probe);
 	probes_children = !err;
 	return err;
 }
@@ -349,37 +343,25 @@ static int register_children(void)
 static void unregister_children(void)
 {
 	lockdep_assert_held(&hooks_mutex);
-	if (probes_children && !READ_ONCE(children) && mlkd_canary_alive()) {
-		unregister_kprobe(&child_probe);
-		probes_children = false;
-	}
+	if (probes_children && !READ_ONCE(children))
+		probes_children = !mlkd_kprobe_unregister(&child_probe);
 }
 
 static int register_hook(struct hook *hook)
 {
-	int err;
-
 	if (hook->probe)
 		return mlkd_tracepoint_register(hook->point, hook->probe);
-	err = mlkd_canary_place();
-	if (err)
-		return err;
-	/* Likewise. */
-	memset(&hook->kprobe, 0, sizeof(hook->kprobe));
 	hook->kprobe.symbol_name = hook->name;
 	hook->kprobe.pre_handler = hook->handler;
-	return register_kprobe(&hook->kprobe);
+	return mlkd_kprobe_register(&hook->kprobe);
 }
 
 /* Returns whether it has gone. */
 static bool unregister_hook(struct hook *hook)
 {
-	if (hook->probe)
-		mlkd_tracepoint_unregister(hook->point, hook->probe);
-	else if (mlkd_canary_alive())
-		unregister_kprobe(&hook->kprobe);
-	else
-		return false;
+	if (!hook->probe)
+		return mlkd_kprobe_unregister(&hook->kprobe);
+	mlkd_tracepoint_unregister(hook->point, hook->probe);
 	return true;
 }
 

@@ -647,26 +647,13 @@ static unsigned int nr_probes(bool over)
 	return ARRAY_SIZE(probes) - (over ? 0 : OVER_PROBES);
 }
 
-static void reset(struct kprobe *kprobe)
-{
-	kprobe->addr = NULL;
-	kprobe->flags = 0;
-}
-
 static int register_probes(bool over)
 {
-	int err = mlkd_canary_place();
-
-	if (err)
-		return err;
 	while (nr_registered < nr_probes(over)) {
-		struct kprobe *kprobe = &probes[nr_registered].kprobe;
+		int err = mlkd_kprobe_register(&probes[nr_registered].kprobe);
 
-		err = register_kprobe(kprobe);
-		if (err) {
-			reset(kprobe);
+		if (err)
 			return err;
-		}
 		nr_registered++;
 	}
 	return 0;
@@ -678,12 +665,9 @@ static DECLARE_DELAYED_WORK(linger, probes_linger_work);
 static void probes_linger_work(struct work_struct *work)
 {
 	mutex_lock(&arm_mutex);
-	while (!nr_armed && nr_registered && mlkd_canary_alive()) {
-		struct kprobe *kprobe = &probes[--nr_registered].kprobe;
-
-		unregister_kprobe(kprobe);
-		reset(kprobe);
-	}
+	while (!nr_armed && nr_registered &&
+	       mlkd_kprobe_unregister(&probes[nr_registered - 1].kprobe))
+		nr_registered--;
 	if (!nr_armed && nr_registered)
 		mlkd_linger(&linger);
 	mutex_unlock(&arm_mutex);
