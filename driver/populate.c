@@ -110,25 +110,20 @@ static long pin_flags(struct mm_struct *mm, unsigned long start, unsigned long n
 	return got ?: mlkd_pin_remote(mm, start, nr, gup_flags | FOLL_NOFAULT, pages);
 }
 
-/* Returns how many pages at the start are those that @mapping has; drops the pins of the rest. */
-static long keep_cached(struct address_space *mapping, struct page **pages, long nr)
+/*
+ * Returns how many pages at the start are those of @mapping that may be held, or, without
+ * @mapping, the process's own; drops the pins of the rest.
+ */
+static long keep_first(struct page **pages, long nr, struct address_space *mapping)
 {
-	long i = 0;
+	long i;
 
-	while (i < nr && mlkd_may_hold(page_folio(pages[i]), mapping))
-		i++;
-	if (nr > i)
-		unpin_user_pages(pages + i, nr - i);
-	return i;
-}
+	for (i = 0; i < nr; i++) {
+		struct folio *folio = page_folio(pages[i]);
 
-/* Returns how many pages at the start are the process's own; drops the pins of the rest. */
-static long keep_own(struct page **pages, long nr)
-{
-	long i = 0;
-
-	while (i < nr && folio_test_anon(page_folio(pages[i])))
-		i++;
+		if (mapping ? !mlkd_may_hold(folio, mapping) : !folio_test_anon(folio))
+			break;
+	}
 	if (nr > i)
 		unpin_user_pages(pages + i, nr - i);
 	return i;
@@ -152,12 +147,12 @@ static long pin_pages(struct vm_area_struct *vma, unsigned long start, unsigned 
 	got = pin_flags(mm, start, nr, want.gup_flags, pages);
 	if (got <= 0)
 		return got;
-	got = keep_cached(vma->vm_file->f_mapping, pages, got);
+	got = keep_first(pages, got, vma->vm_file->f_mapping);
 	if (got)
 		return got;
 	*hold = false;
 	got = pin_flags(mm, start, nr, want.gup_flags | FOLL_LONGTERM, pages);
-	return got > 0 ? keep_own(pages, got) : got;
+	return got > 0 ? keep_first(pages, got, NULL) : got;
 }
 
 /* So often pages that cannot be held are waited for in a walk. */
@@ -833,11 +828,8 @@ static int populate_part(struct mlkd_walk *walk, struct vm_area_struct *vma,
 		}
 		if (fails_request(nr))
 			return nr;
-		if (nr == -EAGAIN && hold_later(walk, start)) {
-			*next = start;
-			return 0;
-		}
-		if (nr == -ESTALE && map_anew(walk, vma, start)) {
+		if ((nr == -EAGAIN && hold_later(walk, start)) ||
+		    (nr == -ESTALE && map_anew(walk, vma, start))) {
 			*next = start;
 			return 0;
 		}
