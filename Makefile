@@ -139,6 +139,9 @@ dist: ## a tarball of the commit that is checked out, into build/dist; the same 
 boot-test: deb ## the same on a machine that boots, with DKMS, udev, a service that is locked, another kernel; SUITES="bookworm trixie"
 	@packaging/boot-test $(SUITES)
 
+state-test: deb ## a machine that boots under each default locking state: its services, a build with gcc, the cost; STATES="0 2", KERNEL=7.3
+	@KERNEL=$(KERNEL:running=6.1) packaging/state-test $(filter 0 1 2,$(STATES))
+
 check-all: boot-test
 
 lint: ## checkpatch, sparse, W=1, gcc -fanalyzer, clang, coccinelle, shellcheck, codespell
@@ -151,4 +154,4 @@ clean: ## remove what was built
 distclean: clean ## also remove what was fetched, which all checkouts of yours share
 	rm -rf "$$(guest/fetch cache)"
 
-.PHONY: help all modules tools selftests check check-all check-debug check-races check-programs fuzz soak fresh coverage demo faults bench bench-icount latency install uninstall deb deb-test piuparts boot-test dist lint clean distclean
+.PHONY: help all modules tools selftests check check-all check-debug check-races check-programs fuzz soak fresh coverage demo faults bench bench-icount latency install uninstall deb deb-test piuparts boot-test state-test dist lint clean distclean
