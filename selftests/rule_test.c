@@ -171,7 +171,8 @@ struct seen {
 	int status;
 };
 
-static struct seen run(const char *path, const char *argument, exec_fn exec, void (*prepare)(void))
+static struct seen run_quietly(const char *path, const char *argument, exec_fn exec,
+			       void (*prepare)(void))
 {
 	struct seen seen = { .counted = -1 };
 	struct child child;
@@ -186,6 +187,13 @@ static struct seen run(const char *path, const char *argument, exec_fn exec, voi
 	seen.counted = faults_counted(child.perf);
 	close(child.out);
 	close(child.perf);
+	return seen;
+}
+
+static struct seen run(const char *path, const char *argument, exec_fn exec, void (*prepare)(void))
+{
+	struct seen seen = run_quietly(path, argument, exec, prepare);
+
 	printf("# %s: by its own count %d faults, its child %d, again %d; ",
 	       argument ?: "first", seen.first.faults, seen.first.child, seen.first.again);
 	printf("%ld in user space since execve, status %#x\n", seen.counted, seen.status);
@@ -792,6 +800,120 @@ TEST_F(rule, now_is_for_what_runs_already)
 		EXPECT_EQ(U, state_of(self->fd, child[i].pid));
 		EXPECT_EQ(0, child_end(&child[i]));
 	}
+}
+
+/* So many processes run first until @go is closed; they say what they have seen in @said. */
+struct crowd {
+	int go, said;
+	int nr;
+	pid_t *pids;
+};
+
+static bool crowd_start(struct crowd *crowd, int nr)
+{
+	char *const argv[] = { first_path, (char *)"wait", NULL };
+	posix_spawn_file_actions_t actions;
+	int go[2], said[2];
+	struct first first;
+
+	crowd->nr = 0;
+	crowd->pids = calloc(nr, sizeof(*crowd->pids));
+	if (!crowd->pids || pipe2(go, O_CLOEXEC) || pipe2(said, O_CLOEXEC))
+		return false;
+	crowd->go = go[1];
+	crowd->said = said[0];
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, go[0], 0);
+	posix_spawn_file_actions_adddup2(&actions, said[1], 1);
+	while (crowd->nr < nr && !posix_spawn(&crowd->pids[crowd->nr], first_path, &actions, NULL,
+					      argv, NULL) &&
+	       read(crowd->said, &first, sizeof(first)) == sizeof(first))
+		crowd->nr++;
+	posix_spawn_file_actions_destroy(&actions);
+	close(go[0]);
+	close(said[1]);
+	return crowd->nr == nr;
+}
+
+static void crowd_end(struct crowd *crowd)
+{
+	close(crowd->go);
+	while (crowd->nr)
+		waitpid(crowd->pids[--crowd->nr], NULL, 0);
+	close(crowd->said);
+	free(crowd->pids);
+}
+
+static unsigned int locked_processes(int fd)
+{
+	struct memlockd_info info = { .size = sizeof(info) };
+
+	return device_call(fd, MEMLOCKD_IOC_INFO, &info) ? 0 : info.out_locked_processes;
+}
+
+/* Adds @rule in a process of its own; what becomes of that is its exit status. */
+static pid_t add_elsewhere(struct memlockd_rule *rule)
+{
+	pid_t pid = fork_child();
+
+	if (!pid)
+		_exit(rule_add(device_open(), rule) ? 1 : 0);
+	return pid;
+}
+
+/*
+ * However many processes there are, nobody waits until they are locked: other rules can be looked
+ * at, this one is obeyed, and who adds it can be killed, which takes it away again.
+ */
+TEST_F(rule, now_is_for_many_processes)
+{
+	struct memlockd_rule rule = for_program(first_fd, MEMLOCKD_RULE_NOW | MEMLOCKD_RULE_EXEC,
+						S, CURRENT_FUTURE);
+	const char *env = getenv("MEMLOCKD_PROCESSES");
+	int nr = env ? atoi(env) : 200, tries = 0, status, meanwhile;
+	unsigned int before = locked_processes(self->fd), locked;
+	struct memlockd_rule_row row;
+	struct timespec start, end;
+	struct crowd crowd;
+	struct seen seen;
+	pid_t pid;
+
+	ASSERT_TRUE(crowd_start(&crowd, nr));
+
+	/* Where the machine is busy, all of them may be locked before it is killed. */
+	do {
+		EXPECT_LE(0, rules_clear(self->fd));
+		pid = add_elsewhere(&rule);
+		do {
+			locked = locked_processes(self->fd) - before;
+		} while (!locked && !waitpid(pid, &status, WNOHANG));
+		EXPECT_EQ(1, rules_read(self->fd, &row, 1));
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+	} while (!WIFSIGNALED(status) && ++tries < 20);
+	TH_LOG("killed when %u of %d processes had been locked, try %d", locked, nr, tries + 1);
+	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_EQ(0, rules_read(self->fd, &row, 1));
+	EXPECT_EQ(before, locked_processes(self->fd));
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	pid = add_elsewhere(&rule);
+	for (meanwhile = 0; !waitpid(pid, &status, WNOHANG); meanwhile++) {
+		if (rules_read(self->fd, &row, 1) != 1)
+			continue;
+		seen = run_quietly(first_path, NULL, plain_exec, NULL);
+		EXPECT_NO_FAULT(seen);
+	}
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	TH_LOG("%d processes in %.1f s, others were let in %d times", nr,
+	       end.tv_sec - start.tv_sec + (end.tv_nsec - start.tv_nsec) / 1e9, meanwhile);
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(before + nr, locked_processes(self->fd));
+	EXPECT_EQ(1, rules_read(self->fd, &row, 1));
+	EXPECT_EQ(0, row.failed);
+	EXPECT_EQ(1, rules_clear(self->fd));
+	EXPECT_EQ(before, locked_processes(self->fd));
+	crowd_end(&crowd);
 }
 
 /* Without CAP_IPC_LOCK the limit holds. */
