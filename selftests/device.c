@@ -152,6 +152,27 @@ int state_of(int fd, pid_t pid)
 	return err ? err : (int)status.out_state;
 }
 
+int events_subscribe(int fd, pid_t pid, unsigned int kinds)
+{
+	struct memlockd_subscribe arg = {
+		.size = sizeof(arg),
+		.target = pid,
+		.kinds = kinds,
+		.event_size = sizeof(struct memlockd_event),
+	};
+
+	return device_call(fd, MEMLOCKD_IOC_SUBSCRIBE, &arg);
+}
+
+long events_read(int fd, struct memlockd_event *events, unsigned int nr)
+{
+	ssize_t ret = read(fd, events, nr * sizeof(*events));
+
+	if (ret < 0)
+		return -errno;
+	return ret % sizeof(*events) ? -EIO : ret / (long)sizeof(*events);
+}
+
 int rule_add(int fd, struct memlockd_rule *rule)
 {
 	rule->size = sizeof(*rule);

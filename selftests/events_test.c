@@ -26,18 +26,6 @@
 #define SPAN		(MEMLOCKD_EVENT_LOCKED | MEMLOCKD_EVENT_UNLOCKED | \
 			 MEMLOCKD_EVENT_EXECED | MEMLOCKD_EVENT_EXITED)
 
-static int subscribe(int fd, pid_t pid, unsigned int kinds)
-{
-	struct memlockd_subscribe arg = {
-		.size = sizeof(arg),
-		.target = pid,
-		.kinds = kinds,
-		.event_size = sizeof(struct memlockd_event),
-	};
-
-	return device_call(fd, MEMLOCKD_IOC_SUBSCRIBE, &arg);
-}
-
 static int subscribe_all(int fd, unsigned int kinds)
 {
 	struct memlockd_subscribe arg = {
@@ -48,16 +36,6 @@ static int subscribe_all(int fd, unsigned int kinds)
 	};
 
 	return device_call(fd, MEMLOCKD_IOC_SUBSCRIBE, &arg);
-}
-
-/* A read of some events; how many, or -errno. */
-static long read_some(int fd, struct memlockd_event *events, unsigned int nr)
-{
-	ssize_t ret = read(fd, events, nr * sizeof(*events));
-
-	if (ret < 0)
-		return -errno;
-	return ret % sizeof(*events) ? -EIO : ret / (long)sizeof(*events);
 }
 
 static bool readable(int fd, int timeout)
@@ -131,7 +109,7 @@ static void next(struct __test_metadata *_metadata, int fd, unsigned int kind, p
 		 struct memlockd_event *event)
 {
 	ASSERT_TRUE(readable(fd, -1));
-	ASSERT_EQ(1, read_some(fd, event, 1));
+	ASSERT_EQ(1, events_read(fd, event, 1));
 	event_print(event);
 	EXPECT_EQ(kind, event->kind);
 	EXPECT_EQ(pid, event->pid);
@@ -145,13 +123,13 @@ TEST_F(events, each_real_fault_is_one)
 	unsigned int i;
 
 	superlock(_metadata, self);
-	ASSERT_EQ(0, subscribe(self->reader, self->target.pid, MEMLOCKD_EVENT_FAULT));
-	EXPECT_EQ(-EAGAIN, read_some(self->reader, events, 1));
+	ASSERT_EQ(0, events_subscribe(self->reader, self->target.pid, MEMLOCKD_EVENT_FAULT));
+	EXPECT_EQ(-EAGAIN, events_read(self->reader, events, 1));
 	EXPECT_FALSE(readable(self->reader, 0));
 	fault(_metadata, self, 0, PAGES);
 	ASSERT_TRUE(readable(self->reader, -1));
-	ASSERT_EQ(PAGES, read_some(self->reader, events, ARRAY_SIZE(events)));
-	EXPECT_EQ(-EAGAIN, read_some(self->reader, events + PAGES, 1));
+	ASSERT_EQ(PAGES, events_read(self->reader, events, ARRAY_SIZE(events)));
+	EXPECT_EQ(-EAGAIN, events_read(self->reader, events + PAGES, 1));
 	for (i = 0; i < PAGES; i++) {
 		e = &events[i];
 		if (i < 2)
@@ -174,9 +152,9 @@ TEST_F(events, each_real_fault_is_one)
 	EXPECT_EQ(e->time_ns, status.out_fault_time_ns);
 	EXPECT_EQ(e->address, status.out_fault_address);
 	/* No more of them are wanted. */
-	ASSERT_EQ(0, subscribe(self->reader, self->target.pid, 0));
+	ASSERT_EQ(0, events_subscribe(self->reader, self->target.pid, 0));
 	fault(_metadata, self, 0, 1);
-	EXPECT_EQ(-EAGAIN, read_some(self->reader, events, 1));
+	EXPECT_EQ(-EAGAIN, events_read(self->reader, events, 1));
 }
 
 TEST_F(events, locks_and_their_ends_are)
@@ -184,7 +162,7 @@ TEST_F(events, locks_and_their_ends_are)
 	struct memlockd_event e;
 	pid_t pid = self->target.pid;
 
-	ASSERT_EQ(0, subscribe(self->reader, pid, ALL_KINDS));
+	ASSERT_EQ(0, events_subscribe(self->reader, pid, ALL_KINDS));
 	ASSERT_EQ(0, lock_pid(self->fd, pid, L, LIKE_MLOCKALL, NULL));
 	next(_metadata, self->reader, MEMLOCKD_EVENT_LOCKED, pid, &e);
 	EXPECT_EQ(L, e.state);
@@ -207,11 +185,11 @@ TEST_F(events, locks_and_their_ends_are)
 	EXPECT_EQ(0, e.tid);
 	/* The subscription was of the address space that has ended. */
 	ASSERT_EQ(0, lock_pid(self->fd, pid, L, LIKE_MLOCKALL, NULL));
-	EXPECT_EQ(-EAGAIN, read_some(self->reader, &e, 1));
-	ASSERT_EQ(0, subscribe(self->reader, pid, SPAN));
+	EXPECT_EQ(-EAGAIN, events_read(self->reader, &e, 1));
+	ASSERT_EQ(0, events_subscribe(self->reader, pid, SPAN));
 	target_stop(&self->target);
 	next(_metadata, self->reader, MEMLOCKD_EVENT_EXITED, pid, &e);
-	EXPECT_EQ(-EAGAIN, read_some(self->reader, &e, 1));
+	EXPECT_EQ(-EAGAIN, events_read(self->reader, &e, 1));
 }
 
 TEST_F(events, the_end_of_an_owned_lock_is)
@@ -220,7 +198,7 @@ TEST_F(events, the_end_of_an_owned_lock_is)
 	pid_t pid = self->target.pid;
 	int owner = device_open();
 
-	ASSERT_EQ(0, subscribe(self->reader, pid, SPAN));
+	ASSERT_EQ(0, events_subscribe(self->reader, pid, SPAN));
 	ASSERT_EQ(0, lock_pid(owner, pid, L, CURRENT_FUTURE | MEMLOCKD_OWNED, NULL));
 	next(_metadata, self->reader, MEMLOCKD_EVENT_LOCKED, pid, &e);
 	close(owner);
@@ -238,7 +216,7 @@ TEST_F(events, limits_that_are_met_are)
 
 	ASSERT_EQ(0, target_call(&self->target, do_setuid, NOBODY, 0, 0));
 	set_limit(pid, PAGE);
-	ASSERT_EQ(0, subscribe(self->reader, pid, ALL_KINDS));
+	ASSERT_EQ(0, events_subscribe(self->reader, pid, ALL_KINDS));
 	ASSERT_EQ(-ENOMEM, lock_pid(self->fd, pid, L, LIKE_MLOCKALL, &lock));
 	next(_metadata, self->reader, MEMLOCKD_EVENT_LIMIT, pid, &e);
 	EXPECT_EQ(MEMLOCKD_LIMIT_RLIMIT_MEMLOCK, e.limit);
@@ -258,7 +236,7 @@ TEST_F(events, limits_that_are_met_are)
 	ASSERT_EQ(-ENOMEM, device_call(self->fd, MEMLOCKD_IOC_SYNC, &sync));
 	next(_metadata, self->reader, MEMLOCKD_EVENT_LIMIT, pid, &e);
 	EXPECT_EQ(MEMLOCKD_LIMIT_RLIMIT_MEMLOCK, e.limit);
-	EXPECT_EQ(-EAGAIN, read_some(self->reader, &e, 1));
+	EXPECT_EQ(-EAGAIN, events_read(self->reader, &e, 1));
 }
 
 /* What is not read in time is counted, and nothing else is lost. */
@@ -270,14 +248,14 @@ TEST_F(events, what_is_lost_is_told)
 	long nr, i, round;
 
 	superlock(_metadata, self);
-	ASSERT_EQ(0, subscribe(self->reader, self->target.pid, MEMLOCKD_EVENT_FAULT));
+	ASSERT_EQ(0, events_subscribe(self->reader, self->target.pid, MEMLOCKD_EVENT_FAULT));
 	for (round = 0; round < RING / PAGES + 4; round++)
 		fault(_metadata, self, 0, PAGES);
 	/* Some room again, but less than what comes next needs. */
-	nr = read_some(self->reader, events, 8);
+	nr = events_read(self->reader, events, 8);
 	ASSERT_EQ(8, nr);
 	fault(_metadata, self, 0, PAGES);
-	while ((i = read_some(self->reader, events + nr, 100)) > 0)
+	while ((i = events_read(self->reader, events + nr, 100)) > 0)
 		nr += i;
 	ASSERT_EQ(-EAGAIN, i);
 	for (i = 0; i < nr; i++) {
@@ -298,7 +276,7 @@ TEST_F(events, what_is_lost_is_told)
 	EXPECT_LT(0, lost);
 	/* From here on it is complete again. */
 	fault(_metadata, self, 0, 3);
-	EXPECT_EQ(3, read_some(self->reader, events, 100));
+	EXPECT_EQ(3, events_read(self->reader, events, 100));
 }
 
 TEST_F(events, a_read_waits_and_can_be_ended)
@@ -308,15 +286,15 @@ TEST_F(events, a_read_waits_and_can_be_ended)
 	pid_t pid;
 
 	superlock(_metadata, self);
-	ASSERT_EQ(0, subscribe(waits, self->target.pid, MEMLOCKD_EVENT_FAULT));
+	ASSERT_EQ(0, events_subscribe(waits, self->target.pid, MEMLOCKD_EVENT_FAULT));
 	ASSERT_EQ(0, pipe(pipes));
 	/* The file is shared by fork(2). */
 	pid = fork_child();
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		if (read_some(waits, &e, 1) != 1 || write(pipes[1], &e, sizeof(e)) != sizeof(e))
+		if (events_read(waits, &e, 1) != 1 || write(pipes[1], &e, sizeof(e)) != sizeof(e))
 			_exit(1);
-		read_some(waits, &e, 1);
+		events_read(waits, &e, 1);
 		_exit(2);
 	}
 	fault(_metadata, self, 5, 1);
@@ -328,7 +306,7 @@ TEST_F(events, a_read_waits_and_can_be_ended)
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_TRUE(WIFSIGNALED(status));
 	fault(_metadata, self, 6, 1);
-	EXPECT_EQ(1, read_some(waits, &e, 1));
+	EXPECT_EQ(1, events_read(waits, &e, 1));
 	EXPECT_EQ(self->addr + 6 * PAGE, e.address);
 	close(waits);
 	close(pipes[0]);
@@ -342,7 +320,7 @@ TEST_F(events, a_file_that_is_passed_on_goes_on)
 	pid_t pid;
 
 	superlock(_metadata, self);
-	ASSERT_EQ(0, subscribe(self->reader, self->target.pid, MEMLOCKD_EVENT_FAULT));
+	ASSERT_EQ(0, events_subscribe(self->reader, self->target.pid, MEMLOCKD_EVENT_FAULT));
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, socks));
 	pid = fork_child();
 	ASSERT_LE(0, pid);
@@ -352,7 +330,7 @@ TEST_F(events, a_file_that_is_passed_on_goes_on)
 		close(self->reader);
 		close(socks[0]);
 		fd = receive_fd(socks[1]);
-		_exit(fd < 0 || !readable(fd, -1) || read_some(fd, &e, 1) != 1);
+		_exit(fd < 0 || !readable(fd, -1) || events_read(fd, &e, 1) != 1);
 	}
 	ASSERT_EQ(0, send_fd(socks[0], self->reader));
 	close(self->reader);
@@ -380,9 +358,9 @@ static int nobodys;
 
 static int own_only(pid_t mine, pid_t roots)
 {
-	if (subscribe(nobodys, roots, ALL_KINDS) != -EPERM)
+	if (events_subscribe(nobodys, roots, ALL_KINDS) != -EPERM)
 		return 1;
-	if (subscribe(nobodys, mine, MEMLOCKD_EVENT_FAULT))
+	if (events_subscribe(nobodys, mine, MEMLOCKD_EVENT_FAULT))
 		return 2;
 	return subscribe_all(nobodys, ALL_KINDS) ? 3 : 0;
 }
@@ -404,11 +382,11 @@ TEST_F(events, only_of_whom_the_reader_may_look_at)
 	fault(_metadata, self, 0, 1);
 	ASSERT_EQ(0, lock_pid(self->fd, own.pid, L, LIKE_MLOCKALL, NULL));
 	next(_metadata, nobodys, MEMLOCKD_EVENT_LOCKED, own.pid, &e);
-	EXPECT_EQ(-EAGAIN, read_some(nobodys, &e, 1));
+	EXPECT_EQ(-EAGAIN, events_read(nobodys, &e, 1));
 	/* Root hears of both. */
 	next(_metadata, self->reader, MEMLOCKD_EVENT_LOCKED, self->target.pid, &e);
 	do {
-		ASSERT_EQ(1, read_some(self->reader, &e, 1));
+		ASSERT_EQ(1, events_read(self->reader, &e, 1));
 	} while (e.kind == MEMLOCKD_EVENT_FAULT);
 	EXPECT_EQ(MEMLOCKD_EVENT_LOCKED, e.kind);
 	EXPECT_EQ(own.pid, e.pid);

@@ -356,6 +356,52 @@ static void set_scene(struct scene *scene, const struct stressor *stressor)
 	}
 }
 
+/* ---- the events ---- */
+
+/*
+ * What the device tells of the superlocked process: how many faults in each row, and how many
+ * events were lost.
+ */
+static struct {
+	int fd;
+	long told[ROWS];
+	unsigned long long lost;
+} watch;
+
+static void watch_begin(const struct scene *scene)
+{
+	int err;
+
+	watch.fd = device_open();
+	err = watch.fd < 0 ? watch.fd :
+	      events_subscribe(watch.fd, scene->t[SUPERLOCKED].pid, MEMLOCKD_EVENT_FAULT);
+	if (err || fcntl(watch.fd, F_SETFL, O_NONBLOCK))
+		ksft_exit_fail_msg("events: %s\n", strerror(-err));
+}
+
+static void watch_event(const struct memlockd_event *event)
+{
+	const struct memory *memory = sheet->memory[SUPERLOCKED];
+	int i;
+
+	if (event->kind == MEMLOCKD_EVENT_LOST)
+		watch.lost += event->count;
+	for (i = 0; event->kind == MEMLOCKD_EVENT_FAULT && i < ROWS; i++)
+		watch.told[i] += event->address - memory[i].addr < memory[i].len;
+}
+
+static void watch_end(void)
+{
+	struct memlockd_event events[64];
+	long i, nr;
+
+	while ((nr = events_read(watch.fd, events, ARRAY_SIZE(events))) > 0) {
+		for (i = 0; i < nr; i++)
+			watch_event(&events[i]);
+	}
+	close(watch.fd);
+}
+
 static void clear_scene(struct scene *scene)
 {
 	int i, j;
@@ -389,6 +435,7 @@ static const char *run_once(struct scene *scene, const struct stressor *stressor
 	if (stressor->prepare)
 		stressor->prepare(scene);
 	set_scene(scene, stressor);
+	watch_begin(scene);
 	written = pages_written();
 	sheet->stop = false;
 	if (stressor->meanwhile) {
@@ -408,6 +455,7 @@ static const char *run_once(struct scene *scene, const struct stressor *stressor
 			ksft_exit_fail_msg("%s: the target died\n", locks[i].name);
 	}
 	scene->wrote_back |= pages_written() != written;
+	watch_end();
 	restore_settings(nr_settings);
 	clear_scene(scene);
 	return why_not;
@@ -421,6 +469,7 @@ static const char *run(struct scene *scene, const struct stressor *stressor)
 
 	memset(sheet->cells, 0, sizeof(sheet->cells));
 	memset(sheet->rounds, 0, sizeof(sheet->rounds));
+	memset(&watch, 0, sizeof(watch));
 	scene->tries = 0;
 	scene->moved = 0;
 	scene->wrote_back = false;
@@ -457,11 +506,33 @@ static const char *fault_of(const struct scene *scene, const struct stressor *st
 	return NULL;
 }
 
+/* Is not each fault of the superlocked process an event, and nothing else? */
+static int check_events(void)
+{
+	long faults, all_faults = 0, all_told = 0;
+	int i, broken = 0;
+
+	for (i = 0; i < ROWS; i++) {
+		faults = sum(sheet->cells[SUPERLOCKED][i]);
+		all_faults += faults;
+		all_told += watch.told[i];
+		if (watch.told[i] == faults || (watch.lost && watch.told[i] < faults))
+			continue;
+		ksft_print_msg("superlocked %s: %ld faults, and events of %ld\n", rows[i].name,
+			       faults, watch.told[i]);
+		broken++;
+	}
+	if (all_faults)
+		ksft_print_msg("superlocked: %ld faults, %ld events, and %llu lost\n", all_faults,
+			       all_told, watch.lost);
+	return broken + ((long)watch.lost < all_faults - all_told);
+}
+
 /* How many cells break the promise; each is printed. */
 static int check(const struct scene *scene, const struct stressor *stressor)
 {
 	const char *fault;
-	int i, broken = 0;
+	int i, broken = check_events();
 
 	for (i = 0; i < ROWS; i++) {
 		fault = fault_of(scene, stressor, i);

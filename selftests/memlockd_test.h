@@ -69,6 +69,9 @@ long list_all(int fd, unsigned int per_call, struct memlockd_holder **rows);
 void holder_print(const struct memlockd_holder *row);
 
 /* 0 or -errno; @rule->size is filled in. */
+int events_subscribe(int fd, pid_t pid, unsigned int kinds);
+/* A read of some events: how many, or -errno. */
+long events_read(int fd, struct memlockd_event *events, unsigned int nr);
 int rule_add(int fd, struct memlockd_rule *rule);
 int rule_del(int fd, uint64_t id);
 /* Rules, as many as there is @room for; the number of them, or -errno. */
