@@ -655,6 +655,15 @@ TEST_F(who, race_with_a_set_user_id_exec)
 	}
 	TH_LOG("%d programs replaced, locked %ld times before", i, sum);
 	unlink(path);
+
+	/* Known, and not understood yet: docs/testing.md, "Known to fail". */
+	if (!counters_back(&self->start)) {
+		target_start(&t);
+		EXPECT_EQ(0, lock_pid(self->fd, t.pid, L, CURRENT_FUTURE, NULL));
+		EXPECT_EQ(0, unlock_pid(self->fd, t.pid));
+		target_stop(&t);
+		SKIP(return, "known to fail: pages of libraries have stayed mlocked");
+	}
 }
 
 /* ---- /proc/PID/mem ---- */
