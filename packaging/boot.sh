@@ -2,9 +2,10 @@
 # Sourced by packaging/boot-test and packaging/state-test: a Debian with systemd on a disk of its own, in QEMU, and what runs in
 # it. In the guest, everything is below /boot-test: the script with this file beside it, and what add_payload has put there.
 # The script runs there as well, as `SCRIPT inside`; it has functions inside_PART. What a test says is a line for each promise
-# that is kept, and "done PART" behind the last. Who sources this sets `run`, a folder that is its own: logs and the disk stay
-# there when something fails.
-: "${run:?}"
+# that is kept, and "done PART" behind the last.
+
+# A folder, for who calls what is below "On this machine": logs and the disk stay there when something fails.
+run=''
 
 kept() { echo "ok   $*"; }
 
